@@ -103,11 +103,11 @@ func (r reach) LeaseShards(_ context.Context, owner string, ttl time.Duration) (
 	share := (schedule.Shards + live - 1) / live
 	var leases []schedule.Lease
 	for i := range schedule.Shards {
-		held := r.database.owner[i] == owner && now.Before(r.database.until[i])
-		free := r.database.owner[i] == "" || !now.Before(r.database.until[i])
+		held := r.database.owner[i] == owner && now.Before(r.until[i])
+		free := r.database.owner[i] == "" || !now.Before(r.until[i])
 		switch {
 		case (held || free) && len(leases) < share:
-			r.database.owner[i], r.database.until[i] = owner, now.Add(ttl)
+			r.database.owner[i], r.until[i] = owner, now.Add(ttl)
 			leases = append(leases, schedule.Lease{Shard: i, Watermark: r.watermarks[i], Term: ttl})
 		case held:
 			r.database.owner[i] = ""
@@ -123,7 +123,7 @@ func (r reach) AdvanceWatermarks(_ context.Context, owner string, to map[int]tim
 	}
 	defer unlock()
 	for i, w := range to {
-		if r.database.owner[i] != owner || !time.Now().Before(r.database.until[i]) {
+		if r.database.owner[i] != owner || !time.Now().Before(r.until[i]) {
 			lost = append(lost, i)
 			continue
 		}
