@@ -202,7 +202,10 @@ func (q *Queue) Receive(ctx context.Context, most int, wait, visibility time.Dur
 		ms, next, changed := q.take(most, visibility)
 		now := time.Now()
 		if len(ms) > 0 || !now.Before(deadline) {
-			return ms, fault.Err
+			if fault.Err != nil {
+				return nil, fault.Err
+			}
+			return ms, nil
 		}
 		if next.IsZero() || next.After(deadline) {
 			next = deadline
