@@ -136,24 +136,25 @@ func localRunners(ctx context.Context, c testConfig, dir string, stderr io.Write
 	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // the browser's account has to pass through
 		return nil, nil, fmt.Errorf("opening the browser's folder to its account: %w", err)
 	}
-	artifacts := "mem://"
+	o := browserrunner.Options{Path: c.chromium, Account: account, Dir: dir, Logger: log}
+	var closers []io.Closer
 	if c.artifacts != "" {
 		path, err := filepath.Abs(c.artifacts)
 		if err != nil {
 			return nil, nil, fmt.Errorf("folder %q of -artifacts: %w", c.artifacts, err)
 		}
-		artifacts = "file://" + path
+		store, err := blob.Open(ctx, "file://"+path)
+		if err != nil {
+			return nil, nil, err
+		}
+		o.Artifacts = store
+		closers = append(closers, store)
 	}
-	store, err := blob.Open(ctx, artifacts)
-	if err != nil {
-		return nil, nil, err
-	}
-	browser := browserrunner.New(browserrunner.Options{
-		Path: c.chromium, Account: account, Dir: dir, Artifacts: store, Logger: log,
-	})
+	browser := browserrunner.New(o)
+	closers = append([]io.Closer{browser}, closers...)
 	api := apirunner.New(apirunner.Options{Control: egress.NewPolicy(egress.Private, nil).Control, UserAgent: "probefleet/" + daemon.Build()})
 	mux := runner.NewMux(map[check.Kind]runner.Runner{check.KindAPI: api, check.KindBrowser: browser}, time.Now, log)
-	return mux, func() { closeAll(log, browser, store) }, nil
+	return mux, func() { closeAll(log, closers...) }, nil
 }
 
 func closeAll(log *slog.Logger, closers ...io.Closer) {

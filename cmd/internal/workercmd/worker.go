@@ -148,19 +148,20 @@ func (c Config) browser(ctx context.Context, kit daemon.Kit) (runner.Runner, fun
 	if err != nil {
 		return nil, nil, err
 	}
-	location := c.Artifacts
-	if location == "" {
-		location = "mem://"
+	o := browserrunner.Options{
+		Path: c.Chromium, Account: account, Dir: c.BrowserDir,
+		Logger: kit.Log, Metrics: browserrunner.NewMetrics(kit.Metrics),
 	}
-	artifacts, err := blob.Open(ctx, location)
-	if err != nil {
-		return nil, nil, err
+	closeArtifacts := func() error { return nil }
+	if c.Artifacts != "" {
+		artifacts, err := blob.Open(ctx, c.Artifacts)
+		if err != nil {
+			return nil, nil, err
+		}
+		o.Artifacts, closeArtifacts = artifacts, artifacts.Close
 	}
-	browser := browserrunner.New(browserrunner.Options{
-		Path: c.Chromium, Account: account, Dir: c.BrowserDir, Artifacts: artifacts,
-		Logger: kit.Log, Metrics: kit.Metrics,
-	})
-	return browser, func() error { return errors.Join(browser.Close(), artifacts.Close()) }, nil
+	browser := browserrunner.New(o)
+	return browser, func() error { return errors.Join(browser.Close(), closeArtifacts()) }, nil
 }
 
 // identity says which worker gave a result.
