@@ -1,26 +1,26 @@
 package store_test
 
 import (
-	"errors"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/probefleet/probefleet/internal/schedule"
 	"github.com/probefleet/probefleet/internal/store"
 )
 
 // held leases shards for owner and lists their numbers.
-func lease(t *testing.T, s *store.Store, owner string, ttl time.Duration) []store.Lease {
+func lease(t *testing.T, s *store.Store, owner string, ttl time.Duration) []schedule.Lease {
 	t.Helper()
-	leases, err := s.LeaseShards(t.Context(), owner, 16, ttl)
+	leases, err := s.LeaseShards(t.Context(), owner, ttl)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return leases
 }
 
-func numbers(leases []store.Lease) []int {
+func numbers(leases []schedule.Lease) []int {
 	var ns []int
 	for _, l := range leases {
 		ns = append(ns, l.Shard)
@@ -50,9 +50,6 @@ func TestShardsAreSharedEvenly(t *testing.T) {
 	if n := len(lease(t, s, "b", time.Minute)); n != 16 {
 		t.Errorf("b holds %d shards after a has gone", n)
 	}
-	if leases, err := s.LeaseShards(t.Context(), "b", 3, time.Minute); err != nil || len(leases) != 3 {
-		t.Errorf("b wanted 3 and holds %d (%v)", len(leases), err)
-	}
 }
 
 func TestNoShardHasTwoOwners(t *testing.T) {
@@ -62,7 +59,7 @@ func TestNoShardHasTwoOwners(t *testing.T) {
 	owners := map[int]string{}
 	for _, owner := range []string{"a", "b", "c", "d", "e"} {
 		wg.Go(func() {
-			leases, err := s.LeaseShards(t.Context(), owner, 16, time.Minute)
+			leases, err := s.LeaseShards(t.Context(), owner, time.Minute)
 			if err != nil {
 				t.Error(err)
 			}
@@ -92,15 +89,23 @@ func TestWatermarkIsFenced(t *testing.T) {
 		t.Errorf("a new shard begins %s after now", d)
 	}
 	to := l.Watermark.Add(time.Second)
-	if err := s.AdvanceWatermark(t.Context(), l, to); err != nil {
-		t.Fatal(err)
+	if l.Term <= 0 || l.Term > time.Minute {
+		t.Errorf("a lease of a minute has a term of %s", l.Term)
 	}
-	if err := s.AdvanceWatermark(t.Context(), l, to.Add(-time.Hour)); err != nil {
-		t.Fatal(err)
+	advance := func(owner string, to time.Time) []int {
+		t.Helper()
+		lost, err := s.AdvanceWatermarks(t.Context(), owner, map[int]time.Time{l.Shard: to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return lost
+	}
+	if lost := append(advance("a", to), advance("a", to.Add(-time.Hour))...); len(lost) > 0 {
+		t.Errorf("shards %v are lost that a holds", lost)
 	}
 	do(t, url, `UPDATE shards SET lease_until = now() - interval '1 ms'`)
-	if err := s.AdvanceWatermark(t.Context(), l, to.Add(time.Second)); !errors.Is(err, store.ErrLeaseLost) {
-		t.Errorf("advancing after the end of the lease: %v", err)
+	if lost := advance("a", to.Add(time.Second)); !slices.Equal(lost, []int{l.Shard}) {
+		t.Errorf("advancing after the end of the lease: lost %v", lost)
 	}
 	do(t, url, `UPDATE schedulers SET seen_at = now() - interval '1 h'`)
 	next := lease(t, s, "b", time.Minute)
@@ -110,7 +115,7 @@ func TestWatermarkIsFenced(t *testing.T) {
 	if !next[0].Watermark.Equal(to) {
 		t.Errorf("b resumes at %s, want %s", next[0].Watermark, to)
 	}
-	if err := s.AdvanceWatermark(t.Context(), l, to.Add(time.Minute)); !errors.Is(err, store.ErrLeaseLost) {
-		t.Errorf("advancing somebody else's shard: %v", err)
+	if lost := advance("a", to.Add(time.Minute)); !slices.Equal(lost, []int{l.Shard}) {
+		t.Errorf("advancing somebody else's shard: lost %v", lost)
 	}
 }
