@@ -71,7 +71,8 @@ type Receiver interface {
 	// DeleteBatch deletes up to [MaxBatch] messages; errors as in SendBatch.
 	DeleteBatch(ctx context.Context, ms []Message) ([]error, error)
 	// ExtendBatch changes the visibility of up to [MaxBatch] messages; errors
-	// as in SendBatch.
+	// as in SendBatch. An entry's error wraps [ErrLeaseLost] where the queue
+	// says that this delivery no longer holds its message.
 	ExtendBatch(ctx context.Context, es []Extension) ([]error, error)
 }
 

@@ -1,0 +1,207 @@
+// Package codec holds the only bytes of jobs, results and checks: the JSON
+// that travels in queues and lies in JSONB columns, every version of it. It
+// owns the envelope, the versions, and what is done with text that JSONB
+// would refuse. It refuses to know what the values mean (check, jobs) and
+// where the bytes go (queue, store).
+//
+// Rules of the format, for every version:
+//
+//   - Unknown fields are ignored; missing optional ones are Go's zero value.
+//     Empty lists and maps are left out, and so come back nil.
+//   - Durations are whole microseconds in fields that end in _us; what is not
+//     zero never becomes zero by rounding. Times are RFC 3339, UTC,
+//     nanoseconds, and left out where they are the zero time.
+//   - Integers are exact to 64 bits.
+//   - No string holds NUL, a lone surrogate or invalid UTF-8: each is replaced
+//     by U+FFFD, in writing and in reading, because JSONB refuses them.
+//   - A name that appears twice in one object is an error: readers disagree
+//     on which of the two counts.
+//   - Equal values have equal bytes: maps are written in the order of their
+//     keys.
+package codec
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
+)
+
+// The newest version of each type: the one that is written.
+const (
+	JobVersion    = 1
+	ResultVersion = 1
+	CheckVersion  = 1
+)
+
+// The types of messages, as their envelopes name them. A check has no
+// envelope; its type appears in errors only.
+const (
+	TypeJob    = "probefleet.job"
+	TypeResult = "probefleet.result"
+	TypeCheck  = "probefleet.check"
+)
+
+const (
+	// MaxBytes caps a message, the same as a queue does. What is larger is
+	// neither written nor read.
+	MaxBytes = 1 << 20
+	// MaxCheckBytes caps a check on its own, so that every job of it fits
+	// into a message.
+	MaxCheckBytes = 256 << 10
+)
+
+// A reader makes today's value of data in one version. The tables below list
+// them by version; that of an old version upcasts step by step, v to v+1.
+type reader[T any] func(h Header, data []byte) (T, error)
+
+var (
+	jobReaders    = []reader[jobs.Job]{1: readJobV1}
+	resultReaders = []reader[jobs.Result]{1: readResultV1}
+	checkReaders  = []reader[check.Check]{1: readCheckV1}
+)
+
+// EncodeJob writes j as a message of version [JobVersion]. It is an error if
+// j has no spec, lacks a field without which it could not be read, or comes
+// to more than [MaxBytes].
+func EncodeJob(j jobs.Job) ([]byte, error) {
+	w, err := newJobV1(j)
+	if err != nil {
+		return nil, err
+	}
+	return encode(TypeJob, j.ID, MaxBytes, envelope[*jobV1]{
+		Type: TypeJob, V: JobVersion, Min: 1,
+		ID: j.ID, Time: stamp(j.SentAt), Trace: j.TraceParent, Data: w,
+	})
+}
+
+// DecodeJob reads a job of any known version. Errors are
+// *[UnsupportedVersionError] or *[DecodeError].
+func DecodeJob(body []byte) (jobs.Job, error) {
+	return decode(TypeJob, jobReaders, body)
+}
+
+// EncodeResult writes r as a message of version [ResultVersion]; errors as of
+// [EncodeJob].
+func EncodeResult(r jobs.Result) ([]byte, error) {
+	w, err := newResultV1(r)
+	if err != nil {
+		return nil, err
+	}
+	at := r.FinishedAt
+	for _, t := range []time.Time{r.ReceivedAt, r.SentAt, r.Slot} {
+		if at.IsZero() {
+			at = t
+		}
+	}
+	return encode(TypeResult, r.JobID, MaxBytes, envelope[*resultV1]{
+		Type: TypeResult, V: ResultVersion, Min: 1,
+		ID: r.JobID, Time: stamp(at), Data: w,
+	})
+}
+
+// DecodeResult reads a result of any known version; errors as of [DecodeJob].
+func DecodeResult(body []byte) (jobs.Result, error) {
+	return decode(TypeResult, resultReaders, body)
+}
+
+// EncodeResultData writes the data of r's message without the envelope, and
+// the version in which it is written. Store both.
+func EncodeResultData(r jobs.Result) (version int, data []byte, err error) {
+	w, err := newResultV1(r)
+	if err != nil {
+		return 0, nil, err
+	}
+	data, err = encode(TypeResult, r.JobID, MaxBytes, w)
+	return ResultVersion, data, err
+}
+
+// DecodeResultData reads what [EncodeResultData] of any version wrote, also
+// after Postgres has reformatted it; errors as of [DecodeJob].
+func DecodeResultData(version int, data []byte) (jobs.Result, error) {
+	return decodeData(TypeResult, resultReaders, version, data)
+}
+
+// EncodeCheck writes c without an envelope, and the version in which it is
+// written. It is an error if c has no spec, lacks a field without which it
+// could not be read, or comes to more than [MaxCheckBytes].
+func EncodeCheck(c check.Check) (version int, data []byte, err error) {
+	w, err := newCheckV1(c)
+	if err == nil {
+		err = unreadable(TypeCheck, c.ID, w)
+	}
+	if err != nil {
+		return 0, nil, err
+	}
+	data, err = encode(TypeCheck, c.ID, MaxCheckBytes, w)
+	return CheckVersion, data, err
+}
+
+// DecodeCheck reads what [EncodeCheck] of any version wrote; errors as of
+// [DecodeJob].
+func DecodeCheck(version int, data []byte) (check.Check, error) {
+	return decodeData(TypeCheck, checkReaders, version, data)
+}
+
+// Attributes are the attributes under which body is sent: its type and
+// version, for cheap classification. Nil where body is no message.
+func Attributes(body []byte) map[string]string {
+	h, err := Peek(body)
+	if err != nil {
+		return nil
+	}
+	return map[string]string{"type": h.Type, "version": strconv.Itoa(h.Version)}
+}
+
+// decode opens the envelope of a message of type typ and reads its data.
+func decode[T any](typ string, readers []reader[T], body []byte) (T, error) {
+	var none T
+	body, err := readable(typ, body, MaxBytes)
+	if err != nil {
+		return none, err
+	}
+	var e envelope[json.RawMessage]
+	if err := unmarshal(typ, "", body, &e); err != nil {
+		return none, err
+	}
+	if err := e.check(typ); err != nil {
+		return none, err
+	}
+	if name, twice := duplicateName(body); twice {
+		return none, twiceError(typ, name)
+	}
+	h, highest := e.header(), len(readers)-1
+	if h.MinReader > highest {
+		return none, &UnsupportedVersionError{Type: typ, Version: h.Version, MinReader: h.MinReader, Highest: highest}
+	}
+	if len(e.Data) == 0 {
+		return none, missing(typ, "data")
+	}
+	return readers[min(h.Version, highest)](h, e.Data)
+}
+
+// decodeData reads data that was stored without its envelope.
+func decodeData[T any](typ string, readers []reader[T], version int, data []byte) (T, error) {
+	var none T
+	if highest := len(readers) - 1; version > highest {
+		return none, &UnsupportedVersionError{Type: typ, Version: version, MinReader: version, Highest: highest}
+	}
+	if version < 1 {
+		return none, &DecodeError{Type: typ, Field: "version", Reason: "is " + strconv.Itoa(version) + "; versions count from 1"}
+	}
+	// Postgres writes JSONB with spaces: the cap of messages would be wrong.
+	data, err := readable(typ, data, 4*MaxBytes)
+	if err != nil {
+		return none, err
+	}
+	v, err := readers[version](Header{Type: typ, Version: version, MinReader: version}, data)
+	if err != nil {
+		return none, err
+	}
+	if name, twice := duplicateName(data); twice {
+		return none, twiceError(typ, name)
+	}
+	return v, nil
+}

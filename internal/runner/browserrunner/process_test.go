@@ -1,0 +1,3 @@
+package browserrunner
+
+func helper(dir string) {}
