@@ -2,8 +2,6 @@ package codec
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -212,36 +210,5 @@ func TestDecodingLeavesItsInputAlone(t *testing.T) {
 	}
 	if !bytes.Equal(before, body) {
 		t.Errorf("got %s", body)
-	}
-}
-
-func TestDuplicateName(t *testing.T) {
-	many := make([]string, 0, 40)
-	for i := range 40 {
-		many = append(many, fmt.Sprintf(`"k%d":%d`, i, i))
-	}
-	for _, c := range []struct{ text, name string }{
-		{`{}`, ""}, {`[]`, ""}, {`7`, ""}, {`"a"`, ""}, {`null`, ""}, {` [ ] `, ""},
-		{`{"a":1,"b":{"a":1},"c":[{"a":1},{"a":2}]}`, ""},
-		{`{"a":"}","b":"\"a\":","c":"\\"}`, ""},
-		{`{"a":1,"A":2}`, ""},
-		{`{"a":1,"a":1}`, "a"},
-		{` { "a" : -1.5e3 , "b" : true , "a" : null } `, "a"},
-		{`[1,[2,{"x":[{"a":0,"a":{}}]}],{"b":1,"b":1}]`, "a"},
-		{`{"\u0061":1,"a":2}`, "a"},
-		{`{"\"":1,"\u0022":2}`, `"`},
-		{`{"` + "\xff" + `":1,"` + "\xfe" + `":2}`, "\ufffd"},
-		{`{"":1,"":2}`, ""},
-		{`{` + strings.Join(many, ",") + `}`, ""},
-		{`{` + strings.Join(many, ",") + `,"k39":0}`, "k39"},
-		{`{` + strings.Join(many, ",") + `,"k3":0}`, "k3"},
-	} {
-		if !json.Valid([]byte(c.text)) {
-			t.Fatalf("%s is not JSON", c.text)
-		}
-		name, found := duplicateName([]byte(c.text))
-		if name != c.name || found != (c.name != "" || c.text == `{"":1,"":2}`) {
-			t.Errorf("%s: got %q, %v; want %q", c.text, name, found, c.name)
-		}
 	}
 }
