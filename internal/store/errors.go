@@ -12,10 +12,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ErrLeaseLost says that a shard now belongs to another scheduler, or to
-// nobody.
-var ErrLeaseLost = errors.New("the lease of the shard has ended")
-
 // errReadOnly is answered by [Store.Ready] where the server takes no writes.
 var errReadOnly = &pgconn.PgError{Severity: "ERROR", Code: "25006", Message: "the database is read-only: it is a standby, or was demoted"}
 

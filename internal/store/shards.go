@@ -3,22 +3,14 @@ package store
 import (
 	"cmp"
 	"context"
-	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-)
 
-// Lease is the right of a scheduler to send the jobs of a shard.
-type Lease struct {
-	Shard int
-	Owner string
-	// Until is the end of the lease by the database's clock.
-	Until time.Time
-	// Watermark is the time up to which every slot was sent.
-	Watermark time.Time
-}
+	"github.com/probefleet/probefleet/internal/schedule"
+)
 
 // shardRow is a row of shards as a scheduler sees it.
 type shardRow struct {
@@ -28,12 +20,12 @@ type shardRow struct {
 }
 
 // LeaseShards renews the leases of owner and takes free shards, for ttl from
-// now: at most want in all, and at most its even share among the schedulers
-// that were heard of within ttl. What it has beyond that is let go. It answers
-// every lease that owner holds now. owner is the name of one process's life.
-// A shard that was never leased begins now: nothing before is sent.
-func (s *Store) LeaseShards(ctx context.Context, owner string, want int, ttl time.Duration) ([]Lease, error) {
-	var leases []Lease
+// now: at most its even share among the schedulers that were heard of within ttl.
+// What it has beyond that is let go. It answers every lease that owner holds
+// now, in the order of the shards. owner is the name of one process's life. A
+// shard that was never leased begins now: nothing before is sent.
+func (s *Store) LeaseShards(ctx context.Context, owner string, ttl time.Duration) ([]schedule.Lease, error) {
+	var leases []schedule.Lease
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		live, err := beat(ctx, tx, owner, ttl)
 		if err != nil {
@@ -50,7 +42,7 @@ func (s *Store) LeaseShards(ctx context.Context, owner string, want int, ttl tim
 		if err != nil {
 			return err
 		}
-		take, drop := divide(shards, min(want, (len(shards)+live-1)/live))
+		take, drop := divide(shards, (len(shards)+live-1)/live)
 		if _, err := tx.Exec(ctx, `UPDATE shards SET owner = NULL, lease_until = NULL WHERE id = ANY ($1)`, drop); err != nil {
 			return err
 		}
@@ -58,18 +50,26 @@ func (s *Store) LeaseShards(ctx context.Context, owner string, want int, ttl tim
 			UPDATE shards SET owner = $1, lease_until = clock_timestamp() + make_interval(secs => $2),
 				watermark = coalesce(watermark, clock_timestamp())
 			WHERE id = ANY ($3)
-			RETURNING id, owner, lease_until, watermark`, owner, ttl.Seconds(), take)
+			RETURNING id, watermark, extract(epoch FROM lease_until - clock_timestamp())::float8`, owner, ttl.Seconds(), take)
 		if err != nil {
 			return err
 		}
-		leases, err = pgx.CollectRows(rows, pgx.RowToStructByPos[Lease])
-		slices.SortFunc(leases, func(a, b Lease) int { return cmp.Compare(a.Shard, b.Shard) })
+		leases, err = pgx.CollectRows(rows, scanLease)
+		slices.SortFunc(leases, func(a, b schedule.Lease) int { return cmp.Compare(a.Shard, b.Shard) })
 		return err
 	})
 	if err != nil {
 		return nil, s.failed("leasing shards", err)
 	}
 	return leases, nil
+}
+
+func scanLease(row pgx.CollectableRow) (schedule.Lease, error) {
+	var l schedule.Lease
+	var seconds float64
+	err := row.Scan(&l.Shard, &l.Watermark, &seconds)
+	l.Term = time.Duration(seconds * float64(time.Second))
+	return l, err
 }
 
 // beat notes that owner lives and counts the schedulers that do.
@@ -123,18 +123,32 @@ func (s *Store) ReleaseShards(ctx context.Context, owner string) error {
 	return nil
 }
 
-// AdvanceWatermark notes that every slot of the lease's shard up to `to` was
-// sent. A watermark never goes back. Where the lease has ended by the
-// database's clock nothing changes and the error is [ErrLeaseLost].
-func (s *Store) AdvanceWatermark(ctx context.Context, l Lease, to time.Time) error {
-	tag, err := s.pool.Exec(ctx, `
-		UPDATE shards SET watermark = greatest(watermark, $3)
-		WHERE id = $1 AND owner = $2 AND lease_until > clock_timestamp()`, l.Shard, l.Owner, to)
+// AdvanceWatermarks notes, by shard, the time up to which every slot was sent.
+// A watermark never goes back. Shards of which owner has no lease any more, by
+// the database's clock, stay as they are and are answered as lost.
+func (s *Store) AdvanceWatermarks(ctx context.Context, owner string, to map[int]time.Time) (lost []int, err error) {
+	shards := slices.Sorted(maps.Keys(to))
+	times := make([]time.Time, len(shards))
+	for i, sh := range shards {
+		times[i] = to[sh]
+	}
+	rows, err := s.pool.Query(ctx, `
+		WITH held AS (
+			SELECT id FROM shards
+			WHERE id = ANY ($2) AND owner = $1 AND lease_until > clock_timestamp()
+			ORDER BY id FOR UPDATE
+		)
+		UPDATE shards SET watermark = greatest(shards.watermark, n.watermark)
+		FROM unnest($2::smallint[], $3::timestamptz[]) AS n (id, watermark)
+		WHERE shards.id = n.id AND shards.id IN (SELECT id FROM held)
+			AND owner = $1 AND lease_until > clock_timestamp()
+		RETURNING shards.id`, owner, shards, times)
 	if err != nil {
-		return s.failed(fmt.Sprintf("advancing the watermark of shard %d", l.Shard), err)
+		return nil, s.failed("advancing watermarks", err)
 	}
-	if tag.RowsAffected() == 0 {
-		return fmt.Errorf("advancing the watermark of shard %d: %w", l.Shard, ErrLeaseLost)
+	moved, err := pgx.CollectRows(rows, pgx.RowTo[int])
+	if err != nil {
+		return nil, s.failed("advancing watermarks", err)
 	}
-	return nil
+	return slices.DeleteFunc(shards, func(sh int) bool { return slices.Contains(moved, sh) }), nil
 }

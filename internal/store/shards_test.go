@@ -1,26 +1,28 @@
 package store_test
 
 import (
-	"errors"
 	"slices"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/probefleet/probefleet/internal/schedule"
 	"github.com/probefleet/probefleet/internal/store"
 )
 
-// held leases shards for owner and lists their numbers.
-func lease(t *testing.T, s *store.Store, owner string, ttl time.Duration) []store.Lease {
+func lease(t *testing.T, s *store.Store, owner string) []schedule.Lease {
 	t.Helper()
-	leases, err := s.LeaseShards(t.Context(), owner, 16, ttl)
+	leases, err := s.LeaseShards(t.Context(), owner, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return leases
 }
 
-func numbers(leases []store.Lease) []int {
+func numbers(leases []schedule.Lease) []int {
 	var ns []int
 	for _, l := range leases {
 		ns = append(ns, l.Shard)
@@ -30,16 +32,16 @@ func numbers(leases []store.Lease) []int {
 
 func TestShardsAreSharedEvenly(t *testing.T) {
 	s, _ := open(t)
-	if n := len(lease(t, s, "a", time.Minute)); n != 16 {
+	if n := len(lease(t, s, "a")); n != 16 {
 		t.Fatalf("a alone holds %d shards", n)
 	}
-	if n := len(lease(t, s, "b", time.Minute)); n != 0 {
+	if n := len(lease(t, s, "b")); n != 0 {
 		t.Fatalf("b holds %d shards that are leased to a", n)
 	}
-	if n := len(lease(t, s, "a", time.Minute)); n != 8 {
+	if n := len(lease(t, s, "a")); n != 8 {
 		t.Fatalf("a holds %d shards beside b", n)
 	}
-	a, b := numbers(lease(t, s, "a", time.Minute)), numbers(lease(t, s, "b", time.Minute))
+	a, b := numbers(lease(t, s, "a")), numbers(lease(t, s, "b"))
 	both := slices.Sorted(slices.Values(append(a, b...)))
 	if len(slices.Compact(both)) != 16 || len(a) != 8 || len(b) != 8 {
 		t.Fatalf("a holds %v, b holds %v", a, b)
@@ -47,11 +49,8 @@ func TestShardsAreSharedEvenly(t *testing.T) {
 	if err := s.ReleaseShards(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(lease(t, s, "b", time.Minute)); n != 16 {
+	if n := len(lease(t, s, "b")); n != 16 {
 		t.Errorf("b holds %d shards after a has gone", n)
-	}
-	if leases, err := s.LeaseShards(t.Context(), "b", 3, time.Minute); err != nil || len(leases) != 3 {
-		t.Errorf("b wanted 3 and holds %d (%v)", len(leases), err)
 	}
 }
 
@@ -62,7 +61,7 @@ func TestNoShardHasTwoOwners(t *testing.T) {
 	owners := map[int]string{}
 	for _, owner := range []string{"a", "b", "c", "d", "e"} {
 		wg.Go(func() {
-			leases, err := s.LeaseShards(t.Context(), owner, 16, time.Minute)
+			leases, err := s.LeaseShards(t.Context(), owner, time.Minute)
 			if err != nil {
 				t.Error(err)
 			}
@@ -87,30 +86,36 @@ func TestWatermarkIsFenced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := lease(t, s, "a", time.Minute)[0]
+	l := lease(t, s, "a")[0]
 	if d := l.Watermark.Sub(now); d < 0 || d > time.Minute {
 		t.Errorf("a new shard begins %s after now", d)
 	}
+	if l.Term <= 50*time.Second || l.Term > time.Minute {
+		t.Errorf("the term is %s of a minute", l.Term)
+	}
+	advance := func(owner string, to time.Time, want []int) {
+		t.Helper()
+		lost, err := s.AdvanceWatermarks(t.Context(), owner, map[int]time.Time{0: to, 1: to})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, lost, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("lost shards (-want +got):\n%s", diff)
+		}
+	}
 	to := l.Watermark.Add(time.Second)
-	if err := s.AdvanceWatermark(t.Context(), l, to); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.AdvanceWatermark(t.Context(), l, to.Add(-time.Hour)); err != nil {
-		t.Fatal(err)
-	}
+	advance("a", to, nil)
+	advance("a", to.Add(-time.Hour), nil)
+	do(t, url, `UPDATE shards SET lease_until = now() - interval '1 ms' WHERE id = 0`)
+	advance("a", to.Add(time.Second), []int{0})
 	do(t, url, `UPDATE shards SET lease_until = now() - interval '1 ms'`)
-	if err := s.AdvanceWatermark(t.Context(), l, to.Add(time.Second)); !errors.Is(err, store.ErrLeaseLost) {
-		t.Errorf("advancing after the end of the lease: %v", err)
-	}
 	do(t, url, `UPDATE schedulers SET seen_at = now() - interval '1 h'`)
-	next := lease(t, s, "b", time.Minute)
+	next := lease(t, s, "b")
 	if len(next) != 16 {
 		t.Fatalf("b holds %d shards of the late a", len(next))
 	}
-	if !next[0].Watermark.Equal(to) {
-		t.Errorf("b resumes at %s, want %s", next[0].Watermark, to)
+	if !next[0].Watermark.Equal(to) || !next[1].Watermark.Equal(to.Add(time.Second)) {
+		t.Errorf("b resumes at %s and %s, want %s and a second later", next[0].Watermark, next[1].Watermark, to)
 	}
-	if err := s.AdvanceWatermark(t.Context(), l, to.Add(time.Minute)); !errors.Is(err, store.ErrLeaseLost) {
-		t.Errorf("advancing somebody else's shard: %v", err)
-	}
+	advance("a", to.Add(time.Minute), []int{0, 1})
 }
