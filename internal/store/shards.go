@@ -20,10 +20,10 @@ type shardRow struct {
 }
 
 // LeaseShards renews the leases of owner and takes free shards, for ttl from
-// now: at most its even share among the schedulers that were heard of within
-// ttl. What it has beyond that is let go. It answers every lease that owner
-// holds now. owner is the name of one process's life.
-// A shard that was never leased begins now: nothing before is sent.
+// now: at most its even share among the schedulers that were heard of within ttl.
+// What it has beyond that is let go. It answers every lease that owner holds
+// now, in the order of the shards. owner is the name of one process's life. A
+// shard that was never leased begins now: nothing before is sent.
 func (s *Store) LeaseShards(ctx context.Context, owner string, ttl time.Duration) ([]schedule.Lease, error) {
 	var leases []schedule.Lease
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -50,11 +50,11 @@ func (s *Store) LeaseShards(ctx context.Context, owner string, ttl time.Duration
 			UPDATE shards SET owner = $1, lease_until = clock_timestamp() + make_interval(secs => $2),
 				watermark = coalesce(watermark, clock_timestamp())
 			WHERE id = ANY ($3)
-			RETURNING id, watermark, lease_until - clock_timestamp()`, owner, ttl.Seconds(), take)
+			RETURNING id, watermark, extract(epoch FROM lease_until - clock_timestamp())::float8`, owner, ttl.Seconds(), take)
 		if err != nil {
 			return err
 		}
-		leases, err = pgx.CollectRows(rows, pgx.RowToStructByPos[schedule.Lease])
+		leases, err = pgx.CollectRows(rows, scanLease)
 		slices.SortFunc(leases, func(a, b schedule.Lease) int { return cmp.Compare(a.Shard, b.Shard) })
 		return err
 	})
@@ -62,6 +62,14 @@ func (s *Store) LeaseShards(ctx context.Context, owner string, ttl time.Duration
 		return nil, s.failed("leasing shards", err)
 	}
 	return leases, nil
+}
+
+func scanLease(row pgx.CollectableRow) (schedule.Lease, error) {
+	var l schedule.Lease
+	var seconds float64
+	err := row.Scan(&l.Shard, &l.Watermark, &seconds)
+	l.Term = time.Duration(seconds * float64(time.Second))
+	return l, err
 }
 
 // beat notes that owner lives and counts the schedulers that do.
@@ -115,19 +123,25 @@ func (s *Store) ReleaseShards(ctx context.Context, owner string) error {
 	return nil
 }
 
-// AdvanceWatermarks notes for each shard that every slot up to a time was
-// sent. A watermark never goes back. Shards whose lease owner does not hold
-// any more, by the database's clock, stay as they are and are answered.
+// AdvanceWatermarks notes, by shard, the time up to which every slot was sent.
+// A watermark never goes back. Shards of which owner has no lease any more, by
+// the database's clock, stay as they are and are answered as lost.
 func (s *Store) AdvanceWatermarks(ctx context.Context, owner string, to map[int]time.Time) (lost []int, err error) {
 	shards := slices.Sorted(maps.Keys(to))
-	times := make([]time.Time, 0, len(to))
-	for _, id := range shards {
-		times = append(times, to[id])
+	times := make([]time.Time, len(shards))
+	for i, sh := range shards {
+		times[i] = to[sh]
 	}
 	rows, err := s.pool.Query(ctx, `
+		WITH held AS (
+			SELECT id FROM shards
+			WHERE id = ANY ($2) AND owner = $1 AND lease_until > clock_timestamp()
+			ORDER BY id FOR UPDATE
+		)
 		UPDATE shards SET watermark = greatest(shards.watermark, n.watermark)
-		FROM unnest($2::int[], $3::timestamptz[]) AS n (id, watermark)
-		WHERE shards.id = n.id AND owner = $1 AND lease_until > clock_timestamp()
+		FROM unnest($2::smallint[], $3::timestamptz[]) AS n (id, watermark)
+		WHERE shards.id = n.id AND shards.id IN (SELECT id FROM held)
+			AND owner = $1 AND lease_until > clock_timestamp()
 		RETURNING shards.id`, owner, shards, times)
 	if err != nil {
 		return nil, s.failed("advancing watermarks", err)
@@ -136,5 +150,5 @@ func (s *Store) AdvanceWatermarks(ctx context.Context, owner string, to map[int]
 	if err != nil {
 		return nil, s.failed("advancing watermarks", err)
 	}
-	return slices.DeleteFunc(shards, func(id int) bool { return slices.Contains(moved, id) }), nil
+	return slices.DeleteFunc(shards, func(sh int) bool { return slices.Contains(moved, sh) }), nil
 }

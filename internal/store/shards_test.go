@@ -6,14 +6,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/probefleet/probefleet/internal/schedule"
 	"github.com/probefleet/probefleet/internal/store"
 )
 
-// held leases shards for owner and lists their numbers.
-func lease(t *testing.T, s *store.Store, owner string, ttl time.Duration) []schedule.Lease {
+func lease(t *testing.T, s *store.Store, owner string) []schedule.Lease {
 	t.Helper()
-	leases, err := s.LeaseShards(t.Context(), owner, ttl)
+	leases, err := s.LeaseShards(t.Context(), owner, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,16 +32,16 @@ func numbers(leases []schedule.Lease) []int {
 
 func TestShardsAreSharedEvenly(t *testing.T) {
 	s, _ := open(t)
-	if n := len(lease(t, s, "a", time.Minute)); n != 16 {
+	if n := len(lease(t, s, "a")); n != 16 {
 		t.Fatalf("a alone holds %d shards", n)
 	}
-	if n := len(lease(t, s, "b", time.Minute)); n != 0 {
+	if n := len(lease(t, s, "b")); n != 0 {
 		t.Fatalf("b holds %d shards that are leased to a", n)
 	}
-	if n := len(lease(t, s, "a", time.Minute)); n != 8 {
+	if n := len(lease(t, s, "a")); n != 8 {
 		t.Fatalf("a holds %d shards beside b", n)
 	}
-	a, b := numbers(lease(t, s, "a", time.Minute)), numbers(lease(t, s, "b", time.Minute))
+	a, b := numbers(lease(t, s, "a")), numbers(lease(t, s, "b"))
 	both := slices.Sorted(slices.Values(append(a, b...)))
 	if len(slices.Compact(both)) != 16 || len(a) != 8 || len(b) != 8 {
 		t.Fatalf("a holds %v, b holds %v", a, b)
@@ -47,7 +49,7 @@ func TestShardsAreSharedEvenly(t *testing.T) {
 	if err := s.ReleaseShards(t.Context(), "a"); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(lease(t, s, "b", time.Minute)); n != 16 {
+	if n := len(lease(t, s, "b")); n != 16 {
 		t.Errorf("b holds %d shards after a has gone", n)
 	}
 }
@@ -84,38 +86,36 @@ func TestWatermarkIsFenced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := lease(t, s, "a", time.Minute)[0]
+	l := lease(t, s, "a")[0]
 	if d := l.Watermark.Sub(now); d < 0 || d > time.Minute {
 		t.Errorf("a new shard begins %s after now", d)
 	}
-	to := l.Watermark.Add(time.Second)
-	if l.Term <= 0 || l.Term > time.Minute {
-		t.Errorf("a lease of a minute has a term of %s", l.Term)
+	if l.Term <= 50*time.Second || l.Term > time.Minute {
+		t.Errorf("the term is %s of a minute", l.Term)
 	}
-	advance := func(owner string, to time.Time) []int {
+	advance := func(owner string, to time.Time, want []int) {
 		t.Helper()
-		lost, err := s.AdvanceWatermarks(t.Context(), owner, map[int]time.Time{l.Shard: to})
+		lost, err := s.AdvanceWatermarks(t.Context(), owner, map[int]time.Time{0: to, 1: to})
 		if err != nil {
 			t.Fatal(err)
 		}
-		return lost
+		if diff := cmp.Diff(want, lost, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("lost shards (-want +got):\n%s", diff)
+		}
 	}
-	if lost := append(advance("a", to), advance("a", to.Add(-time.Hour))...); len(lost) > 0 {
-		t.Errorf("shards %v are lost that a holds", lost)
-	}
+	to := l.Watermark.Add(time.Second)
+	advance("a", to, nil)
+	advance("a", to.Add(-time.Hour), nil)
+	do(t, url, `UPDATE shards SET lease_until = now() - interval '1 ms' WHERE id = 0`)
+	advance("a", to.Add(time.Second), []int{0})
 	do(t, url, `UPDATE shards SET lease_until = now() - interval '1 ms'`)
-	if lost := advance("a", to.Add(time.Second)); !slices.Equal(lost, []int{l.Shard}) {
-		t.Errorf("advancing after the end of the lease: lost %v", lost)
-	}
 	do(t, url, `UPDATE schedulers SET seen_at = now() - interval '1 h'`)
-	next := lease(t, s, "b", time.Minute)
+	next := lease(t, s, "b")
 	if len(next) != 16 {
 		t.Fatalf("b holds %d shards of the late a", len(next))
 	}
-	if !next[0].Watermark.Equal(to) {
-		t.Errorf("b resumes at %s, want %s", next[0].Watermark, to)
+	if !next[0].Watermark.Equal(to) || !next[1].Watermark.Equal(to.Add(time.Second)) {
+		t.Errorf("b resumes at %s and %s, want %s and a second later", next[0].Watermark, next[1].Watermark, to)
 	}
-	if lost := advance("a", to.Add(time.Minute)); !slices.Equal(lost, []int{l.Shard}) {
-		t.Errorf("advancing somebody else's shard: lost %v", lost)
-	}
+	advance("a", to.Add(time.Minute), []int{0, 1})
 }
