@@ -105,10 +105,10 @@ func TestFreshConnections(t *testing.T) {
 func TestTimingsByPhase(t *testing.T) {
 	const pause = 30 * time.Millisecond
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		time.Sleep(pause)
+		<-time.After(pause)
 		w.WriteHeader(200)
 		_ = http.NewResponseController(w).Flush()
-		time.Sleep(pause)
+		<-time.After(pause)
 		_, _ = io.WriteString(w, "done")
 	})
 	url := strings.Replace(s.URL, "127.0.0.1", "localhost", 1)

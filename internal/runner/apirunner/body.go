@@ -78,7 +78,7 @@ func (b *body) take(data []byte) {
 func (b *body) broken(resp *http.Response, raw *source, err error) error {
 	var corrupt flate.CorruptInputError
 	switch {
-	case raw.err != nil && raw.err != io.EOF:
+	case raw.err != nil && !errors.Is(raw.err, io.EOF):
 		if errors.Is(raw.err, io.ErrUnexpectedEOF) {
 			return cutOff(resp, raw.n)
 		}
@@ -164,7 +164,7 @@ func (u *unzipper) release() {
 }
 
 func unexpected(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err

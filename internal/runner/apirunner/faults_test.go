@@ -152,7 +152,7 @@ func TestTimeoutSaysHowFarItCame(t *testing.T) {
 			readRequest(c)
 			_, err := io.WriteString(c, start)
 			for err == nil && again != "" {
-				time.Sleep(5 * time.Millisecond)
+				<-time.After(5 * time.Millisecond)
 				_, err = io.WriteString(c, again)
 			}
 			hold(c)

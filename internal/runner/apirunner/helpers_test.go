@@ -62,7 +62,7 @@ func wantFault(t *testing.T, res jobs.Result, class jobs.FaultClass, words ...st
 }
 
 // serve runs a handler until the test ends.
-func serve(t *testing.T, h http.HandlerFunc) *httptest.Server {
+func serve(t testing.TB, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
 	s.Config.ErrorLog = log.New(io.Discard, "", 0)

@@ -29,7 +29,7 @@ type authority struct {
 	pool *x509.CertPool
 }
 
-func newAuthority(t *testing.T) *authority {
+func newAuthority(t testing.TB) *authority {
 	t.Helper()
 	a := &authority{pool: x509.NewCertPool()}
 	a.cert, a.key = a.make(t, &x509.Certificate{
@@ -41,7 +41,7 @@ func newAuthority(t *testing.T) *authority {
 }
 
 // make signs c, by itself where there is no authority yet.
-func (a *authority) make(t *testing.T, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
+func (a *authority) make(t testing.TB, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -67,7 +67,7 @@ func (a *authority) make(t *testing.T, c *x509.Certificate) (*x509.Certificate, 
 }
 
 // serveTLS serves h with a certificate signed by a.
-func (a *authority) serveTLS(t *testing.T, c *x509.Certificate, h http.HandlerFunc) *httptest.Server {
+func (a *authority) serveTLS(t testing.TB, c *x509.Certificate, h http.HandlerFunc) *httptest.Server {
 	t.Helper()
 	cert, key := a.make(t, c)
 	s := httptest.NewUnstartedServer(h)
