@@ -169,7 +169,7 @@ func writtenHere(body []byte) (typ, version string, ok bool) {
 	}
 	name, rest, _ := bytes.Cut(rest, []byte(`","v":`))
 	digits, _, ok := bytes.Cut(rest, []byte(`,"min":`))
-	if _, err := strconv.ParseUint(string(digits), 10, 31); err != nil || !ok || bytes.ContainsAny(name, `"\\`) {
+	if _, err := strconv.ParseUint(string(digits), 10, 31); err != nil || !ok || bytes.ContainsAny(name, `"\`) {
 		return "", "", false
 	}
 	return "probefleet." + string(name), string(digits), true

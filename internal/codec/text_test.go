@@ -180,24 +180,37 @@ func TestEveryStringIsSanitisedOnTheWayIn(t *testing.T) {
 // Keys that only sanitising makes equal are kept apart: a message with one
 // name twice could not be read.
 func TestKeysThatBecomeEqualAreKept(t *testing.T) {
-	r := samplePassed()
-	r.Evidence.Response.Headers = map[string]string{
-		"x\x00": "1", "x\xff": "2", "x\ufffd": "3", "x\xfe": "4", "sane": "5",
+	nasty := func() map[string]string {
+		return map[string]string{"x\x00": "1", "x\xff": "2", "x\ufffd": "3", "x\xfe": "4", "sane": "5"}
 	}
+	want := map[string]string{"x\ufffd": "3", "x\ufffd\ufffd": "1", "x\ufffd\ufffd\ufffd": "4", "x\ufffd\ufffd\ufffd\ufffd": "2", "sane": "5"}
+
+	r, j := samplePassed(), sampleJob(sampleAPI())
+	request := &j.Check.Spec.(*check.API).Request
+	r.Evidence.Response.Headers, request.Headers, request.Query = nasty(), nasty(), nasty()
 	body, err := EncodeResult(r)
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := DecodeResult(body)
+	gotResult, err := DecodeResult(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]string{"x\ufffd": "3", "x\ufffd\ufffd": "1", "x\ufffd\ufffd\ufffd": "4", "x\ufffd\ufffd\ufffd\ufffd": "2", "sane": "5"}
-	if d := cmp.Diff(want, got.Evidence.Response.Headers); d != "" {
-		t.Errorf("(-want +got):\n%s", d)
+	if body, err = EncodeJob(j); err != nil {
+		t.Fatal(err)
 	}
-	if len(r.Evidence.Response.Headers) != 5 || r.Evidence.Response.Headers["x\x00"] != "1" {
-		t.Error("the value that was encoded has changed")
+	gotJob, err := DecodeJob(body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := gotJob.Check.Spec.(*check.API).Request
+	for _, m := range []map[string]string{gotResult.Evidence.Response.Headers, got.Headers, got.Query} {
+		if d := cmp.Diff(want, m); d != "" {
+			t.Errorf("(-want +got):\n%s", d)
+		}
+	}
+	if d := cmp.Diff(nasty(), r.Evidence.Response.Headers); d != "" {
+		t.Errorf("the value that was encoded has changed:\n%s", d)
 	}
 }
 

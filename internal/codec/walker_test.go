@@ -77,3 +77,17 @@ func FuzzSplit(f *testing.F) {
 		}
 	})
 }
+
+// The walk goes as deep as the parser does, and no deeper: its stack is
+// bounded.
+func TestDepth(t *testing.T) {
+	for depth, deep := range map[int]bool{maxDepth: false, maxDepth + 1: true, MaxBytes / 2: true} {
+		text := []byte(strings.Repeat("[", depth) + strings.Repeat("]", depth))
+		if json.Valid(text) == deep {
+			t.Fatalf("the parser judges a depth of %d otherwise", depth)
+		}
+		if p := split(text); p.broken != deep {
+			t.Errorf("depth %d: broken is %v", depth, p.broken)
+		}
+	}
+}
