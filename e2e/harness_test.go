@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/child"
-	"github.com/probefleet/probefleet/internal/store/storetest"
 )
 
 // bin is the folder of the built binaries.
@@ -42,7 +41,7 @@ func runMain(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building the binaries: %v\n%s", err, out)
 		return 1
 	}
-	return storetest.Main(m)
+	return m.Run()
 }
 
 // account runs browsers and databases where the tests run as root.

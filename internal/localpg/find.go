@@ -74,8 +74,8 @@ func candidates() []string {
 			dirs = append(dirs, dir)
 		}
 	}
-	if out, err := exec.Command("pg_config", "--bindir").Output(); err == nil {
-		add(strings.TrimSpace(string(out)))
+	if out, err := output("pg_config", "--bindir"); err == nil {
+		add(out)
 	}
 	for _, pattern := range []string{
 		"/usr/lib/postgresql/*/bin", // Debian, Ubuntu
@@ -120,13 +120,19 @@ var versionLine = regexp.MustCompile(`\(PostgreSQL\) ([0-9]+)`)
 
 // binaryMajor is the major version of the server in bindir.
 func binaryMajor(bindir string) (string, error) {
-	out, err := exec.Command(filepath.Join(bindir, "postgres"), "--version").Output()
+	out, err := output(filepath.Join(bindir, "postgres"), "--version")
 	if err != nil {
 		return "", fmt.Errorf("asking %s for its version: %w", filepath.Join(bindir, "postgres"), err)
 	}
-	m := versionLine.FindStringSubmatch(string(out))
+	m := versionLine.FindStringSubmatch(out)
 	if m == nil {
-		return "", fmt.Errorf("%s says %q, which names no PostgreSQL version", filepath.Join(bindir, "postgres"), strings.TrimSpace(string(out)))
+		return "", fmt.Errorf("%s says %q, which names no PostgreSQL version", filepath.Join(bindir, "postgres"), out)
 	}
 	return m[1], nil
+}
+
+// output is what a command that answers at once prints.
+func output(name string, args ...string) (string, error) {
+	out, err := exec.Command(name, args...).Output() //nolint:noctx // it answers at once
+	return strings.TrimSpace(string(out)), err
 }

@@ -75,7 +75,7 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 		return nil, fmt.Errorf("database folder %q: %w", o.Dir, err)
 	}
 	o.Dir = dir
-	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil { //nolint:gosec // the account passes through it
 		return nil, fmt.Errorf("making the database folder: %w", err)
 	}
 	s := &Server{o: o}
@@ -120,7 +120,7 @@ func (s *Server) start(ctx context.Context) error {
 
 // launch starts the process once and waits until it answers.
 func (s *Server) launch(ctx context.Context) error {
-	port, err := choosePort(s.o.Port)
+	port, err := choosePort(ctx, s.o.Port)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func (s *Server) settings() []string {
 // command runs a server binary as the account in the data folder, with an
 // environment in which no PG variable of ours means anything.
 func (s *Server) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(filepath.Join(s.bindir, name), args...)
+	cmd := exec.Command(filepath.Join(s.bindir, name), args...) //nolint:noctx // it is ended by signals, in order
 	cmd.Env = []string{"LC_ALL=C", "PATH=" + s.bindir + ":/usr/bin:/bin", "TZ=UTC"}
 	cmd.Dir = s.data()
 	return cmd
@@ -217,8 +217,8 @@ func (s *Server) release() {
 }
 
 // choosePort is port where it is free, or a free one for 0.
-func choosePort(port int) (int, error) {
-	l, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+func choosePort(ctx context.Context, port int) (int, error) {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return 0, fmt.Errorf("port %d of 127.0.0.1 is not free: choose another: %w", port, err)
 	}

@@ -68,7 +68,7 @@ func query(t *testing.T, url, statement string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // read only
+	defer db.Close()
 	var answer string
 	if err := db.QueryRowContext(t.Context(), statement).Scan(&answer); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		t.Fatalf("%s: %v", statement, err)
@@ -112,7 +112,7 @@ func TestPasswordIsNeeded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close() //nolint:errcheck // nothing to lose
+	defer db.Close()
 	if err := db.PingContext(t.Context()); err == nil {
 		t.Error("a wrong password was accepted")
 	}
@@ -179,7 +179,7 @@ func TestRefusals(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer l.Close() //nolint:errcheck // nothing to lose
+		defer l.Close()
 		o := opts
 		o.Port = l.Addr().(*net.TCPAddr).Port
 		refused(t, o, fmt.Sprintf("port %d of 127.0.0.1 is not free", o.Port))
@@ -265,12 +265,15 @@ func TestEndsWithItsStarter(t *testing.T) {
 	_ = starter.Wait()
 	// The next start waits for the end of the one that is shutting down, or
 	// finds it gone; until the signal has arrived it may still be live.
-	deadline := time.Now().Add(20 * time.Second)
-	for alive(pid) && time.Now().Before(deadline) {
-		time.Sleep(10 * time.Millisecond)
-	}
-	if alive(pid) {
-		t.Fatalf("postgres %d outlives its killed starter", pid)
+	tick, deadline := time.NewTicker(poll), time.After(20*time.Second)
+	defer tick.Stop()
+	for alive(pid) {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			_ = syscall.Kill(pid, syscall.SIGQUIT)
+			t.Fatalf("postgres %d outlives its killed starter", pid)
+		}
 	}
 	start(t, dir)
 }

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -63,7 +62,7 @@ func (s *Server) awaitReady(ctx context.Context) error {
 	for {
 		f, ok := s.readPid()
 		if ok && f.pid == s.Pid() && f.port == s.port && f.state == "ready" {
-			if c, err := net.DialTimeout("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port)), time.Second); err == nil {
+			if c, err := new(net.Dialer).DialContext(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(s.port))); err == nil {
 				_ = c.Close()
 				return nil
 			}
@@ -80,7 +79,7 @@ func (s *Server) awaitReady(ctx context.Context) error {
 
 // diagnose adds what the server logged since from to err.
 func diagnose(err error, log string, from int64) error {
-	f, openErr := os.Open(log)
+	f, openErr := os.Open(log) //nolint:gosec // our own log
 	if openErr != nil {
 		return fmt.Errorf("%w; its log: %w", err, openErr)
 	}
@@ -142,11 +141,11 @@ func (s *Server) serves(pid int) bool {
 		data, err := os.Stat(s.data())
 		return err == nil && os.SameFile(cwd, data)
 	}
-	out, err := exec.Command("ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid)).Output()
+	out, err := output("ps", "-ww", "-o", "args=", "-p", strconv.Itoa(pid))
 	if err != nil {
 		return alive(pid) // nothing can be said of it: take no risk
 	}
-	return strings.Contains(string(out), "postgres")
+	return strings.Contains(out, "postgres")
 }
 
 // maxLog is the size from which on a start begins a new log.
@@ -159,7 +158,7 @@ func openLog(dir string) (*os.File, error) {
 			return nil, fmt.Errorf("putting the old log aside: %w", err)
 		}
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600) //nolint:gosec // our own folder
 	if err != nil {
 		return nil, fmt.Errorf("opening the log: %w", err)
 	}
@@ -169,12 +168,12 @@ func openLog(dir string) (*os.File, error) {
 // lockDir takes the folder for this process; the system frees it at our end.
 func lockDir(dir string) (*os.File, error) {
 	path := filepath.Join(dir, "lock")
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // our own folder
 	if err != nil {
 		return nil, fmt.Errorf("opening the database folder's lock: %w", err)
 	}
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		holder, _ := os.ReadFile(path) // for the message only
+		holder, _ := os.ReadFile(path) //nolint:gosec // our own file; for the message only
 		_ = f.Close()
 		return nil, fmt.Errorf("the database folder %s is in use by process %s: stop it first", dir, strings.TrimSpace(string(holder)))
 	}

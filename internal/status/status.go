@@ -132,7 +132,7 @@ func (c Check) Fresh(slot, now time.Time) bool {
 func (c Check) State(now time.Time) State {
 	measured, failed, degraded := 0, 0, 0
 	for _, r := range c.Conclusive {
-		if !c.Fresh(r.Slot, now) {
+		if !r.Outcome.Conclusive() || !c.Fresh(r.Slot, now) {
 			continue
 		}
 		measured++
