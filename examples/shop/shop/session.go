@@ -70,11 +70,11 @@ const (
 )
 
 func setCookie(w http.ResponseWriter, name, value string) {
-	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int(loginLife.Seconds())}
+	c := &http.Cookie{Name: name, Value: value, Path: "/", HttpOnly: true, SameSite: http.SameSiteLaxMode, MaxAge: int(loginLife.Seconds())} //nolint:gosec // G124: the demo is on plain HTTP
 	if value == "" {
 		c.MaxAge = -1
 	}
-	http.SetCookie(w, c) // not Secure: the demo is on plain HTTP
+	http.SetCookie(w, c)
 }
 
 // visitor is the user that is logged in on the pages, or "".
