@@ -111,12 +111,16 @@ func TestHandledMessagesAreDeletedInBatches(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := watch(&queuetest.Queue{})
 		s.Put(bodies(40)...)
-		var handled atomic.Int64
-		start(t, s, func(context.Context, queue.Message) error {
+		var handled, ended atomic.Int64
+		start(t, s, func(ctx context.Context, _ queue.Message) error {
 			handled.Add(1)
+			context.AfterFunc(ctx, func() { ended.Add(1) })
 			return nil
 		}, queue.Options{Slots: 20})
 		pass(time.Second)
+		if n := ended.Load(); n != 40 {
+			t.Errorf("%d of 40 handler contexts ended with their handlers", n)
+		}
 		if n := handled.Load(); n != 40 {
 			t.Errorf("handled %d of 40", n)
 		}

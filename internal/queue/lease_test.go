@@ -158,3 +158,43 @@ func TestHeartbeatStopsBeforeRelease(t *testing.T) {
 		}
 	})
 }
+
+// Once its lease is over, a handler's answer must not hide the message of
+// whoever holds it now.
+func TestLateAnswerTouchesNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault queuetest.Fault // of extensions
+		after time.Duration
+		late  func() error
+	}{
+		"error after the longest time": {queuetest.Fault{}, 3 * time.Minute, func() error { return errors.New("late") }},
+		"panic after a lost lease":     {queuetest.Fault{Err: queue.ErrLeaseLost}, 12 * time.Second, func() error { panic("late") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := watch(&queuetest.Queue{})
+				s.Faults.Entry = func(op queuetest.Op, _ string) queuetest.Fault {
+					if op == queuetest.Extend {
+						return c.fault
+					}
+					return queuetest.Fault{}
+				}
+				s.Put("x")
+				stop := start(t, s, func(_ context.Context, m queue.Message) error {
+					if m.Receives > 1 {
+						return nil
+					}
+					time.Sleep(c.after)
+					return c.late()
+				}, queue.Options{MaxExtension: time.Minute})
+				pass(4 * time.Minute)
+				stop()
+				for _, e := range s.of(queuetest.Extend) {
+					if e.visible != 30*time.Second {
+						t.Errorf("visibility set to %s at %s", e.visible, e.after)
+					}
+				}
+			})
+		})
+	}
+}
