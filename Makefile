@@ -1,0 +1,51 @@
+# Targets document themselves: `make help`.
+SHELL := /bin/sh
+GO    ?= go
+BIN   := bin
+GOLANGCI_VERSION := v2.15.0
+# Static binaries; the race detector alone needs a C compiler.
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := help
+.PHONY: help run test check build deps lint bench race clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: deps build ## everything on this machine, with a demo shop: status page on http://127.0.0.1:8080
+	@exec $(BIN)/probefleet up -demo
+
+test: deps ## every test: real Postgres, real Chromium, the local SQS server, the built binaries
+	$(GO) test -timeout 20m ./...
+
+check: lint ## what CI runs before the tests: formatting, vet, linters
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these files"; exit 1; }
+	$(GO) vet ./...
+	$(GO) mod verify
+
+build: ## the binaries, into bin/
+	@mkdir -p $(BIN)
+	@echo "building (the first time takes a few minutes)"
+	$(GO) build -trimpath -o $(BIN)/ ./cmd/... ./examples/shop
+
+deps: ## install Chromium and Postgres where they are missing
+	@sh scripts/deps.sh
+
+lint: $(BIN)/golangci-lint-$(GOLANGCI_VERSION) ## golangci-lint alone
+	$(BIN)/golangci-lint-$(GOLANGCI_VERSION) run
+
+$(BIN)/golangci-lint-$(GOLANGCI_VERSION):
+	@mkdir -p $(BIN)
+	@echo "building golangci-lint $(GOLANGCI_VERSION) (a few minutes, once)"
+	@GOBIN=$(CURDIR)/$(BIN) GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	@mv $(BIN)/golangci-lint $@
+
+bench: deps ## benchmarks: inner loops, then the whole pipeline with its memory
+	$(GO) test -run '^$$' -bench . -benchtime 1s -benchmem ./internal/...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./e2e
+
+race: deps ## every test under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
+
+clean: ## remove what was built; history stays in .probefleet
+	rm -rf $(BIN)

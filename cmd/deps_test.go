@@ -1,0 +1,91 @@
+// Package cmd_test holds the direction of imports: which technology may be in
+// which binary.
+package cmd_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+const (
+	pgx      = "github.com/jackc/pgx"
+	aws      = "github.com/aws/aws-sdk-go-v2"
+	chromedp = "github.com/chromedp/chromedp"
+	module   = "github.com/probefleet/probefleet/internal/"
+)
+
+func TestWhatABinaryHolds(t *testing.T) {
+	for command, forbidden := range map[string][]string{
+		"scheduler":  {chromedp, module + "runner", module + "dashboard", module + "sqslocal"},
+		"worker":     {pgx, "database/sql", module + "store", module + "dashboard", module + "sqslocal", "go.yaml.in/yaml"},
+		"recorder":   {chromedp, module + "runner", module + "dashboard", module + "sqslocal"},
+		"dashboard":  {aws, chromedp, module + "queue", module + "runner", module + "codec/", "github.com/expr-lang/expr"},
+		"console":    {aws, chromedp, module + "queue", module + "runner"},
+		"probefleet": {},
+	} {
+		t.Run(command, func(t *testing.T) {
+			t.Parallel()
+			for _, dep := range deps(t, "./"+command) {
+				for _, f := range append(forbidden, "testing") {
+					if dep == f || strings.HasPrefix(dep, f) && f != "testing" {
+						t.Errorf("cmd/%s holds %s; run `go mod why` or `go list -deps` to see through whom", command, dep)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestLayers(t *testing.T) {
+	nouns := []string{"check", "jobs"}
+	rules := append([]string{"codec", "assert", "schedule", "status", "nearest"}, nouns...)
+	for layer, l := range map[string]struct{ rooms, may []string }{
+		"nouns": {nouns, nouns},
+		"rules": {[]string{"codec", "assert", "schedule", "status"}, rules},
+		"services": {
+			[]string{"scheduler", "worker", "recorder", "console", "dashboard"},
+			append([]string{"queue"}, rules...),
+		},
+	} {
+		for _, room := range l.rooms {
+			t.Run(layer+"/"+room, func(t *testing.T) {
+				t.Parallel()
+				for _, imported := range imports(t, "../internal/"+room) {
+					name, ours := strings.CutPrefix(imported, module)
+					if ours && !contains(l.may, name) {
+						t.Errorf("internal/%s, one of the %s, imports internal/%s", room, layer, name)
+					}
+				}
+			})
+		}
+	}
+}
+
+func contains(list []string, s string) bool {
+	for _, l := range list {
+		if l == s {
+			return true
+		}
+	}
+	return false
+}
+
+func deps(t *testing.T, pkg string) []string {
+	t.Helper()
+	return list(t, "-deps", "-f", "{{.ImportPath}}", pkg)
+}
+
+func imports(t *testing.T, pkg string) []string {
+	t.Helper()
+	return list(t, "-f", `{{join .Imports "\n"}}`, pkg)
+}
+
+func list(t *testing.T, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list"}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list %v: %v", args, err)
+	}
+	return strings.Fields(string(out))
+}

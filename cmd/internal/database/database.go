@@ -1,0 +1,73 @@
+// Package database holds how commands are told of their database, and what
+// they do with it at start. Commands without a database do not import it.
+package database
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/internal/store"
+)
+
+// URLFlag adds -database.
+func URLFlag(f *daemon.Flags, dsn *string) {
+	f.StringVar(dsn, "database", "", "Postgres, as postgres://user:password@host:5432/name")
+	f.Env("database", "DATABASE_URL")
+	f.Check(func() error {
+		if *dsn == "" {
+			return errors.New("no database: set DATABASE_URL or -database to postgres://user:password@host:5432/name")
+		}
+		return nil
+	})
+}
+
+// Flags adds -database and -migrate.
+func Flags(f *daemon.Flags, dsn *string, migrate *bool) {
+	URLFlag(f, dsn)
+	f.BoolVar(migrate, "migrate", true, "bring the database's tables up to date at start")
+}
+
+// Open opens the database and brings its tables up to date, waiting for a
+// database that is away until ctx ends.
+func Open(ctx context.Context, dsn string, migrate bool, kit daemon.Kit) (*store.Store, error) {
+	db, err := store.Open(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	kit.Ready.Add("database", db.Ping)
+	for wait := time.Second; migrate; wait = min(2*wait, 30*time.Second) {
+		err := store.Migrate(ctx, dsn)
+		if err == nil {
+			break
+		}
+		if !store.Unavailable(err) {
+			db.Close()
+			return nil, fmt.Errorf("bringing the database up to date: %w", err)
+		}
+		kit.Log.Warn("the database is away: trying again", "err", err, "in", wait)
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			db.Close()
+			return nil, ctx.Err()
+		}
+	}
+	return db, nil
+}
+
+// OpenReadOnly opens the database for a command that never writes: the server
+// itself refuses its writes.
+func OpenReadOnly(ctx context.Context, dsn string) (*store.Store, error) {
+	const setting = "default_transaction_read_only"
+	if u, err := url.Parse(dsn); err == nil && u.Scheme != "" {
+		q := u.Query()
+		q.Set(setting, "on")
+		u.RawQuery = q.Encode()
+		return store.Open(ctx, u.String())
+	}
+	return store.Open(ctx, dsn+" "+setting+"=on")
+}

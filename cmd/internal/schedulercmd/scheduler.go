@@ -1,0 +1,76 @@
+// Package schedulercmd holds the flags and the wiring of the scheduler.
+package schedulercmd
+
+import (
+	"context"
+	"fmt"
+	"os"
+
+	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/cmd/internal/database"
+	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/queue"
+	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
+	"github.com/probefleet/probefleet/internal/scheduler"
+)
+
+// Config is what the scheduler can be told.
+type Config struct {
+	daemon.Config
+	DatabaseURL  string
+	Migrate      bool
+	QueuePrefix  string
+	CreateQueues bool
+	// Name tells this scheduler from others; host and process id where empty.
+	Name string
+}
+
+// Run is the scheduler's command.
+func Run(ctx context.Context, p daemon.Process) error {
+	f := daemon.NewFlags("scheduler", "", "sends the job of every slot that is due; several may run", p)
+	var c Config
+	c.Register(f, "127.0.0.1:9101")
+	database.Flags(f, &c.DatabaseURL, &c.Migrate)
+	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
+	f.StringVar(&c.Name, "name", "", "name of this scheduler among others; host and process id where empty")
+	if err := f.Parse(p.Args); err != nil {
+		return err
+	}
+	return daemon.Run(ctx, p, c.Config, f, func(ctx context.Context, kit daemon.Kit) error {
+		return Serve(ctx, c, kit)
+	})
+}
+
+// Serve runs a scheduler until ctx ends.
+func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
+	if c.Name == "" {
+		host, err := os.Hostname()
+		if err != nil {
+			return fmt.Errorf("naming this scheduler: %w (or set -name)", err)
+		}
+		c.Name = fmt.Sprintf("%s/%d", host, os.Getpid())
+	}
+	db, err := database.Open(ctx, c.DatabaseURL, c.Migrate, kit)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	client, err := sqsqueue.New(ctx)
+	if err != nil {
+		return err
+	}
+	s := scheduler.New(scheduler.Options{
+		Store: db, Owner: c.Name, Logger: kit.Log, Metrics: kit.Metrics,
+		Open: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
+			name := queue.JobsName(c.QueuePrefix, location, string(class))
+			if c.CreateQueues {
+				if err := client.Ensure(ctx, name, sqsqueue.Settings{}); err != nil {
+					return nil, err
+				}
+			}
+			return client.Open(ctx, name)
+		},
+	})
+	kit.Ready.Add("scheduler", s.Ready)
+	return s.Run(ctx)
+}

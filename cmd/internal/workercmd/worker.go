@@ -1,0 +1,174 @@
+// Package workercmd holds the flags and the wiring of the worker.
+package workercmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/internal/blob"
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/child"
+	"github.com/probefleet/probefleet/internal/egress"
+	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/queue"
+	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
+	"github.com/probefleet/probefleet/internal/runner"
+	"github.com/probefleet/probefleet/internal/runner/apirunner"
+	"github.com/probefleet/probefleet/internal/runner/browserrunner"
+	"github.com/probefleet/probefleet/internal/worker"
+)
+
+// Config is what the worker can be told.
+type Config struct {
+	daemon.Config
+	QueuePrefix  string
+	CreateQueues bool
+	Location     string
+	// APISlots and BrowserSlots are the jobs of each class that run at once;
+	// with 0 the class is not served.
+	APISlots, BrowserSlots  int
+	Chromium, Account       string
+	BrowserDir              string // of the browser's profiles
+	Artifacts               string // URL of the object store
+	AllowPrivate            bool
+	Visibility, DrainBudget time.Duration
+}
+
+// Run is the worker's command.
+func Run(ctx context.Context, p daemon.Process) error {
+	f := daemon.NewFlags("worker", "", "runs the jobs of a location; any number may run", p)
+	var c Config
+	c.Register(f, "127.0.0.1:9102")
+	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
+	f.StringVar(&c.Location, "location", "local", "location whose jobs are run")
+	f.IntVar(&c.APISlots, "api-slots", 20, "API checks at once; 0 serves none")
+	f.IntVar(&c.BrowserSlots, "browser-slots", 2, "browser checks at once; 0 serves none")
+	f.StringVar(&c.Chromium, "chromium", "", "path of Chromium or Chrome; found where empty")
+	f.StringVar(&c.Account, "account", child.DefaultAccount, "account that runs the browser where this is root")
+	f.StringVar(&c.BrowserDir, "browser-dir", filepath.Join(os.TempDir(), "probefleet-browser"), "folder for the browser's profiles")
+	f.StringVar(&c.Artifacts, "artifacts", "", "object store for screenshots, as file:///folder; none are kept where empty")
+	f.BoolVar(&c.AllowPrivate, "allow-private", false, "let checks reach private and loopback addresses")
+	f.DurationVar(&c.Visibility, "visibility", queue.DefaultVisibility, "how soon a job is run again after its worker has died, 3s to 1h")
+	f.DurationVar(&c.DrainBudget, "drain", queue.DefaultDrainBudget, "how long running checks may take to finish after SIGTERM")
+	f.Check(c.faults)
+	if err := f.Parse(p.Args); err != nil {
+		return err
+	}
+	return daemon.Run(ctx, p, c.Config, f, func(ctx context.Context, kit daemon.Kit) error {
+		return Serve(ctx, c, kit)
+	})
+}
+
+func (c *Config) faults() error {
+	var fs []error
+	if !check.ValidID(c.Location) {
+		fs = append(fs, fmt.Errorf("-location %q: use 1 to 63 of a-z, 0-9, '-' and '_'", c.Location))
+	}
+	if c.APISlots < 0 || c.BrowserSlots < 0 || c.APISlots+c.BrowserSlots == 0 {
+		fs = append(fs, fmt.Errorf("-api-slots %d and -browser-slots %d: give at least one class 1 slot", c.APISlots, c.BrowserSlots))
+	}
+	if c.Visibility < 3*time.Second || c.Visibility > time.Hour {
+		fs = append(fs, fmt.Errorf("-visibility %s: use 3s to 1h", c.Visibility))
+	}
+	return errors.Join(fs...)
+}
+
+// Serve runs a worker until ctx ends and its drain is done.
+func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
+	client, err := sqsqueue.New(ctx)
+	if err != nil {
+		return err
+	}
+	open := func(name string) (*sqsqueue.Queue, error) {
+		if c.CreateQueues {
+			if err := client.Ensure(ctx, name, sqsqueue.Settings{}); err != nil {
+				return nil, err
+			}
+		}
+		return client.Open(ctx, name)
+	}
+	results, err := open(queue.ResultsName(c.QueuePrefix))
+	if err != nil {
+		return err
+	}
+	lanes := map[jobs.Class]worker.Lane{}
+	for class, slots := range map[jobs.Class]int{jobs.ClassAPI: c.APISlots, jobs.ClassBrowser: c.BrowserSlots} {
+		if slots == 0 {
+			continue
+		}
+		name := queue.JobsName(c.QueuePrefix, c.Location, string(class))
+		q, err := open(name)
+		if err != nil {
+			return err
+		}
+		lanes[class] = worker.Lane{Queue: name, Receiver: q, Slots: slots}
+	}
+	runners, closeRunners, err := c.runners(ctx, kit)
+	if err != nil {
+		return err
+	}
+	w := worker.New(worker.Options{
+		Location: c.Location, Identity: identity(), Lanes: lanes, Runner: runners,
+		Results: queue.NewBatcher(results, 0), Visibility: c.Visibility, DrainBudget: c.DrainBudget,
+		Logger: kit.Log, Metrics: worker.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics),
+	})
+	kit.Ready.Add("queues", func(context.Context) error { return w.Check(time.Minute) })
+	return errors.Join(w.Run(ctx), closeRunners())
+}
+
+// runners makes the runners of every kind that this worker has slots for.
+func (c Config) runners(ctx context.Context, kit daemon.Kit) (*runner.Mux, func() error, error) {
+	var allow = egress.Private
+	if !c.AllowPrivate {
+		allow = nil
+	}
+	all := map[check.Kind]runner.Runner{
+		check.KindAPI: apirunner.New(apirunner.Options{
+			Control: egress.NewPolicy(allow, nil).Control, UserAgent: "probefleet/" + daemon.Build(),
+		}),
+	}
+	closeAll := func() error { return nil }
+	if c.BrowserSlots > 0 {
+		browser, closeBrowser, err := c.browser(ctx, kit)
+		if err != nil {
+			return nil, nil, err
+		}
+		all[check.KindBrowser], closeAll = browser, closeBrowser
+	}
+	return runner.NewMux(all, time.Now, kit.Log), closeAll, nil
+}
+
+func (c Config) browser(ctx context.Context, kit daemon.Kit) (runner.Runner, func() error, error) {
+	account, err := child.Unprivileged(c.Account)
+	if err != nil {
+		return nil, nil, err
+	}
+	o := browserrunner.Options{
+		Path: c.Chromium, Account: account, Dir: c.BrowserDir,
+		Logger: kit.Log, Metrics: browserrunner.NewMetrics(kit.Metrics),
+	}
+	closeArtifacts := func() error { return nil }
+	if c.Artifacts != "" {
+		artifacts, err := blob.Open(ctx, c.Artifacts)
+		if err != nil {
+			return nil, nil, err
+		}
+		o.Artifacts, closeArtifacts = artifacts, artifacts.Close
+	}
+	browser := browserrunner.New(o)
+	return browser, func() error { return errors.Join(browser.Close(), closeArtifacts()) }, nil
+}
+
+// identity says which worker gave a result.
+func identity() jobs.Worker {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown-host"
+	}
+	return jobs.Worker{ID: fmt.Sprintf("%s/%d", host, os.Getpid()), Build: daemon.Build()}
+}

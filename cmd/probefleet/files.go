@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/checkfile"
+)
+
+// variables is the flag -var name=value, which may be repeated.
+type variables map[string]string
+
+func (v variables) String() string {
+	pairs := make([]string, 0, len(v))
+	for name, value := range v {
+		pairs = append(pairs, name+"="+value)
+	}
+	return strings.Join(pairs, ",")
+}
+
+func (v variables) Set(pair string) error {
+	name, value, ok := strings.Cut(pair, "=")
+	if !ok || name == "" {
+		return fmt.Errorf("%q is not NAME=VALUE", pair)
+	}
+	v[name] = value
+	return nil
+}
+
+// fileFlags are the flags of every command that reads check files.
+func fileFlags(f *daemon.Flags) variables {
+	vars := variables{}
+	f.Var(vars, "var", "NAME=VALUE, replaces a variable of the files; may be repeated")
+	return vars
+}
+
+// load reads the checks of the files and folders in paths. Faults in files
+// end the command with 2.
+func load(paths []string, vars variables) ([]check.Check, error) {
+	if len(paths) == 0 {
+		return nil, &daemon.UsageError{Err: fmt.Errorf("no files: name check files, or folders that hold them")}
+	}
+	checks, err := checkfile.Load(paths, checkfile.Options{Vars: vars})
+	if err != nil {
+		return nil, &daemon.ExitError{Code: 2, Err: err}
+	}
+	return checks, nil
+}

@@ -1,0 +1,244 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+
+	"github.com/probefleet/probefleet/cmd/internal/consolecmd"
+	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/cmd/internal/dashboardcmd"
+	"github.com/probefleet/probefleet/cmd/internal/recordercmd"
+	"github.com/probefleet/probefleet/cmd/internal/schedulercmd"
+	"github.com/probefleet/probefleet/cmd/internal/workercmd"
+	"github.com/probefleet/probefleet/examples"
+	"github.com/probefleet/probefleet/examples/shop/shop"
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/checkfile"
+	"github.com/probefleet/probefleet/internal/child"
+	"github.com/probefleet/probefleet/internal/localpg"
+	"github.com/probefleet/probefleet/internal/sqslocal"
+)
+
+// installation is everything that `up` runs. It is wiring: each service is
+// the one that its own command runs.
+type installation struct {
+	upConfig
+	account child.Account
+	state   *state
+	log     *slog.Logger
+	say     *progress
+	parts   *parts
+
+	registry *prometheus.Registry
+	ready    daemon.Readiness
+	token    string
+	applied  int // checks that the status page will show
+
+	statusURL, consoleURL, adminURL, shopURL string
+}
+
+// start starts the parts in the direction against the flow of data and applies
+// the checks.
+func (i *installation) start(ctx context.Context) error {
+	i.registry = prometheus.NewRegistry()
+	i.registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	token, err := i.state.secret("console-token", newToken)
+	if err != nil {
+		return err
+	}
+	i.token = token
+	for _, step := range []struct {
+		what string
+		run  func(context.Context) error
+	}{
+		{"the database", i.startDatabase},
+		{"the queue", i.startQueue},
+		{"metrics and health", i.startAdmin},
+		{"the status page", i.startDashboard},
+		{"the console", i.startConsole},
+		{"the recorder", i.startRecorder},
+		{"the demo shop", i.startShop},
+		{"the worker", i.startWorker},
+		{"the scheduler", i.startScheduler},
+		{"the checks", i.applyChecks},
+	} {
+		i.say.wait("starting %s", step.what)
+		if err := step.run(ctx); err != nil {
+			return fmt.Errorf("starting %s: %w", step.what, err)
+		}
+	}
+	return i.state.writeEnv([][2]string{
+		{"DATABASE_URL", i.databaseURL},
+		{"AWS_ENDPOINT_URL_SQS", i.queueURL},
+		{"PROBEFLEET_QUEUE_PREFIX", i.prefix},
+		{"PROBEFLEET_CONSOLE", i.consoleURL},
+		{"PROBEFLEET_CONSOLE_TOKEN", i.token},
+	})
+}
+
+func (i *installation) startDatabase(ctx context.Context) error {
+	if i.databaseURL != "" {
+		return nil
+	}
+	server, err := localpg.Start(ctx, localpg.Options{Dir: i.state.path("postgres"), Account: i.account, Logger: i.log})
+	if err != nil {
+		return err
+	}
+	i.parts.onStop("the database", server.Stop)
+	i.databaseURL = server.URL(localpg.DefaultDatabase)
+	return nil
+}
+
+func (i *installation) startQueue(ctx context.Context) error {
+	if i.queueURL != "" {
+		return nil
+	}
+	l, err := i.listen(ctx, "sqs-addr", i.queue)
+	if err != nil {
+		return err
+	}
+	server := sqslocal.New(sqslocal.Options{Logger: i.log.With("service", "sqs")})
+	i.parts.serve("the queue", func(ctx context.Context) error {
+		return daemon.HTTP(ctx, l, server, i.log)
+	})
+	i.parts.onStop("long polls", server.Close)
+	i.queueURL = "http://" + loopback(l)
+	// The SDK reads the address of the queue from here.
+	if err := os.Setenv("AWS_ENDPOINT_URL_SQS", i.queueURL); err != nil {
+		return fmt.Errorf("telling the SDK where the queue is: %w", err)
+	}
+	return nil
+}
+
+func (i *installation) startAdmin(ctx context.Context) error {
+	l, err := i.listen(ctx, "admin", i.admin)
+	if err != nil {
+		return err
+	}
+	i.adminURL = "http://" + loopback(l)
+	i.parts.serve("metrics and health", func(ctx context.Context) error {
+		return daemon.HTTP(ctx, l, daemon.AdminHandler(i.registry, &i.ready), i.log)
+	})
+	return nil
+}
+
+// kit is what a service is wired with: its own name in logs and metrics.
+func (i *installation) kit(service string) daemon.Kit {
+	ready := &daemon.Readiness{}
+	i.ready.Add(service, ready.Check)
+	return daemon.Kit{
+		Log:     i.log.With("service", service),
+		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"service": service}, i.registry),
+		Ready:   ready,
+	}
+}
+
+func (i *installation) startDashboard(ctx context.Context) error {
+	l, err := i.listen(ctx, "addr", i.dashboard)
+	if err != nil {
+		return err
+	}
+	i.statusURL = "http://" + loopback(l)
+	c := dashboardcmd.Config{DatabaseURL: i.databaseURL, Title: "Status"}
+	if i.demo {
+		c.Title = "Demo shop status"
+	}
+	i.parts.serve("the status page", func(ctx context.Context) error {
+		return dashboardcmd.Serve(ctx, c, l, i.kit("dashboard"))
+	})
+	return nil
+}
+
+func (i *installation) startConsole(ctx context.Context) error {
+	l, err := i.listen(ctx, "console-addr", i.console)
+	if err != nil {
+		return err
+	}
+	i.consoleURL = "http://" + loopback(l)
+	c := consolecmd.Config{DatabaseURL: i.databaseURL, Migrate: true, Token: i.token, StatusURL: i.statusURL}
+	kit := i.kit("console")
+	i.parts.serve("the console", func(ctx context.Context) error {
+		return consolecmd.Serve(ctx, c, l, kit, i.ready.Check)
+	})
+	return nil
+}
+
+func (i *installation) startRecorder(context.Context) error {
+	c := recordercmd.Config{DatabaseURL: i.databaseURL, Migrate: true, QueuePrefix: i.prefix, CreateQueues: true}
+	kit := i.kit("recorder")
+	i.parts.serve("the recorder", func(ctx context.Context) error { return recordercmd.Serve(ctx, c, kit) })
+	return nil
+}
+
+func (i *installation) startShop(ctx context.Context) error {
+	if !i.demo {
+		return nil
+	}
+	l, err := i.listen(ctx, "shop-addr", i.shop)
+	if err != nil {
+		return err
+	}
+	i.shopURL = "http://" + loopback(l)
+	i.parts.serve("the demo shop", func(ctx context.Context) error {
+		return daemon.HTTP(ctx, l, shop.Handler(shop.Options{}), i.log)
+	})
+	return nil
+}
+
+func (i *installation) startWorker(context.Context) error {
+	c := workercmd.Config{
+		QueuePrefix: i.prefix, CreateQueues: true, Location: i.location,
+		APISlots: i.apiSlots, BrowserSlots: i.browserSlots,
+		Chromium: i.chromium, Account: i.account.Name, BrowserDir: i.state.path("chromium"),
+		Artifacts: "file://" + i.state.path("artifacts"), AllowPrivate: true,
+		DrainBudget: 10 * time.Second,
+	}
+	kit := i.kit("worker")
+	i.parts.serve("the worker", func(ctx context.Context) error { return workercmd.Serve(ctx, c, kit) })
+	return nil
+}
+
+func (i *installation) startScheduler(context.Context) error {
+	c := schedulercmd.Config{DatabaseURL: i.databaseURL, Migrate: true, QueuePrefix: i.prefix, CreateQueues: true}
+	kit := i.kit("scheduler")
+	i.parts.serve("the scheduler", func(ctx context.Context) error { return schedulercmd.Serve(ctx, c, kit) })
+	return nil
+}
+
+// applyChecks sends the checks of the files, and of the demo, to the console
+// as `probefleet apply` does.
+func (i *installation) applyChecks(ctx context.Context) error {
+	var checks []check.Check
+	if i.demo {
+		demo, err := checkfile.Parse("examples/checks/shop.yaml", examples.Checks, checkfile.Options{Vars: variables{"base": i.shopURL}})
+		if err != nil {
+			return err
+		}
+		checks = demo
+	}
+	if len(i.files) > 0 {
+		own, err := load(i.files, i.vars)
+		if err != nil {
+			return err
+		}
+		checks = append(checks, own...)
+	}
+	if len(checks) == 0 {
+		return nil
+	}
+	for _, c := range checks {
+		if c.Active && c.Public {
+			i.applied++
+		}
+	}
+	return i.await(ctx, "the console", func(ctx context.Context) error {
+		_, err := applyTo(ctx, i.consoleURL, i.token, checks)
+		return err
+	})
+}

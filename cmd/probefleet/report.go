@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
+)
+
+var marks = map[jobs.Outcome]string{
+	jobs.Passed: "✓", jobs.Degraded: "!", jobs.Failed: "✗", jobs.Inconclusive: "?", jobs.Expired: "?",
+}
+
+// printResults writes one line a check, and below it why it did not pass.
+func printResults(w io.Writer, checks []check.Check, results []jobs.Result) {
+	counts := map[jobs.Outcome]int{}
+	width := 0
+	for _, c := range checks {
+		width = max(width, len(c.ID))
+	}
+	for i, r := range results {
+		counts[r.Outcome]++
+		fmt.Fprintf(w, "%s %-12s %-*s %-8s %9s%s\n", marks[r.Outcome], r.Outcome, width, checks[i].ID, checks[i].Kind(), round(r.Timings.Total), phases(r.Timings))
+		for _, line := range reasons(r) {
+			fmt.Fprintf(w, "    %s\n", line)
+		}
+	}
+	var parts []string
+	for _, o := range jobs.Outcomes {
+		if counts[o] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
+		}
+	}
+	fmt.Fprintf(w, "\n%d checks: %s\n", len(results), strings.Join(parts, ", "))
+}
+
+// phases shows where the time of an API check went.
+func phases(t jobs.Timings) string {
+	var parts []string
+	for _, p := range []struct {
+		name string
+		d    time.Duration
+	}{{"dns", t.DNS}, {"connect", t.Connect}, {"tls", t.TLS}, {"first byte", t.FirstByte}, {"download", t.Download}} {
+		if p.d > 0 {
+			parts = append(parts, fmt.Sprintf("%s %s", p.name, round(p.d)))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "   " + strings.Join(parts, ", ")
+}
+
+// reasons says why a result is not passed: every assertion that does not hold,
+// else the fault; then what the page's console said and the pictures taken.
+func reasons(r jobs.Result) []string {
+	if r.Outcome == jobs.Passed {
+		return nil
+	}
+	var lines []string
+	for _, v := range r.Verdicts {
+		if !v.OK {
+			lines = append(lines, v.Message)
+		}
+	}
+	if r.Fault != nil && len(lines) == 0 {
+		lines = append(lines, r.Fault.Message)
+	}
+	for _, e := range r.Evidence.Console {
+		lines = append(lines, fmt.Sprintf("console %s: %s", e.Level, e.Text))
+	}
+	for _, a := range r.Evidence.Artifacts {
+		if a.Key != "" {
+			lines = append(lines, fmt.Sprintf("%s: %s", a.Name, a.Key))
+		}
+	}
+	return lines
+}
+
+func round(d time.Duration) time.Duration {
+	switch {
+	case d >= time.Second:
+		return d.Round(10 * time.Millisecond)
+	case d >= 10*time.Millisecond:
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(10 * time.Microsecond)
+}

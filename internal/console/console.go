@@ -1,0 +1,136 @@
+// Package console is where checks are changed: an HTTP API for those who hold
+// its token, and a page that says whether the installation is well. It refuses
+// to change anything without the token, and to accept a check that the rest
+// of the fleet could not run.
+package console
+
+import (
+	"context"
+	"crypto/subtle"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"strings"
+
+	"github.com/probefleet/probefleet/internal/check"
+)
+
+// store is what the console needs of the database.
+type store interface {
+	ApplyChecks(ctx context.Context, checks []check.Check) (created, changed, unchanged []string, err error)
+	ActiveChecks(ctx context.Context) ([]check.Check, int64, error)
+}
+
+// Options configure a Console.
+type Options struct {
+	Store store
+	// Token is asked for by every change, as a bearer token. Empty refuses
+	// every change.
+	Token string
+	// Ready says what is wrong with the installation, nil where nothing is.
+	Ready func(context.Context) error
+	// StatusURL is where the public status page is, "" where that is unknown.
+	StatusURL string
+	Build     string
+	Logger    *slog.Logger
+}
+
+// Console is the operations console.
+type Console struct{ o Options }
+
+// New makes a Console.
+func New(o Options) *Console { return &Console{o} }
+
+//go:embed health.html
+var healthSource string
+
+var healthPage = template.Must(template.New("health").Parse(healthSource))
+
+//go:embed console.css
+var stylesheet []byte
+
+// Handler serves the page and the API.
+func (c *Console) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", c.health)
+	mux.HandleFunc("GET /console.css", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/css; charset=utf-8")
+		_, _ = w.Write(stylesheet)
+	})
+	mux.HandleFunc("GET /api/v1/checks", c.authorised(c.list))
+	mux.HandleFunc("PUT /api/v1/checks", c.authorised(c.apply))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cache-Control", "no-store")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+func (c *Console) health(w http.ResponseWriter, r *http.Request) {
+	page := struct {
+		Faults           []string
+		Active           int
+		Revision         int64
+		Build, StatusURL string
+	}{Build: c.o.Build, StatusURL: c.o.StatusURL}
+	if err := c.o.Ready(r.Context()); err != nil {
+		page.Faults = strings.Split(err.Error(), "\n")
+	}
+	checks, revision, err := c.o.Store.ActiveChecks(r.Context())
+	if err != nil {
+		c.o.Logger.Error("reading checks for the health page", "err", err)
+		page.Faults = append(page.Faults, "the checks cannot be read from the database")
+	}
+	page.Active, page.Revision = len(checks), revision
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	if len(page.Faults) > 0 {
+		w.WriteHeader(http.StatusServiceUnavailable)
+	}
+	if err := healthPage.Execute(w, page); err != nil {
+		c.o.Logger.Debug("writing the health page", "err", err)
+	}
+}
+
+// authorised lets a request pass that carries the console's token.
+func (c *Console) authorised(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || c.o.Token == "" || subtle.ConstantTimeCompare([]byte(given), []byte(c.o.Token)) != 1 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="probefleet console"`)
+			problem(w, http.StatusUnauthorized, "the console's token is missing or wrong; send it as `Authorization: Bearer TOKEN`", nil)
+			return
+		}
+		next(w, r)
+	}
+}
+
+// Problem is an error in the form of RFC 9457.
+type Problem struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"`
+	Detail string `json:"detail"`
+	// Faults name what is wrong in the request, one line each.
+	Faults []string `json:"faults,omitempty"`
+}
+
+func problem(w http.ResponseWriter, status int, detail string, faults []string) {
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(Problem{"about:blank", http.StatusText(status), status, detail, faults})
+}
+
+func (c *Console) failed(w http.ResponseWriter, doing string, err error) {
+	if errors.Is(err, context.Canceled) {
+		return
+	}
+	c.o.Logger.Error(doing, "err", err)
+	problem(w, http.StatusServiceUnavailable, fmt.Sprintf("%s did not succeed: the database did not do it; try again, the console's log says more", doing), nil)
+}

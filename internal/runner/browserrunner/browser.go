@@ -1,0 +1,126 @@
+package browserrunner
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto"
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/target"
+
+	"github.com/probefleet/probefleet/internal/child"
+)
+
+const (
+	// startTimeout bounds the start of a browser on a busy machine.
+	startTimeout = 30 * time.Second
+	// closeGrace is the time that a browser has to end by itself.
+	closeGrace = 2 * time.Second
+)
+
+// chromium is one running browser, from its start to the removal of its
+// profile.
+type chromium struct {
+	proc    *process
+	conn    *conn
+	profile *profile
+	product string // "HeadlessChrome/156.0.8078.79"
+
+	// stop is closed by the supervisor where the browser is to end.
+	stop chan struct{}
+	// Guarded by the supervisor.
+	users, runs int
+	retired     bool
+	stopping    bool
+
+	mu   sync.Mutex
+	tabs map[target.ID]*tab
+}
+
+// root is the session that speaks to the browser itself.
+func (b *chromium) root() session { return session{conn: b.conn} }
+
+// launch starts the browser at path in a new profile under dir.
+func launch(ctx context.Context, path, dir string, account child.Account) (_ *chromium, err error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	p, err := newProfile(dir, account)
+	if err != nil {
+		return nil, err
+	}
+	proc, err := startProcess(path, p, account)
+	if err != nil {
+		_ = p.remove()
+		return nil, err
+	}
+	b := &chromium{
+		proc: proc, conn: dial(ctx, proc.pipe), profile: p,
+		stop: make(chan struct{}),
+		tabs: make(map[target.ID]*tab),
+	}
+	if err := b.greet(ctx); err != nil {
+		proc.end(0)
+		_ = p.remove()
+		return nil, fmt.Errorf("starting %s: %w: it said %q", path, err, proc.output.last())
+	}
+	return b, nil
+}
+
+func (b *chromium) greet(ctx context.Context) error {
+	if err := b.profile.note(b.proc.pid); err != nil {
+		return err
+	}
+	v, err := call(ctx, b.root(), browser.GetVersion, cdp.Empty{})
+	if err != nil {
+		return err
+	}
+	b.product = v.Product
+	b.root().listen(b.handle)
+	// Only so do crashes come with their cause.
+	_, err = call(ctx, b.root(), target.SetDiscoverTargets, target.SetDiscoverTargetsParams{
+		Discover: true,
+		Filter:   target.Filter{{Type: "page"}},
+	})
+	return err
+}
+
+// handle takes the browser's own events.
+func (b *chromium) handle(m *cdproto.Message) {
+	switch m.Method {
+	case cdproto.EventTargetTargetCrashed:
+		if e, ok := decode[target.EventTargetCrashed](m); ok {
+			if t := b.tab(e.TargetID); t != nil {
+				t.crashed(e.Status)
+			}
+		}
+	case cdproto.EventTargetTargetDestroyed:
+		if e, ok := decode[target.EventTargetDestroyed](m); ok {
+			if t := b.tab(e.TargetID); t != nil {
+				t.end(errPageClosed)
+			}
+		}
+	}
+}
+
+func (b *chromium) tab(id target.ID) *tab {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.tabs[id]
+}
+
+// shut ends the browser and removes its profile; gracefully where it was told
+// to stop and still listens.
+func (b *chromium) shut(ctx context.Context, grace time.Duration) error {
+	if grace > 0 {
+		ctx, cancel := context.WithTimeout(ctx, grace)
+		defer cancel()
+		// The answer may be lost in the end itself.
+		_, _ = call(ctx, b.root(), browser.Close, cdp.Empty{})
+	}
+	b.proc.end(grace)
+	b.conn.close()
+	return b.profile.remove()
+}

@@ -1,0 +1,280 @@
+package browserrunner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/assert"
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
+)
+
+// minReserve is kept of the run's time so that the page can say what it found
+// before the time is over.
+const minReserve = 200 * time.Millisecond
+
+// Run runs the flow of j's check in a browser context of its own, within ctx's
+// deadline and the check's timeout, whichever ends first. What the target does
+// is in the result, also where this worker has no browser or loses it. The
+// error is the cause of ctx's cancellation, where that is not its deadline, or
+// that the Runner is closed: then nothing is known.
+func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
+	spec, ok := j.Check.Spec.(*check.Browser)
+	if !ok {
+		return jobs.Result{}, fmt.Errorf("running check %q in a browser: it is of kind %q", j.Check.ID, j.Check.Kind())
+	}
+	r.metrics.running.Inc()
+	defer r.metrics.running.Dec()
+	res := jobs.ResultFor(j)
+
+	b, err := r.browsers.acquire(ctx)
+	if err != nil {
+		return r.unready(ctx, res, err)
+	}
+	res.Worker.Browser = b.product
+	t, err := openTab(ctx, b, int64(spec.Width), int64(spec.Height))
+	if err != nil {
+		if ctx.Err() == nil && b.conn.alive() {
+			r.browsers.retire(b) // it lives but does not do its work
+		}
+		r.dispose(ctx, b, t)
+		return r.unready(ctx, res, err)
+	}
+
+	f := newFlow(ctx, r, t, j.Check)
+	err = f.run(&res, spec.Steps)
+	f.gather(ctx, &res, err)
+	r.dispose(ctx, b, t)
+	if err != nil {
+		if err := f.blame(ctx, &res, err); err != nil {
+			return jobs.Result{}, err
+		}
+	}
+	res.Evidence.Artifacts = r.store(ctx, j, f.pictures)
+	if res.Outcome == "" {
+		f.judge(&res, spec)
+	}
+	res.Conclude()
+	return res, nil
+}
+
+// unready is the end of a run that never had a page.
+func (r *Runner) unready(ctx context.Context, res jobs.Result, err error) (jobs.Result, error) {
+	if stopped := r.stopped(ctx); stopped != nil {
+		return jobs.Result{}, stopped
+	}
+	unusable := new(unusableError)
+	switch {
+	case errors.As(err, &unusable):
+		res.Excuse(jobs.FaultNoBrowser, unusable.reason)
+	case ctx.Err() != nil:
+		res.Excuse(jobs.FaultBrowser, "the browser was not ready before the check's time was over: this worker is overloaded, give it fewer slots")
+	default:
+		res.Excuse(jobs.FaultBrowser, "the browser was not ready: "+err.Error())
+	}
+	return res, nil
+}
+
+// stopped is the error of a run that was cut off from above: nil where it was
+// not, or only by its deadline.
+func (r *Runner) stopped(ctx context.Context) error {
+	if r.browsers.isClosed() {
+		return errClosed
+	}
+	if err := ctx.Err(); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("browser check stopped: %w", context.Cause(ctx))
+	}
+	return nil
+}
+
+// dispose closes the tab and gives the browser back, beside the run's path.
+func (r *Runner) dispose(ctx context.Context, b *chromium, t *tab) {
+	ctx = context.WithoutCancel(ctx)
+	r.browsers.work.Add(1)
+	go func() {
+		defer r.browsers.work.Done()
+		defer r.browsers.release(b)
+		if t == nil {
+			return
+		}
+		if err := t.close(ctx); err != nil && b.conn.alive() {
+			r.log.Warn("browser context not closed; the browser will be replaced", "err", err)
+			r.browsers.retire(b)
+		}
+	}()
+}
+
+// flow is one run under way.
+type flow struct {
+	runner   *Runner
+	tab      *tab
+	ctx      context.Context
+	cancel   context.CancelFunc
+	began    time.Time
+	end      time.Time // when steps give up
+	timeout  time.Duration
+	took     time.Duration
+	failed   string // the name of the step that did not succeed
+	scrub    scrubber
+	pictures []picture
+}
+
+func newFlow(ctx context.Context, r *Runner, t *tab, c check.Check) *flow {
+	f := &flow{runner: r, tab: t, began: time.Now(), timeout: c.Timeout}
+	over := f.began.Add(c.Timeout)
+	if c.Timeout <= 0 {
+		over = f.began.Add(check.MaxTimeout)
+	}
+	if d, ok := ctx.Deadline(); ok && d.Before(over) {
+		over = d
+	}
+	f.end = over.Add(-min(minReserve, over.Sub(f.began)/10))
+	if c.Timeout <= 0 {
+		f.timeout = over.Sub(f.began)
+	}
+	f.ctx, f.cancel = context.WithDeadlineCause(t.ctx, over, errCheckTime)
+	return f
+}
+
+// run runs the steps up to the first that does not succeed; errors as of
+// runStep.
+func (f *flow) run(res *jobs.Result, steps []check.Step) error {
+	defer f.cancel()
+	for _, s := range steps {
+		began := time.Now()
+		err := f.runStep(f.ctx, s)
+		sr := jobs.StepResult{Name: f.name(s), Action: s.Action, Duration: time.Since(began), OK: err == nil}
+		f.took = time.Since(f.began)
+		if err != nil {
+			sr.Error = err.Error()
+			f.failed = sr.Name
+		}
+		res.Steps = append(res.Steps, sr)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// name is the step's, with the status where a document was answered with an
+// error: that alone does not fail a step, as error pages are checked too.
+func (f *flow) name(s check.Step) string {
+	name := s.String()
+	if s.Action == check.ActionOpen {
+		if status := f.status(f.tab.at()); status != 0 {
+			name += " (answered " + statusWords(status) + ")"
+		}
+	}
+	return f.scrub.text(shorten(name, 500))
+}
+
+// gather fills in what was seen: page, console, and the last picture.
+func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
+	res.Timings.Total = f.took
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pictureTimeout)
+	defer cancel()
+	if failure == nil {
+		_ = f.tab.await(ctx, func() bool { return f.tab.loaded || len(f.tab.loaders) == 0 })
+	}
+	if p, err := f.tab.page(ctx); err == nil {
+		res.Evidence.Page = &p
+	}
+	if !errors.Is(failure, errPageCrashed) {
+		name := "end"
+		if failure != nil {
+			name = "failure"
+		}
+		if f.runner.artifacts != nil {
+			if err := f.picture(ctx, name); err != nil {
+				f.runner.log.Debug("no picture of the page", "err", err)
+			}
+		}
+	}
+	f.tab.mu.Lock()
+	defer f.tab.mu.Unlock()
+	res.Evidence.Console = f.tab.console.all()
+	for i := range res.Evidence.Console {
+		res.Evidence.Console[i].Text = f.scrub.text(res.Evidence.Console[i].Text)
+		res.Evidence.Console[i].URL = f.scrub.text(res.Evidence.Console[i].URL)
+	}
+}
+
+// judge asks what the check expects of the finished flow.
+func (f *flow) judge(res *jobs.Result, spec *check.Browser) {
+	seen := assert.Browser{Time: assert.Times{Total: f.took}}
+	if p := res.Evidence.Page; p != nil {
+		seen.URL, seen.Title = p.URL, p.Title
+	}
+	f.tab.mu.Lock()
+	seen.ConsoleErrors = f.tab.console.errors
+	f.tab.mu.Unlock()
+	res.Verdicts = assert.Judge(check.KindBrowser, spec.Expect, spec.Degraded, seen)
+	for i := range res.Verdicts {
+		res.Verdicts[i].Message = f.scrub.text(res.Verdicts[i].Message)
+	}
+	if p := res.Evidence.Page; p != nil {
+		p.URL, p.Title = f.scrub.text(p.URL), f.scrub.text(p.Title)
+	}
+}
+
+// blame sets the outcome of a flow that did not reach its end. It returns an
+// error where the run was cut off from above.
+func (f *flow) blame(ctx context.Context, res *jobs.Result, failure error) error {
+	if p := res.Evidence.Page; p != nil {
+		p.URL, p.Title = f.scrub.text(p.URL), f.scrub.text(p.Title)
+	}
+	if stopped := f.runner.stopped(ctx); stopped != nil {
+		return stopped
+	}
+	say := func(what string) string { return f.failed + ": " + what }
+	step := new(stepError)
+	switch {
+	case errors.Is(failure, errLost) || !f.tab.browser.conn.alive():
+		res.Excuse(jobs.FaultBrowser, say("the browser went away"))
+	case errors.Is(failure, errPageCrashed):
+		f.blameCrash(ctx, res, say)
+	case errors.Is(failure, errPageClosed):
+		res.Fail(jobs.FaultPage, say("the page closed itself"))
+	case errors.As(failure, &step) && step.ours:
+		res.Excuse(step.class, say(step.message))
+	case errors.As(failure, &step) && step.class == jobs.FaultTimeout && f.shortchanged(ctx):
+		res.Excuse(jobs.FaultBrowser, say(fmt.Sprintf("only %s of the check's %s were left once the browser was ready", brief(f.took), brief(f.timeout))))
+	case errors.As(failure, &step):
+		res.Fail(step.class, say(step.message))
+	default:
+		res.Excuse(jobs.FaultBrowser, say("the browser did not do as told: "+failure.Error()))
+	}
+	return nil
+}
+
+// shortchanged reports whether the run's deadline left the flow less than the
+// check's timeout, by more than a tenth: the browser's start took the rest.
+func (f *flow) shortchanged(ctx context.Context) bool {
+	d, ok := ctx.Deadline()
+	return ok && d.Sub(f.began) < f.timeout-f.timeout/10
+}
+
+// blameCrash tells a renderer that the page brought down from one that was
+// killed from outside, which is how the kernel ends a lack of memory.
+func (f *flow) blameCrash(ctx context.Context, res *jobs.Result, say func(string) string) {
+	f.runner.metrics.crashes.WithLabelValues("renderer").Inc()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	// The cause comes by another way than the crash itself.
+	_ = f.tab.await(ctx, func() bool { return f.tab.crash != "" })
+	f.tab.mu.Lock()
+	crash := f.tab.crash
+	f.tab.mu.Unlock()
+	if crash == "killed" {
+		res.Excuse(jobs.FaultBrowser, say("the page's renderer was killed from outside: this worker may be short of memory"))
+		return
+	}
+	what := "the page crashed its renderer"
+	if crash != "" {
+		what += " (" + crash + ")"
+	}
+	res.Fail(jobs.FaultPage, say(what))
+}

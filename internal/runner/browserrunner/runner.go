@@ -1,0 +1,153 @@
+// Package browserrunner runs browser checks: the steps of a flow in a real
+// Chromium, each run in a browser context of its own. It owns the life of the
+// browser (one warm process, sandboxed, never as root, with nothing left
+// behind), the steps, and what they leave as evidence. It refuses to judge
+// what the check expects (assert does), to know where pictures are kept, and
+// to blame a target for a browser that went away.
+//
+// Whose fault is it? A step that does not succeed, a page that crashes its
+// renderer or keeps it busy, a host that does not resolve: the target's, so
+// failed. A browser that is missing, that dies, whose renderer is killed from
+// outside (the kernel short of memory) or that leaves a check less than its
+// timeout: ours, so inconclusive.
+package browserrunner
+
+import (
+	"cmp"
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/probefleet/probefleet/internal/child"
+)
+
+// DefaultRecycle is the number of runs after which a browser is replaced.
+const DefaultRecycle = 200
+
+// artifacts keeps pictures.
+type artifacts interface {
+	Put(ctx context.Context, key, contentType string, data []byte) error
+}
+
+// Options of a Runner. The zero value works for a process that is not root.
+type Options struct {
+	// Path of the browser; "" looks for one, see [Find].
+	Path string
+	// Account under which the browser runs. As root it has to be set.
+	Account child.Account
+	// Dir holds the profiles of running browsers. The account has to be able
+	// to reach it. Workers may share it: what a dead one left is removed by
+	// the next that starts. "" is a folder in this user's cache folder.
+	Dir string
+	// Artifacts keeps the pictures; nil takes none.
+	Artifacts artifacts
+	// Recycle is the number of runs after which a browser is replaced; 0
+	// means [DefaultRecycle].
+	Recycle int
+	// Logger may be nil.
+	Logger *slog.Logger
+	// Metrics may be nil.
+	Metrics *Metrics
+}
+
+// Metrics of browsers.
+type Metrics struct {
+	starts  prometheus.Counter
+	crashes *prometheus.CounterVec
+	running prometheus.Gauge
+}
+
+// NewMetrics makes the metrics and registers them on reg, where it is not nil.
+func NewMetrics(reg prometheus.Registerer) *Metrics {
+	m := &Metrics{
+		starts: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "probefleet_browser_starts_total",
+			Help: "Browsers started.",
+		}),
+		crashes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "probefleet_browser_crashes_total",
+			Help: "Browsers and renderers that ended by themselves.",
+		}, []string{"process"}),
+		running: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "probefleet_browser_runs_in_flight",
+			Help: "Browser checks that are running.",
+		}),
+	}
+	for _, process := range []string{"browser", "renderer"} {
+		m.crashes.WithLabelValues(process)
+	}
+	if reg != nil {
+		reg.MustRegister(m.starts, m.crashes, m.running)
+	}
+	return m
+}
+
+// Runner runs browser checks. Any number of runs may be under way at once;
+// they share one browser and nothing else.
+type Runner struct {
+	browsers  *supervisor
+	artifacts artifacts
+	log       *slog.Logger
+	metrics   *Metrics
+}
+
+// New makes a Runner and removes what dead workers left in Options.Dir. It
+// starts no browser: the first run does. It works without a browser too; each
+// run is then inconclusive and says what to install.
+func New(o Options) *Runner {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	if o.Dir == "" {
+		// Where there is no cache folder either, the start says so.
+		if cache, err := os.UserCacheDir(); err == nil {
+			o.Dir = filepath.Join(cache, "probefleet", "browsers")
+		}
+	}
+	removed, err := sweep(o.Dir)
+	if err != nil {
+		o.Logger.Warn("profiles of earlier workers not removed", "err", err)
+	}
+	if len(removed) > 0 {
+		o.Logger.Info("profiles of earlier workers removed", "count", len(removed))
+	}
+	return &Runner{
+		browsers: &supervisor{
+			path: o.Path, dir: o.Dir, account: o.Account,
+			recycle: cmp.Or(o.Recycle, DefaultRecycle),
+			log:     o.Logger, metrics: o.Metrics,
+			all: make(map[*chromium]struct{}),
+		},
+		artifacts: o.Artifacts,
+		log:       o.Logger,
+		metrics:   o.Metrics,
+	}
+}
+
+// Warm starts the browser now, so that the first run need not. The error says
+// what to do.
+func (r *Runner) Warm(ctx context.Context) error {
+	b, err := r.browsers.acquire(ctx)
+	if err != nil {
+		return err
+	}
+	r.browsers.release(b)
+	return nil
+}
+
+// Version names the browser that was last started, "HeadlessChrome/156.0.1.2"
+// (headless shell) or "Chrome/156.0.1.2" (the full browser); "" before.
+func (r *Runner) Version() string { return r.browsers.version() }
+
+// Close ends the browser and returns when no process and no profile of it is
+// left. Runs under way return an error.
+func (r *Runner) Close() error {
+	r.browsers.close()
+	return nil
+}

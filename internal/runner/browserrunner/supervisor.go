@@ -1,0 +1,199 @@
+package browserrunner
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync"
+
+	"github.com/probefleet/probefleet/internal/child"
+)
+
+var errClosed = errors.New("the browser runner is closed")
+
+// unusableError says why this worker has no browser; trying again does not
+// help, a person has to act.
+type unusableError struct{ reason string }
+
+func (e *unusableError) Error() string { return e.reason }
+
+// supervisor keeps one browser warm: started when it is first needed, started
+// again after it died, replaced after a number of runs.
+type supervisor struct {
+	path    string
+	dir     string
+	account child.Account
+	recycle int
+	log     *slog.Logger
+	metrics *Metrics
+
+	mu       sync.Mutex
+	closed   bool
+	current  *chromium // the one that new runs get; nil where none is up
+	all      map[*chromium]struct{}
+	starting *start // nil where none is being started
+	product  string
+
+	// work counts starts and watches that are under way.
+	work sync.WaitGroup
+}
+
+// start is one start of a browser that several runs may wait for.
+type start struct {
+	done chan struct{}
+	err  error
+}
+
+// acquire is the browser for one run; release it after. It starts one where
+// none is up. Errors: *unusableError, errClosed, the cause of ctx's end, or
+// why the browser did not start.
+func (s *supervisor) acquire(ctx context.Context) (*chromium, error) {
+	for {
+		s.mu.Lock()
+		if s.closed {
+			s.mu.Unlock()
+			return nil, errClosed
+		}
+		if b := s.current; b != nil && b.conn.alive() {
+			b.users++
+			b.runs++
+			if b.runs >= s.recycle {
+				s.retireLocked(b)
+			}
+			s.mu.Unlock()
+			return b, nil
+		}
+		if s.starting == nil {
+			s.starting = &start{done: make(chan struct{})}
+			s.work.Add(1)
+			// The start serves other runs too, so it outlives this one.
+			go s.start(context.WithoutCancel(ctx), s.starting)
+		}
+		st := s.starting
+		s.mu.Unlock()
+		select {
+		case <-st.done:
+			if st.err != nil {
+				return nil, st.err
+			}
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+}
+
+func (s *supervisor) start(ctx context.Context, st *start) {
+	defer s.work.Done()
+	b, err := s.launch(ctx)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.starting = nil
+	st.err = err
+	defer close(st.done)
+	if err != nil {
+		s.log.Error("browser did not start", "err", err)
+		return
+	}
+	s.metrics.starts.Inc()
+	s.product = b.product
+	s.all[b] = struct{}{}
+	s.current = b
+	if s.closed {
+		s.retireLocked(b)
+		st.err = errClosed
+	}
+	s.log.Info("browser started", "browser", b.product, "pid", b.proc.pid)
+	s.work.Add(1)
+	go s.watch(ctx, b)
+}
+
+func (s *supervisor) launch(ctx context.Context) (*chromium, error) {
+	if os.Geteuid() == 0 && (s.account.Name == "" || s.account.UID == 0) {
+		return nil, &unusableError{"a browser is never run as root: name an unprivileged account for it (`useradd --system --create-home " + child.DefaultAccount + "`), or run the worker as an ordinary user"}
+	}
+	if s.dir == "" {
+		return nil, &unusableError{"there is no folder for the browser's profile: give this worker a state folder, or set HOME"}
+	}
+	path, err := Find(s.path)
+	if err != nil {
+		return nil, &unusableError{err.Error()}
+	}
+	return launch(ctx, path, s.dir, s.account)
+}
+
+// watch waits for the end of b, however it comes, and clears up after it.
+func (s *supervisor) watch(ctx context.Context, b *chromium) {
+	defer s.work.Done()
+	var err error
+	select {
+	case <-b.stop:
+		err = b.shut(ctx, closeGrace)
+	case <-b.conn.lost:
+		s.metrics.crashes.WithLabelValues("browser").Inc()
+		err = b.shut(ctx, 0)
+		s.log.Error("browser died", "browser", b.product, "pid", b.proc.pid, "cause", b.proc.err, "said", b.proc.output.last())
+	}
+	if err != nil {
+		s.log.Warn("browser's profile not removed", "path", b.profile.path, "err", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.all, b)
+	if s.current == b {
+		s.current = nil
+	}
+}
+
+// release gives b back after a run.
+func (s *supervisor) release(b *chromium) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	b.users--
+	s.stopIdleLocked(b)
+}
+
+// retire lets b finish the runs that it has, and gives it no more.
+func (s *supervisor) retire(b *chromium) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.retireLocked(b)
+}
+
+func (s *supervisor) retireLocked(b *chromium) {
+	b.retired = true
+	if s.current == b {
+		s.current = nil
+	}
+	s.stopIdleLocked(b)
+}
+
+func (s *supervisor) stopIdleLocked(b *chromium) {
+	if (b.retired && b.users == 0 || s.closed) && !b.stopping {
+		b.stopping = true
+		close(b.stop)
+	}
+}
+
+// close ends every browser and waits until nothing of them is left.
+func (s *supervisor) close() {
+	s.mu.Lock()
+	s.closed = true
+	for b := range s.all {
+		s.retireLocked(b)
+	}
+	s.mu.Unlock()
+	s.work.Wait()
+}
+
+func (s *supervisor) isClosed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.closed
+}
+
+func (s *supervisor) version() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.product
+}

@@ -1,0 +1,257 @@
+package browserrunner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/chromedp/cdproto"
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/inspector"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+)
+
+// Causes of a tab's end.
+var (
+	errPageCrashed = errors.New("the page's renderer ended")
+	errPageClosed  = errors.New("the page closed itself")
+)
+
+const (
+	// openTimeout bounds what the browser itself does for a run: making and
+	// removing a context. One that takes longer is replaced.
+	openTimeout = 15 * time.Second
+)
+
+// tab is one page in a browser context of its own: own cookies, storage and
+// cache, gone with it.
+type tab struct {
+	browser *chromium
+	session session
+	context cdp.BrowserContextID
+	id      target.ID
+
+	// ctx ends with the run's, or by cancel when the page does.
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+
+	mu sync.Mutex
+	// changed is closed and replaced whenever something below changes.
+	changed chan struct{}
+	frame   cdp.FrameID // the main frame
+	url     string      // of the main frame's document
+	loaders map[cdp.LoaderID]bool
+	loaded  bool // the newest document has fired load
+	moving  bool // a navigation was asked for and neither came nor failed
+	status  documentStatus
+	world   runtime.ExecutionContextID
+	crash   string // why the renderer ended, "" where it did not or nobody knows
+	console console
+}
+
+func ptr[T any](v T) *T { return &v }
+
+// openTab makes a context and a page of width × height in it. Errors are the
+// browser's, errLost, or the cause of ctx's end.
+func openTab(ctx context.Context, b *chromium, width, height int64) (*tab, error) {
+	made, err := call(ctx, b.root(), target.CreateBrowserContext, target.CreateBrowserContextParams{DisposeOnDetach: ptr(true)})
+	if err != nil {
+		return nil, fmt.Errorf("making a browser context: %w", err)
+	}
+	t := &tab{
+		browser: b,
+		context: made.BrowserContextID,
+		changed: make(chan struct{}),
+		loaders: make(map[cdp.LoaderID]bool),
+	}
+	t.ctx, t.cancel = context.WithCancelCause(ctx)
+	if err := t.attach(width, height); err != nil {
+		return t, fmt.Errorf("opening a page: %w", err)
+	}
+	return t, nil
+}
+
+func (t *tab) attach(width, height int64) error {
+	downloads := send(t.ctx, t.browser.root(), browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
+		Behavior:         browser.SetDownloadBehaviorBehaviorDeny,
+		BrowserContextID: t.context,
+	})
+	// A window of its own keeps the page visible, so that it draws frames.
+	created, err := call(t.ctx, t.browser.root(), target.CreateTarget, target.CreateTargetParams{
+		URL: "about:blank", BrowserContextID: t.context, NewWindow: ptr(true), Width: width, Height: height,
+	})
+	if err != nil {
+		return err
+	}
+	t.id, t.frame = created.TargetID, cdp.FrameID(created.TargetID)
+	t.browser.mu.Lock()
+	t.browser.tabs[t.id] = t
+	t.browser.mu.Unlock()
+	attached, err := call(t.ctx, t.browser.root(), target.AttachToTarget, target.AttachToTargetParams{TargetID: t.id, Flatten: ptr(true)})
+	if err != nil {
+		return err
+	}
+	t.session = session{conn: t.browser.conn, id: attached.SessionID}
+	t.session.listen(t.handle)
+
+	// All at once: the answers are awaited together.
+	empty := []*pending[cdp.Empty]{
+		downloads,
+		send(t.ctx, t.session, inspector.Enable, cdp.Empty{}),
+		send(t.ctx, t.session, page.Enable, page.EnableParams{}),
+		send(t.ctx, t.session, runtime.Enable, cdp.Empty{}),
+		send(t.ctx, t.session, log.Enable, cdp.Empty{}),
+		send(t.ctx, t.session, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+			Width: width, Height: height, DeviceScaleFactor: 1,
+		}),
+	}
+	for _, p := range empty {
+		if _, err := p.wait(t.ctx); err != nil {
+			return fmt.Errorf("%s: %w", p.method, err)
+		}
+	}
+	return nil
+}
+
+// at is the URL of the document.
+func (t *tab) at() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.url
+}
+
+// end ends everything that waits for the page.
+func (t *tab) end(cause error) { t.cancel(cause) }
+
+// close gives up the context with all that is in it. It reports whether the
+// browser did so in time.
+func (t *tab) close(ctx context.Context) error {
+	t.browser.mu.Lock()
+	delete(t.browser.tabs, t.id)
+	t.browser.mu.Unlock()
+	if t.session.conn != nil {
+		t.session.listen(nil)
+	}
+	t.cancel(errPageClosed)
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	_, err := call(ctx, t.browser.root(), target.DisposeBrowserContext, target.DisposeBrowserContextParams{BrowserContextID: t.context})
+	return err
+}
+
+// handle takes the page's events.
+func (t *tab) handle(m *cdproto.Message) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch m.Method {
+	case cdproto.EventRuntimeConsoleAPICalled, cdproto.EventRuntimeExceptionThrown, cdproto.EventLogEntryAdded:
+		t.console.add(m, &t.status)
+		return
+	case cdproto.EventInspectorTargetCrashed:
+		t.cancel(errPageCrashed)
+	case cdproto.EventRuntimeExecutionContextsCleared:
+		t.world = 0
+	case cdproto.EventPageLoadEventFired:
+		t.loaded = true
+	case cdproto.EventPageJavascriptDialogOpening:
+		if e, ok := decode[page.EventJavascriptDialogOpening](m); ok {
+			t.dialogLocked(e)
+		}
+	default:
+		if !t.navigatedLocked(m) {
+			return
+		}
+	}
+	close(t.changed)
+	t.changed = make(chan struct{})
+}
+
+// navigatedLocked takes the events that tell where the main frame goes.
+func (t *tab) navigatedLocked(m *cdproto.Message) bool {
+	switch m.Method {
+	case cdproto.EventPageFrameNavigated:
+		e, ok := decode[page.EventFrameNavigated](m)
+		if !ok || e.Frame.ParentID != "" {
+			return false
+		}
+		t.frame, t.loaded, t.moving, t.world = e.Frame.ID, false, false, 0
+		t.loaders[e.Frame.LoaderID] = true
+		t.url = e.Frame.URL
+	case cdproto.EventPageFrameRequestedNavigation:
+		e, ok := decode[page.EventFrameRequestedNavigation](m)
+		if !ok || e.FrameID != t.frame || e.Disposition != page.ClientNavigationDispositionCurrentTab {
+			return false
+		}
+		t.moving = true
+	case cdproto.EventPageFrameStartedNavigating:
+		e, ok := decode[page.EventFrameStartedNavigating](m)
+		if !ok || e.FrameID != t.frame {
+			return false
+		}
+		t.moving = e.NavigationType != page.FrameStartedNavigatingNavigationTypeSameDocument &&
+			e.NavigationType != page.FrameStartedNavigatingNavigationTypeHistorySameDocument
+	case cdproto.EventPageNavigatedWithinDocument:
+		e, ok := decode[page.EventNavigatedWithinDocument](m)
+		if !ok || e.FrameID != t.frame {
+			return false
+		}
+		t.moving = false
+	case cdproto.EventPageFrameStoppedLoading:
+		e, ok := decode[page.EventFrameStoppedLoading](m)
+		if !ok || e.FrameID != t.frame {
+			return false
+		}
+		t.moving = false
+	default:
+		return false
+	}
+	return true
+}
+
+// dialogLocked answers a dialog, which would hold the page for ever: leaving a
+// page is agreed to, everything else is dismissed, and said in the console.
+func (t *tab) dialogLocked(e page.EventJavascriptDialogOpening) {
+	leave := e.Type == page.DialogTypeBeforeunload
+	if !leave {
+		t.console.note(fmt.Sprintf("the page opened a dialog (%s) that was dismissed: %s", e.Type, e.Message), e.URL)
+	}
+	go func() {
+		_, _ = call(t.ctx, t.session, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: leave})
+	}()
+}
+
+// crashed notes why the renderer ended: "crashed", "killed", "oom"...
+func (t *tab) crashed(status string) {
+	t.mu.Lock()
+	t.crash = status
+	close(t.changed)
+	t.changed = make(chan struct{})
+	t.mu.Unlock()
+	t.cancel(errPageCrashed)
+}
+
+// await waits until ready holds. It is called with t.mu held, first at once.
+// The error is the cause of ctx's end.
+func (t *tab) await(ctx context.Context, ready func() bool) error {
+	for {
+		t.mu.Lock()
+		if ready() {
+			t.mu.Unlock()
+			return nil
+		}
+		changed := t.changed
+		t.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
+)
+
+// Grace is the time that a runner has beyond the check's timeout: to take the
+// last picture, to close what it opened.
+const Grace = 5 * time.Second
+
+// errOverdue is the cause with which a run ends that outlasts timeout and
+// grace.
+var errOverdue = errors.New("the runner did not end in time")
+
+// Mux is the Runner of every kind for which it has one.
+type Mux struct {
+	runners map[check.Kind]Runner
+	now     func() time.Time
+	log     *slog.Logger
+}
+
+// NewMux makes a Mux. The clock stamps StartedAt and FinishedAt.
+func NewMux(runners map[check.Kind]Runner, now func() time.Time, log *slog.Logger) *Mux {
+	return &Mux{runners, now, log}
+}
+
+// Run runs j on the runner of its kind. A kind without a runner, a panic and a
+// runner that outlasts the check's timeout and [Grace] give an inconclusive
+// result. Whatever the result holds is valid UTF-8 without NUL, and what was
+// seen is cut to [EvidenceCap]. The error is that of the runner, or the cause
+// with which ctx was cancelled.
+func (m *Mux) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
+	started := m.now().UTC()
+	res, err := m.run(ctx, j)
+	if err != nil {
+		return jobs.Result{}, err
+	}
+	res.StartedAt, res.FinishedAt = started, m.now().UTC()
+	tidy(&res)
+	return res, nil
+}
+
+func (m *Mux) run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
+	kind := j.Check.Kind()
+	r, ok := m.runners[kind]
+	if !ok {
+		return m.without(j, kind), nil
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, j.Check.Timeout+Grace, errOverdue)
+	defer cancel()
+	res, err := m.guarded(limited, r, j)
+	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(limited), errOverdue) {
+		m.log.Error("run did not end in time", "check", j.Check.ID, "job", j.ID, "err", err)
+		res, err = jobs.ResultFor(j), nil
+		res.Excuse(jobs.FaultInternal, fmt.Sprintf("the %s runner did not end within %s after the check's timeout of %s", kind, Grace, j.Check.Timeout))
+	}
+	return res, err
+}
+
+func (m *Mux) without(j jobs.Job, kind check.Kind) jobs.Result {
+	res := jobs.ResultFor(j)
+	class := jobs.FaultInternal
+	if kind == check.KindBrowser {
+		class = jobs.FaultNoBrowser
+	}
+	res.Excuse(class, fmt.Sprintf("this worker does not run checks of kind %q: start one that does, or let only such workers take these jobs", kind))
+	return res
+}
+
+// guarded turns a panic into a result: the check that caused it must not be
+// tried for ever, and the others go on.
+func (m *Mux) guarded(ctx context.Context, r Runner, j jobs.Job) (res jobs.Result, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			m.log.Error("runner panicked", "check", j.Check.ID, "job", j.ID, "panic", p, "stack", string(debug.Stack()))
+			res, err = jobs.ResultFor(j), nil
+			res.Excuse(jobs.FaultInternal, fmt.Sprintf("the %s runner has a defect (panic: %v): the worker's log has the details", j.Check.Kind(), p))
+		}
+	}()
+	return r.Run(ctx, j)
+}

@@ -1,0 +1,40 @@
+package scheduler
+
+import "github.com/prometheus/client_golang/prometheus"
+
+type metrics struct {
+	sent, missed, errors   *prometheus.CounterVec
+	lateness               prometheus.Histogram
+	shards, checks, offset prometheus.Gauge
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	m := &metrics{
+		sent: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "probefleet_scheduler_jobs_sent_total", Help: "Jobs that a queue has accepted.",
+		}, []string{"location", "class"}),
+		missed: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "probefleet_scheduler_slots_missed_total", Help: "Slots that were not sent because it was too late: after an outage of schedulers, or as the queue did not take them.",
+		}, []string{"location", "reason"}),
+		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "probefleet_scheduler_errors_total", Help: "Jobs that could not be encoded, or whose sending did not succeed at first.",
+		}, []string{"reason"}),
+		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "probefleet_scheduler_lateness_seconds", Help: "From a slot to the tick that sent its job.",
+			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120},
+		}),
+		shards: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "probefleet_scheduler_shards", Help: "Shards that this scheduler holds.",
+		}),
+		checks: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "probefleet_scheduler_checks", Help: "Active checks, of all shards.",
+		}),
+		offset: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "probefleet_scheduler_clock_offset_seconds", Help: "What the database's clock is ahead of this machine's.",
+		}),
+	}
+	if reg != nil {
+		reg.MustRegister(m.sent, m.missed, m.errors, m.lateness, m.shards, m.checks, m.offset)
+	}
+	return m
+}

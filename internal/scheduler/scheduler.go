@@ -1,0 +1,262 @@
+// Package scheduler turns checks into jobs: it holds leases on shards, sends
+// the job of every slot that is due, and moves the shards' watermarks. It
+// refuses to send what would be too late to run, to schedule a shard whose
+// lease may have ended, and to know how jobs are run.
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/queue"
+	"github.com/probefleet/probefleet/internal/schedule"
+)
+
+// database is what the scheduler needs of the database.
+type database interface {
+	// ActiveChecks may answer checks and an error: the error then speaks of
+	// checks that are not among them.
+	ActiveChecks(ctx context.Context) ([]check.Check, int64, error)
+	ChecksRevision(ctx context.Context) (int64, error)
+	LeaseShards(ctx context.Context, owner string, ttl time.Duration) ([]schedule.Lease, error)
+	AdvanceWatermarks(ctx context.Context, owner string, to map[int]time.Time) (lost []int, err error)
+	ReleaseShards(ctx context.Context, owner string) error
+	Now(ctx context.Context) (time.Time, error)
+}
+
+// Options configure a Scheduler.
+type Options struct {
+	Store database
+	// Open finds the queue of the jobs of a class at a location. It is asked
+	// again after an error.
+	Open func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error)
+	// Owner names this process among all schedulers.
+	Owner   string
+	Logger  *slog.Logger
+	Metrics prometheus.Registerer // may be nil
+}
+
+const (
+	// tick is how often due slots are looked for: the lateness it adds.
+	tick = 250 * time.Millisecond
+	// leaseTerm is how long a shard stays without a scheduler after its owner
+	// has died.
+	leaseTerm = 15 * time.Second
+	// leaseMargin is taken off the term at use, for the clocks' drift and for
+	// the sends that are under way.
+	leaseMargin = 3 * time.Second
+	// renewEvery and reloadEvery are periods of the calls to the database.
+	renewEvery  = leaseTerm / 3
+	reloadEvery = time.Second
+	// sendWindow is how long a slot is offered to a queue that does not take
+	// it; then it is missed. It bounds how far a watermark stays behind, and
+	// with it what a successor sends again.
+	sendWindow = 2 * time.Minute
+	// callTimeout bounds one call to the database.
+	callTimeout = 5 * time.Second
+)
+
+// Scheduler schedules the shards that it holds.
+type Scheduler struct {
+	o       Options
+	metrics *metrics
+	queues  *queues
+
+	shards   map[int]*shard
+	checks   []check.Check
+	revision int64
+	// offset is what the database's clock is ahead of ours.
+	offset time.Duration
+
+	renewAt, reloadAt time.Time
+	leased            atomic.Pointer[time.Time] // when leases were last read
+}
+
+// New makes a Scheduler.
+func New(o Options) *Scheduler {
+	return &Scheduler{
+		o: o, metrics: newMetrics(o.Metrics), queues: &queues{open: o.Open},
+		shards: map[int]*shard{}, revision: -1,
+	}
+}
+
+// Run schedules until ctx ends, then gives its shards back. It outlives a
+// database and queues that are away.
+func (s *Scheduler) Run(ctx context.Context) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		s.step(ctx)
+		select {
+		case <-ticker.C:
+		case <-ctx.Done():
+			return s.release(ctx)
+		}
+	}
+}
+
+// Ready answers nil while the leases are fresh.
+func (s *Scheduler) Ready(context.Context) error {
+	last := s.leased.Load()
+	switch {
+	case last == nil:
+		return errors.New("the shards' leases have not been read yet")
+	case time.Since(*last) > leaseTerm:
+		return fmt.Errorf("the shards' leases were last read %s ago: is the database away?", time.Since(*last).Round(time.Second))
+	}
+	return nil
+}
+
+// step does everything that is due.
+func (s *Scheduler) step(ctx context.Context) {
+	if now := time.Now(); !now.Before(s.renewAt) {
+		s.renewAt = now.Add(renewEvery)
+		if err := s.renew(ctx); err != nil && ctx.Err() == nil {
+			s.renewAt = now.Add(time.Second)
+			s.o.Logger.Warn("leasing shards", "err", err)
+		}
+	}
+	if now := time.Now(); !now.Before(s.reloadAt) {
+		s.reloadAt = now.Add(reloadEvery)
+		if err := s.reload(ctx); err != nil && ctx.Err() == nil {
+			s.o.Logger.Warn("reading the checks", "err", err)
+		}
+	}
+	s.dropEnded()
+	if s.revision < 0 {
+		return // without the checks a watermark must not move
+	}
+	now := time.Now().Add(s.offset)
+	var due []*slot
+	for _, sh := range s.shards {
+		due = append(due, sh.due(now, s.metrics)...)
+	}
+	s.send(ctx, due, now)
+	s.advance(ctx)
+}
+
+// renew reads the leases and the database's clock.
+func (s *Scheduler) renew(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	asked := time.Now()
+	leases, err := s.o.Store.LeaseShards(ctx, s.o.Owner, leaseTerm)
+	if err != nil {
+		return err
+	}
+	held := map[int]bool{}
+	for _, l := range leases {
+		held[l.Shard] = true
+		sh := s.shards[l.Shard]
+		if sh == nil {
+			sh = newShard(l.Shard, l.Watermark)
+			sh.plan(s.checks)
+			s.shards[l.Shard] = sh
+			s.o.Logger.Info("shard taken", "shard", l.Shard, "watermark", l.Watermark)
+		}
+		sh.until = asked.Add(l.Term - leaseMargin)
+	}
+	for id := range s.shards {
+		if !held[id] {
+			s.drop(id, "given to another scheduler")
+		}
+	}
+	s.metrics.shards.Set(float64(len(s.shards)))
+	s.leased.Store(&asked)
+
+	asked = time.Now()
+	theirs, err := s.o.Store.Now(ctx)
+	if err != nil {
+		return err
+	}
+	ours := asked.Add(time.Since(asked) / 2)
+	s.offset = theirs.Sub(ours)
+	s.metrics.offset.Set(s.offset.Seconds())
+	return nil
+}
+
+// reload takes over the checks where they have changed.
+func (s *Scheduler) reload(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	revision, err := s.o.Store.ChecksRevision(ctx)
+	if err != nil || revision == s.revision {
+		return err
+	}
+	checks, revision, err := s.o.Store.ActiveChecks(ctx)
+	if err != nil && len(checks) == 0 {
+		return err
+	}
+	s.checks, s.revision = checks, revision
+	for _, sh := range s.shards {
+		sh.plan(checks)
+	}
+	s.metrics.checks.Set(float64(len(checks)))
+	s.o.Logger.Info("checks read", "checks", len(checks), "revision", revision)
+	return err
+}
+
+// dropEnded gives up the shards whose lease may have ended: the term is
+// checked when it is used, since this process may have slept.
+func (s *Scheduler) dropEnded() {
+	for id, sh := range s.shards {
+		if !sh.held() {
+			s.drop(id, "lease ended")
+		}
+	}
+}
+
+func (s *Scheduler) drop(id int, why string) {
+	delete(s.shards, id)
+	s.metrics.shards.Set(float64(len(s.shards)))
+	s.o.Logger.Warn("shard given up", "shard", id, "why", why)
+}
+
+// advance moves the watermarks up to what was sent.
+func (s *Scheduler) advance(ctx context.Context) {
+	to := map[int]time.Time{}
+	for id, sh := range s.shards {
+		if w := sh.watermark(); w.After(sh.stored) {
+			to[id] = w
+		}
+	}
+	if len(to) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	lost, err := s.o.Store.AdvanceWatermarks(ctx, s.o.Owner, to)
+	if err != nil {
+		if ctx.Err() == nil {
+			s.o.Logger.Warn("moving watermarks", "err", err)
+		}
+		return
+	}
+	for id, w := range to {
+		s.shards[id].stored = w
+	}
+	for _, id := range lost {
+		s.drop(id, "lease lost")
+	}
+}
+
+// release gives the shards back, so that a successor need not wait for the
+// end of the lease.
+func (s *Scheduler) release(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	s.advance(ctx)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := s.o.Store.ReleaseShards(ctx, s.o.Owner); err != nil {
+		s.o.Logger.Warn("giving shards back: a successor takes them when the leases end", "err", err)
+	}
+	return nil
+}

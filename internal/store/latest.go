@@ -1,0 +1,84 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// latestKey names one row of latest.
+type latestKey struct {
+	checkID, location string
+	conclusive        bool
+}
+
+func (k latestKey) compare(o latestKey) int {
+	rank := func(b bool) int {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	return cmp.Or(cmp.Compare(k.checkID, o.checkID), cmp.Compare(k.location, o.location),
+		cmp.Compare(rank(k.conclusive), rank(o.conclusive)))
+}
+
+// newer orders runs of one check and location by slot, then attempt.
+func (r runRow) newer(o runRow) bool {
+	return cmp.Or(r.slot.Compare(o.slot), cmp.Compare(r.result.Attempt, o.result.Attempt)) > 0
+}
+
+// setLatest keeps the newest runs in view; an older run never replaces a newer
+// one, in whatever order they come.
+func setLatest(ctx context.Context, tx pgx.Tx, fresh []runRow) error {
+	newest := map[latestKey]runRow{}
+	put := func(row runRow, conclusive bool) {
+		k := latestKey{row.result.CheckID, row.result.Location, conclusive}
+		if have, ok := newest[k]; !ok || row.newer(have) {
+			newest[k] = row
+		}
+	}
+	for _, row := range fresh {
+		put(row, false)
+		if row.result.Outcome.Conclusive() {
+			put(row, true)
+		}
+	}
+	keys := make([]latestKey, 0, len(newest))
+	for k := range newest {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, latestKey.compare)
+
+	n := len(keys)
+	checkID, location, conclusive, run := make([]string, n), make([]string, n), make([]bool, n), make([]string, n)
+	slot, finished, attempt, latency := make([]time.Time, n), make([]time.Time, n), make([]int32, n), make([]int64, n)
+	outcome, class, message := make([]string, n), make([]string, n), make([]string, n)
+	for i, k := range keys {
+		row := newest[k]
+		checkID[i], location[i], conclusive[i], run[i] = k.checkID, k.location, k.conclusive, row.run
+		slot[i], finished[i], attempt[i] = row.slot, row.result.FinishedAt, int32(row.result.Attempt)
+		latency[i], outcome[i] = row.result.Timings.Total.Microseconds(), string(row.result.Outcome)
+		class[i], message[i] = row.fault()
+	}
+	_, err := tx.Exec(ctx, `
+		INSERT INTO latest AS l (check_id, location, conclusive, run_id, slot, attempt, outcome,
+			fault_class, fault_message, finished_at, latency_us)
+		SELECT check_id, location, conclusive, run_id::uuid, slot, attempt, outcome,
+			fault_class, fault_message, finished_at, latency_us
+		FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::timestamptz[], $6::integer[],
+			$7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::bigint[])
+			AS n (check_id, location, conclusive, run_id, slot, attempt, outcome,
+			fault_class, fault_message, finished_at, latency_us)
+		ON CONFLICT (check_id, location, conclusive) DO UPDATE SET
+			(run_id, slot, attempt, outcome, fault_class, fault_message, finished_at, latency_us) =
+			(excluded.run_id, excluded.slot, excluded.attempt, excluded.outcome, excluded.fault_class,
+			excluded.fault_message, excluded.finished_at, excluded.latency_us)
+		WHERE (excluded.slot, excluded.attempt) > (l.slot, l.attempt)`,
+		checkID, location, conclusive, run, slot, attempt, outcome,
+		class, message, finished, latency)
+	return err
+}

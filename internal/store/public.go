@@ -1,0 +1,163 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/status"
+)
+
+// The methods of this file read the public views and nothing else: public,
+// active checks, and no detail of what was seen.
+
+// PublicChecks lists the public checks in the order of group, name and id,
+// each with its newest runs in the order of their locations.
+func (s *Store) PublicChecks(ctx context.Context) ([]status.Check, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT id, name, description, group_name, tags, kind, every_ms, timeout_ms, locations
+		FROM public_checks ORDER BY group_name, name, id`)
+	if err != nil {
+		return nil, s.failed("reading the public checks", err)
+	}
+	checks, err := pgx.CollectRows(rows, scanPublicCheck)
+	if err != nil {
+		return nil, s.failed("reading the public checks", err)
+	}
+	at := make(map[string]int, len(checks))
+	for i, c := range checks {
+		at[c.ID] = i
+	}
+	rows, err = s.pool.Query(ctx, `
+		SELECT conclusive, `+publicRunColumns+` FROM public_latest ORDER BY check_id, location`)
+	if err != nil {
+		return nil, s.failed("reading the newest runs", err)
+	}
+	var conclusive bool
+	var run publicRun
+	_, err = pgx.ForEachRow(rows, append([]any{&conclusive}, run.targets()...), func() error {
+		i, ok := at[run.CheckID]
+		switch {
+		case !ok: // it became public just now
+		case conclusive:
+			checks[i].Conclusive = append(checks[i].Conclusive, run.run())
+		default:
+			checks[i].Last = append(checks[i].Last, run.run())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, s.failed("reading the newest runs", err)
+	}
+	return checks, nil
+}
+
+func scanPublicCheck(row pgx.CollectableRow) (status.Check, error) {
+	var c status.Check
+	var kind string
+	var every, timeout int64
+	err := row.Scan(&c.ID, &c.Name, &c.Description, &c.Group, &c.Tags, &kind, &every, &timeout, &c.Locations)
+	c.Kind = check.Kind(kind)
+	c.Every, c.Timeout = time.Duration(every)*time.Millisecond, time.Duration(timeout)*time.Millisecond
+	return c, err
+}
+
+// PublicBuckets lists the histories of all public checks since the period of
+// grain ([Hour] or [Day]) that holds `since`, all locations together, in the
+// order of check and start. Periods without any run are left out.
+func (s *Store) PublicBuckets(ctx context.Context, grain string, since time.Time) ([]status.Bucket, error) {
+	if grain != Hour && grain != Day {
+		return nil, fmt.Errorf("reading histories: %q is not a grain; use %q or %q", grain, Hour, Day)
+	}
+	rows, err := s.pool.Query(ctx, `
+		SELECT check_id, start, sum(passed)::bigint, sum(degraded)::bigint, sum(failed)::bigint,
+			sum(inconclusive)::bigint, sum(expired)::bigint, sum(latency_sum_us)::bigint
+		FROM public_rollups WHERE grain = $1 AND start >= $2
+		GROUP BY check_id, start ORDER BY check_id, start`, grain, since.UTC().Truncate(span(grain)))
+	if err != nil {
+		return nil, s.failed("reading histories", err)
+	}
+	buckets, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (status.Bucket, error) {
+		var b status.Bucket
+		var latency int64
+		err := row.Scan(&b.CheckID, &b.Start, &b.Passed, &b.Degraded, &b.Failed, &b.Inconclusive, &b.Expired, &latency)
+		b.End = b.Start.Add(span(grain))
+		b.LatencySum = time.Duration(latency) * time.Microsecond
+		return b, err
+	})
+	if err != nil {
+		return nil, s.failed("reading histories", err)
+	}
+	return buckets, nil
+}
+
+// PublicRuns lists the newest runs of a public check, newest first, at most
+// limit; none where the check is not public.
+func (s *Store) PublicRuns(ctx context.Context, checkID string, limit int) ([]status.Run, error) {
+	return s.publicRuns(ctx, "reading runs", `
+		SELECT `+publicRunColumns+` FROM public_runs WHERE check_id = $1
+		ORDER BY slot DESC, attempt DESC, location LIMIT $2`, checkID, max(limit, 0))
+}
+
+// latencyPoints is the number of runs per location that [Store.PublicLatencies]
+// answers at most: more than a chart has pixels.
+const latencyPoints = 1440
+
+// PublicLatencies lists the conclusive runs of a public check since a time,
+// oldest first. Where there are more than 1440 of a location, one of each of
+// as many equal periods stands for its neighbours: a failed one where there is
+// any, else the slowest.
+func (s *Store) PublicLatencies(ctx context.Context, checkID string, since time.Time) ([]status.Run, error) {
+	return s.publicRuns(ctx, "reading latencies", `
+		SELECT `+publicRunColumns+` FROM (
+			SELECT DISTINCT ON (location, period) `+publicRunColumns+`
+			FROM (
+				SELECT `+publicRunColumns+`,
+					floor(extract(epoch FROM slot - $2) * $3 / greatest(1, extract(epoch FROM now() - $2))) AS period
+				FROM public_runs
+				WHERE check_id = $1 AND slot >= $2 AND outcome IN ('passed', 'degraded', 'failed')
+			) AS placed
+			ORDER BY location, period, outcome = 'failed' DESC, latency_us DESC
+		) AS chosen ORDER BY slot, location, attempt`, checkID, since, latencyPoints)
+}
+
+// publicRunColumns are the columns behind [publicRun.targets].
+const publicRunColumns = `run_id::text, check_id, location, slot, attempt, outcome, fault_class, fault_message, finished_at, latency_us`
+
+// publicRun reads a row of publicRunColumns.
+type publicRun struct {
+	status.Run
+	outcome, class string
+	latency        int64
+}
+
+func (r *publicRun) targets() []any {
+	return []any{&r.RunID, &r.CheckID, &r.Location, &r.Slot, &r.Attempt, &r.outcome, &r.class, &r.FaultMessage, &r.FinishedAt, &r.latency}
+}
+
+func (r *publicRun) run() status.Run {
+	run := r.Run
+	run.Outcome, run.FaultClass = jobs.Outcome(r.outcome), jobs.FaultClass(r.class)
+	run.Latency = time.Duration(r.latency) * time.Microsecond
+	return run
+}
+
+func (s *Store) publicRuns(ctx context.Context, doing, statement string, args ...any) ([]status.Run, error) {
+	rows, err := s.pool.Query(ctx, statement, args...)
+	if err != nil {
+		return nil, s.failed(doing, err)
+	}
+	runs, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (status.Run, error) {
+		var r publicRun
+		err := row.Scan(r.targets()...)
+		return r.run(), err
+	})
+	if err != nil {
+		return nil, s.failed(doing, err)
+	}
+	return runs, nil
+}

@@ -1,0 +1,229 @@
+package store_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/status"
+	"github.com/probefleet/probefleet/internal/store"
+)
+
+func TestDuplicatesCountNowhereTwice(t *testing.T) {
+	s, url := open(t)
+	c := shopLogin()
+	apply(t, s, store.Applied{Created: []string{c.ID}}, c)
+	pass := result(c, "here", noon, jobs.Passed, 100*time.Millisecond)
+	slow := result(c, "there", noon.Add(time.Second), jobs.Degraded, 300*time.Millisecond)
+	again := pass
+	again.Worker.ID = "w2" // the job was delivered twice
+	record(t, s, store.Recorded{Stored: 2, Duplicates: 1}, pass, slow, again)
+	down := result(c, "here", noon.Add(time.Minute), jobs.Failed, time.Second)
+	record(t, s, store.Recorded{Stored: 1, Duplicates: 2}, slow, pass, down)
+	if n := ask[int](t, url, `SELECT count(*) FROM runs`); n != 3 {
+		t.Errorf("%d rows for 3 attempts", n)
+	}
+	for _, grain := range []string{store.Hour, store.Day} {
+		got, err := s.PublicBuckets(t.Context(), grain, noon)
+		if err != nil {
+			t.Fatal(err)
+		}
+		start, length := noon, time.Hour
+		if grain == store.Day {
+			start, length = noon.Add(-12*time.Hour), 24*time.Hour
+		}
+		want := []status.Bucket{{CheckID: c.ID, Start: start, End: start.Add(length),
+			Counts: status.Counts{Passed: 1, Degraded: 1, Failed: 1}, LatencySum: 400 * time.Millisecond}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", grain, diff)
+		}
+	}
+}
+
+// However results come, and however often, the newest by slot and attempt is
+// what the page shows.
+func TestLatestFollowsSlotsNotArrival(t *testing.T) {
+	c := shopLogin()
+	retry := result(c, "here", noon.Add(2*time.Minute), jobs.Passed, time.Second)
+	retry.Attempt = 2
+	retry.JobID = jobs.AttemptID(c.ID, "here", retry.Slot, 2)
+	all := []jobs.Result{
+		result(c, "here", noon, jobs.Passed, time.Second),
+		result(c, "here", noon.Add(time.Minute), jobs.Failed, time.Second),
+		result(c, "here", noon.Add(2*time.Minute), jobs.Failed, time.Second),
+		retry,
+		result(c, "here", noon.Add(3*time.Minute), jobs.Inconclusive, time.Second),
+		result(c, "there", noon, jobs.Expired, 0),
+	}
+	for seed := range uint64(5) {
+		s, _ := open(t)
+		apply(t, s, store.Applied{Created: []string{c.ID}}, c)
+		shuffled := append(append([]jobs.Result{}, all...), all[:3]...)
+		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		for len(shuffled) > 0 {
+			n := min(len(shuffled), 1+int(seed))
+			if _, err := s.Record(t.Context(), shuffled[:n]); err != nil {
+				t.Fatal(err)
+			}
+			shuffled = shuffled[n:]
+		}
+		got, err := s.PublicChecks(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got) != 1 || len(got[0].Last) != 2 || len(got[0].Conclusive) != 1 {
+			t.Fatalf("seed %d: %+v", seed, got)
+		}
+		here, there := got[0].Last[0], got[0].Last[1]
+		if here.Outcome != jobs.Inconclusive || here.FaultMessage == "" || there.Outcome != jobs.Expired {
+			t.Errorf("seed %d: newest runs %+v, %+v", seed, here, there)
+		}
+		if con := got[0].Conclusive[0]; con.Attempt != 2 || con.Outcome != jobs.Passed || con.RunID != retry.RunID {
+			t.Errorf("seed %d: newest conclusive run %+v", seed, con)
+		}
+	}
+}
+
+// Some results are refused for ever; the others of their batch are stored, and
+// what was refused is kept whole.
+func TestPoisonIsSiftedOut(t *testing.T) {
+	s, url := open(t)
+	c := shopLogin()
+	apply(t, s, store.Applied{Created: []string{c.ID}}, c)
+	var batch []jobs.Result
+	for i := range 20 {
+		batch = append(batch, result(c, "here", noon.Add(time.Duration(i)*time.Minute), jobs.Passed, time.Second))
+	}
+	batch[3].FinishedAt = time.Date(400000, 1, 1, 0, 0, 0, 0, time.UTC) // beyond Postgres' calendar
+	batch[7].JobID = "not a uuid"
+	batch[11].Outcome = "invented"
+	batch[17].Location = "nul\x00nul"
+	batch[18].CheckID = strings.Repeat("long", 20000) // longer than an index entry; compressible, so it may fit
+	got, err := s.Record(t.Context(), batch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead := ask[int](t, url, `SELECT count(*) FROM dead_results`)
+	if got.Dead < 4 || got.Dead != dead || got.Stored != 20-dead || got.Duplicates != 0 {
+		t.Errorf("recorded %+v, with %d dead", got, dead)
+	}
+	reasons := ask[string](t, url, `SELECT string_agg(reason, '; ' ORDER BY reason) FROM dead_results`)
+	for _, want := range []string{`"not a uuid" is not a UUID`, `the outcome "invented" is not known`, "22021"} {
+		if !strings.Contains(reasons, want) {
+			t.Errorf("reasons %q do not say %q", reasons, want)
+		}
+	}
+	if n := ask[int](t, url, `SELECT count(*) FROM dead_results WHERE position('probefleet.result'::bytea IN body) > 0 OR position('jobs.Result'::bytea IN body) > 0`); n != dead {
+		t.Errorf("%d of %d dead results are whole", n, dead)
+	}
+	if n := ask[int](t, url, `SELECT sum(passed)::int FROM rollups WHERE grain = 'day'`); n != got.Stored {
+		t.Errorf("rollups count %d of %d stored", n, got.Stored)
+	}
+	record(t, s, store.Recorded{Duplicates: got.Stored, Dead: dead}, batch...)
+	if n := ask[int](t, url, `SELECT count(*) FROM dead_results`); n != dead {
+		t.Errorf("%d dead results after a repeat, %d before", n, dead)
+	}
+}
+
+// Many recorders with the same results in different orders: every row once,
+// every count right, nobody stuck.
+func TestRecordersTogether(t *testing.T) {
+	s, url := open(t)
+	c := shopLogin()
+	var all []jobs.Result
+	for i := range 200 {
+		all = append(all, result(c, []string{"here", "there"}[i%2], noon.Add(time.Duration(i)*time.Minute), jobs.Passed, time.Second))
+	}
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	stored := 0
+	for w := range uint64(6) {
+		wg.Go(func() {
+			mine := append([]jobs.Result{}, all...)
+			rand.New(rand.NewPCG(w, 1)).Shuffle(len(mine), func(i, j int) { mine[i], mine[j] = mine[j], mine[i] })
+			for i := 0; i < len(mine); i += 50 {
+				got, err := s.Record(t.Context(), mine[i:i+50])
+				if err != nil {
+					t.Error(err)
+				}
+				mu.Lock()
+				stored += got.Stored
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	if stored != len(all) {
+		t.Errorf("%d stored of %d", stored, len(all))
+	}
+	got := ask[string](t, url, `SELECT count(*) || ' ' || (SELECT sum(passed) FROM rollups WHERE grain = 'hour') || ' ' || (SELECT sum(passed) FROM rollups WHERE grain = 'day') FROM runs`)
+	if want := "200 200 200"; got != want {
+		t.Errorf("runs and rollups %s, want %s", got, want)
+	}
+}
+
+func TestPartitions(t *testing.T) {
+	s, url := open(t)
+	c := shopLogin()
+	early := result(c, "here", noon, jobs.Passed, time.Second)
+	record(t, s, store.Recorded{Stored: 1}, early)
+	var wg sync.WaitGroup
+	for range 3 {
+		wg.Go(func() {
+			if err := s.EnsurePartitions(t.Context(), noon.Add(-24*time.Hour), noon.Add(24*time.Hour)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	late := result(c, "here", noon.Add(time.Minute), jobs.Passed, time.Second)
+	far := result(c, "here", noon.AddDate(0, 0, 40), jobs.Passed, time.Second)
+	record(t, s, store.Recorded{Stored: 2, Duplicates: 1}, early, late, far)
+	got := ask[string](t, url, `SELECT string_agg(tableoid::regclass || ' ' || slot::date, ', ' ORDER BY slot) FROM runs`)
+	want := "runs_20260314 2026-03-14, runs_20260314 2026-03-14, runs_default 2026-04-23"
+	if got != want {
+		t.Errorf("runs lie in %s, want %s", got, want)
+	}
+	if n := ask[int](t, url, `SELECT count(*) FROM pg_inherits WHERE inhparent = 'runs'::regclass`); n != 4 {
+		t.Errorf("%d partitions, want the default and three days", n)
+	}
+}
+
+func TestLongReasonsAreCutInTheirColumnOnly(t *testing.T) {
+	s, url := open(t)
+	c := shopLogin()
+	r := result(c, "here", noon, jobs.Failed, time.Second)
+	r.Fault.Message = strings.Repeat("é", 5000)
+	record(t, s, store.Recorded{Stored: 1}, r)
+	got := ask[string](t, url, `SELECT length(fault_message) || ' ' || (length(data::text) > 5000) FROM runs`)
+	if got != "1000 true" {
+		t.Errorf("length and completeness: %s", got)
+	}
+}
+
+func BenchmarkRecord(b *testing.B) {
+	benchmarkRecord(b, 200)
+}
+
+func benchmarkRecord(b *testing.B, batch int) {
+	s := benchStore(b)
+	c := shopLogin()
+	slot := noon
+	for b.Loop() {
+		results := make([]jobs.Result, batch)
+		for i := range results {
+			slot = slot.Add(time.Second)
+			results[i] = result(c, fmt.Sprint("l", i%5), slot, jobs.Passed, time.Second)
+		}
+		if _, err := s.Record(b.Context(), results); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N*batch)/b.Elapsed().Seconds(), "results/s")
+}
