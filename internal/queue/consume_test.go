@@ -95,9 +95,14 @@ func bodies(n int) []string {
 	return bs
 }
 
+// idle lets simulated time go by.
+func idle(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // simulated time: every caller runs under synctest
+}
+
 // pass lets simulated time go by and everything settle.
 func pass(d time.Duration) {
-	time.Sleep(d)
+	idle(d)
 	synctest.Wait()
 }
 
@@ -140,7 +145,7 @@ func TestReceivesNoMoreThanFreeSlots(t *testing.T) {
 		var running, most atomic.Int64
 		start(t, s, func(context.Context, queue.Message) error {
 			most.Store(max(most.Load(), running.Add(1)))
-			time.Sleep(time.Minute)
+			idle(time.Minute)
 			running.Add(-1)
 			return nil
 		}, queue.Options{Slots: 2})
@@ -165,7 +170,7 @@ type slow struct{ *spy }
 
 func (s slow) Receive(ctx context.Context, most int, wait, visibility time.Duration) ([]queue.Message, error) {
 	ms, err := s.spy.Receive(ctx, most, wait, visibility)
-	time.Sleep(10 * time.Millisecond)
+	idle(10 * time.Millisecond)
 	return ms, err
 }
 
@@ -191,7 +196,7 @@ func TestReceivesAreBatchedUnderLoad(t *testing.T) {
 		s.Put(bodies(3000)...)
 		var i atomic.Int64
 		start(t, slow{s}, func(context.Context, queue.Message) error {
-			time.Sleep(100*time.Millisecond + time.Duration(i.Add(1)%100)*time.Millisecond)
+			idle(100*time.Millisecond + time.Duration(i.Add(1)%100)*time.Millisecond)
 			return nil
 		}, queue.Options{Slots: 100})
 		pass(20 * time.Second)

@@ -18,7 +18,7 @@ func TestHeartbeatKeepsMessageHidden(t *testing.T) {
 			if m.Receives > 1 {
 				t.Error("delivered twice")
 			}
-			time.Sleep(5*time.Minute + time.Second)
+			idle(5*time.Minute + time.Second)
 			return nil
 		}, queue.Options{Slots: 10, Visibility: 30 * time.Second})
 		pass(6 * time.Minute)
@@ -50,7 +50,7 @@ func TestHeartbeatSurvivesErrors(t *testing.T) {
 		}
 		q.Put("x")
 		start(t, q, func(ctx context.Context, m queue.Message) error {
-			time.Sleep(3 * time.Minute)
+			idle(3 * time.Minute)
 			if m.Receives > 1 || ctx.Err() != nil {
 				t.Errorf("delivery %d, context %v", m.Receives, ctx.Err())
 			}
@@ -145,7 +145,7 @@ func TestHeartbeatStopsBeforeRelease(t *testing.T) {
 			if m.Receives > 1 {
 				return nil
 			}
-			time.Sleep(10 * time.Second) // ends in the moment of the heartbeat
+			idle(10 * time.Second) // ends in the moment of the heartbeat
 			return queue.RetryAfter(errors.New("no"), 3*time.Second)
 		}, queue.Options{Visibility: 30 * time.Second})
 		pass(20 * time.Second)
@@ -184,7 +184,7 @@ func TestLateAnswerTouchesNothing(t *testing.T) {
 					if m.Receives > 1 {
 						return nil
 					}
-					time.Sleep(c.after)
+					idle(c.after)
 					return c.late()
 				}, queue.Options{MaxExtension: time.Minute})
 				pass(4 * time.Minute)
