@@ -9,10 +9,10 @@ async function locate(want) {
   const contains = (text, part) => text.includes(part) || collapse(text).includes(collapse(part));
   const cut = (text, length) => (text.length > length ? text.slice(0, length) + '…' : text);
 
-  // frame resolves at the next animation frame, or after 100 ms where the page
-  // draws none.
+  // frame resolves at the next animation frame, or after a second where the
+  // page draws none: on a busy machine frames may be that far apart.
   const frame = () => new Promise((done) => {
-    const timer = setTimeout(done, 100);
+    const timer = setTimeout(done, 1000);
     requestAnimationFrame(() => { clearTimeout(timer); done(); });
   });
 

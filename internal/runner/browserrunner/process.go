@@ -132,6 +132,9 @@ func (p *process) run(cmd *exec.Cmd, started chan<- error) {
 		return
 	}
 	p.err = cmd.Wait()
+	// Processes that outlive the browser hold the pipe open: without this it
+	// would be missed only when they end.
+	_ = p.pipe.Close()
 	close(p.exited)
 }
 
@@ -147,7 +150,6 @@ func (p *process) end(grace time.Duration) {
 	}
 	endGroup(p.pid)
 	<-p.exited
-	_ = p.pipe.Close()
 	for deadline := time.Now().Add(5 * time.Second); groupAlive(p.pid) && time.Now().Before(deadline); {
 		time.Sleep(5 * time.Millisecond)
 	}
@@ -208,16 +210,34 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// last is the last line that the browser printed, for errors. What it has to
-// say about D-Bus, which servers do not have, is no cause of anything.
+// last is the most telling line of what the browser printed, for errors: why
+// it gave up, else the last. What it has to say about D-Bus, which servers do
+// not have, is no cause of anything.
 func (t *tail) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	lines := strings.Split(strings.TrimSpace(string(t.text)), "\n")
-	for i := len(lines) - 1; i > 0; i-- {
-		if !strings.Contains(lines[i], ":dbus/") {
-			return lines[i]
+	last := ""
+	for _, line := range lines {
+		if strings.Contains(line, ":FATAL:") {
+			return line
+		}
+		if !strings.Contains(line, ":dbus/") {
+			last = line
 		}
 	}
-	return lines[0]
+	return last
+}
+
+// hint is what the browser said, in brackets, with what to do where that is
+// known; "" where it said nothing.
+func (t *tail) hint() string {
+	last := t.last()
+	switch {
+	case last == "":
+		return ""
+	case strings.Contains(last, "No usable sandbox"):
+		return " (" + last + "): allow unprivileged user namespaces on this machine or for this container; the browser is not run without its sandbox"
+	}
+	return " (" + last + ")"
 }
