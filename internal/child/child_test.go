@@ -112,6 +112,8 @@ func TestPrepare(t *testing.T) {
 	if group, err := syscall.Getpgid(cmd.Process.Pid); err != nil || group != cmd.Process.Pid {
 		t.Errorf("process %d is in group %d, %v; want its own", cmd.Process.Pid, group, err)
 	}
-	in.Close()
+	if err := in.Close(); err != nil {
+		t.Error(err)
+	}
 	_ = cmd.Wait() // read ends without a line
 }

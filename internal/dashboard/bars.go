@@ -8,33 +8,33 @@ import (
 	"github.com/probefleet/probefleet/internal/status"
 )
 
-// The geometry of a bar history, in units of its view box. Bars are strokes:
-// the path of a whole stretch costs a few bytes a bar. Trouble stands taller
-// than health and silence is dashed, so that nothing hangs on colour alone.
+// The geometry of a bar history, in units of its view box: one unit a bar,
+// stretched to the place it gets. Bars are strokes, so that a stretch of them
+// costs a few bytes. Trouble stands taller than health and silence is dashed,
+// so that nothing hangs on colour alone.
 const (
-	barPitch  = 8
-	barHeight = 40
-	barRest   = 8 // how much lower than an outage an operational bar is
+	barFoot = 9.0
+	// barTop of an operational bar; an outage reaches up to 0.
+	barTop = 2.0
 )
 
 // strokes is one path of a history with the text that explains it.
 type strokes struct {
-	Code, Path, Title string
+	Class, Path, Title string
 }
 
 // bars is a history as it is drawn.
 type bars struct {
-	Width, Height int
-	Label         string
-	Strokes       []strokes
-	Name          string // of the period: "24 hours"
-	Count         int
+	Label   string
+	Strokes []strokes
+	Name    string // of the period: "24 hours"
+	Count   int
 }
 
 // newBars draws r. Neighbours that look the same share a path and a title,
 // unless each is wanted.
 func newBars(r record, each bool) bars {
-	b := bars{Width: r.period.bars * barPitch, Height: barHeight, Label: summary(r), Name: r.period.name, Count: r.period.bars}
+	b := bars{Label: summary(r), Name: r.period.name, Count: r.period.bars}
 	for i := 0; i < len(r.bars); {
 		end := i + 1
 		for !each && end < len(r.bars) && sameStretch(r.bars[i], r.bars[end]) {
@@ -49,46 +49,55 @@ func newBars(r record, each bool) bars {
 // draw adds the bars from i up to end, which look the same.
 func (b *bars) draw(r record, i, end int) {
 	first := r.bars[i]
-	code := barCode(first)
-	title := stretchTitle(r, i, end)
-	if !first.partial() {
-		b.Strokes = append(b.Strokes, strokes{code, stems(i, end, barTop(code), barHeight), title})
-		return
+	code, title := barCode(first), stretchTitle(r, i, end)
+	add := func(class, path string) { b.Strokes = append(b.Strokes, strokes{class, path, title}) }
+	switch {
+	case first.partial():
+		// What was measured stands on the foot, what was not above it. Trouble
+		// stays visible however little of it was seen.
+		least := 1.5
+		if code == "x" || code == "d" {
+			least = barFoot / 2
+		}
+		split := barFoot - max(least, (barFoot-barTop)*first.Share)
+		add("b-n", stems(i, end, barTop, split-0.4))
+		add("b-"+code, stems(i, end, split, barFoot))
+	case r.period.grain == grainDay && end-i > 1 && (code == "o" || code == "e"):
+		// Slender bars: one broad dashed line, whose dashes are the bars.
+		add("b-"+code+" w", fmt.Sprintf("M%.2f 5.5H%.2f", float64(i)-0.33, float64(end)-0.67))
+	default:
+		add("b-"+code, stems(i, end, topOf(code), barFoot))
 	}
-	split := barHeight - max(6, int(float64(barHeight-barRest)*first.Share))
-	if code == "x" || code == "d" {
-		split = min(split, barHeight/2)
-	}
-	b.Strokes = append(b.Strokes,
-		strokes{"n", stems(i, end, barTop("n"), split-1), title},
-		strokes{code, stems(i, end, split, barHeight), title})
 }
 
-func stems(i, end, top, bottom int) string {
+func stems(i, end int, top, foot float64) string {
 	var s strings.Builder
 	for ; i < end; i++ {
-		fmt.Fprintf(&s, "M%d %dV%d", i*barPitch+barPitch/2, bottom, top)
+		fmt.Fprintf(&s, "M%d %.3gV%.3g", i, foot, top)
 	}
 	return s.String()
 }
 
 func barCode(b bar) string {
-	if b.Idle {
+	switch {
+	case b.Idle:
 		return "i"
+	case b.Before:
+		return "e"
 	}
 	return stateMark(b.State()).Code
 }
 
-func barTop(code string) int {
+func topOf(code string) float64 {
 	switch code {
 	case "x":
 		return 0
 	case "d":
-		return barRest / 2
+		return barTop / 2
 	case "i":
-		return barHeight - 6
+		return barFoot - 1.5
 	}
-	return barRest
+	return barTop
 }
 
 // sameStretch: only what is plain may be told in one breath.
@@ -110,8 +119,11 @@ func stretchTitle(r record, i, end int) string {
 
 // tell says what was seen in bars that look like b and count c.
 func tell(b bar, c status.Counts) string {
-	if b.Idle {
+	switch {
+	case b.Idle:
 		return "no run was due"
+	case b.Before:
+		return "no run yet"
 	}
 	text := strings.ToLower(stateMark(b.State()).Word)
 	if n := c.Conclusive(); n > 0 {

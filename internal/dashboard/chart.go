@@ -31,6 +31,8 @@ var chartSpans = []time.Duration{20 * time.Minute, time.Hour, 4 * time.Hour, 12 
 type chart struct {
 	Width, Height int
 	Title, Desc   string
+	Span          string // "24 h"
+	Measured      bool   // some run has a latency
 	Series        []series
 	Failed        string // path of the marks of failed runs
 	Failures      int
@@ -81,6 +83,7 @@ type plot struct {
 	bins       [][]bin // by location
 	failed     []int   // by bin
 	top        time.Duration
+	measured   bool
 }
 
 // newChart draws runs, oldest first, up to now. It has no series where there
@@ -95,6 +98,7 @@ func newChart(c status.Check, runs []status.Run, now time.Time) chart {
 		Width: chartWidth, Height: chartHeight,
 		Max: latency(p.top), YLabels: p.yLabels(), XLabels: p.xLabels(),
 		Failed: p.failedPath(), Table: p.table(),
+		Span: span(p.end.Sub(p.start)), Measured: p.measured,
 		Title: "Latency of " + c.Name + " by location, last " + span(p.end.Sub(p.start)),
 	}
 	var words []string
@@ -160,6 +164,7 @@ func (p *plot) fill(runs []status.Run) {
 			p.top = max(p.top, b.mean())
 		}
 	}
+	p.measured = p.top > 0
 	p.top = ceiling(p.top)
 }
 

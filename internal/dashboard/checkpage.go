@@ -11,23 +11,23 @@ import (
 // checkView is the page of one check.
 type checkView struct {
 	layout
-	Mark         mark
-	Name         string
-	Group        string
-	Description  string
-	Kind, Every  string
-	Timeout      string
-	Tags         string
-	Latency      string
-	Last         *stamp
-	Known        *known
-	Reasons      []shownReason
-	Histories    []shownHistory
-	Locations    []shownLocation
-	Chart        chart
-	Runs         []shownRun
-	RunsDelayed  bool   // the runs are older than the page
-	RunsAsOf     *stamp // nil where they could never be read
+	Mark        mark
+	Name        string
+	Group       string
+	Description string
+	Kind, Every string
+	Timeout     string
+	Tags        string
+	Latency     string
+	Last        *stamp
+	Known       *known
+	Reasons     []shownReason
+	Histories   []shownHistory
+	Locations   []shownLocation
+	Chart       chart
+	Runs        []shownRun
+	RunsDelayed bool   // the runs are older than the page
+	RunsAsOf    *stamp // nil where they could never be read
 }
 
 type shownReason struct {
@@ -36,11 +36,11 @@ type shownReason struct {
 
 // shownHistory is one period with its bars and figures.
 type shownHistory struct {
-	Bars             bars
-	From             string
-	Uptime, Coverage string
-	Runs             string
-	Table            []barLine
+	Bars          bars
+	From          string
+	Uptime, Scope string
+	Runs          string
+	Table         []barLine
 }
 
 // barLine is one bar in words.
@@ -114,12 +114,15 @@ func newShownHistory(f *frame, j judged, p period) shownHistory {
 		Bars: newBars(rec, true), From: p.name + " ago",
 		Runs: count(rec.total.Conclusive(), "run"),
 	}
-	h.Uptime, h.Coverage = rec.uptime()
+	h.Uptime, h.Scope = rec.uptime()
 	for i := len(rec.bars) - 1; i >= 0; i-- {
 		b := rec.bars[i]
 		m := stateMark(b.State())
-		if b.Idle {
-			m = mark{"n", "No run due"}
+		switch {
+		case b.Idle:
+			m.Word = "No run due"
+		case b.Before:
+			m.Word = "No run yet"
 		}
 		h.Table = append(h.Table, barLine{m, moments(p, b.Start, b.End), tell(b, b.Counts), latency(b.Latency())})
 	}

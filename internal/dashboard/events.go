@@ -90,9 +90,16 @@ func (h *hub) close() {
 // in between.
 func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) {
 	f := d.frame.Load()
-	if f == nil || r.Method == http.MethodHead {
+	if f == nil {
 		w.Header().Set("Retry-After", "5")
-		http.Error(w, "no events yet", http.StatusServiceUnavailable)
+		http.Error(w, "there is nothing to tell yet: try again in a few seconds", http.StatusServiceUnavailable)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/event-stream; charset=utf-8")
+	h.Set("Cache-Control", "no-cache, no-transform")
+	h.Set("X-Accel-Buffering", "no")
+	if r.Method == http.MethodHead {
 		return
 	}
 	c, err := d.hub.join()
@@ -102,10 +109,6 @@ func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer d.hub.leave(c)
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream; charset=utf-8")
-	h.Set("Cache-Control", "no-cache, no-transform")
-	h.Set("X-Accel-Buffering", "no")
 	s := stream{w, http.NewResponseController(w)}
 	if !s.send([]byte("retry: 3000\n")) || !s.send(event("hello", f.change())) {
 		return

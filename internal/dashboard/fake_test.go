@@ -7,6 +7,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -153,7 +154,7 @@ func (s story) run(slot time.Time, ago time.Duration, location string, l int, rn
 		wait = 0
 	}
 	return status.Run{
-		RunID: jobs.RunID(s.id, location, slot), CheckID: s.id, Location: location, Slot: slot, Attempt: 1,
+		RunID: s.id + location + strconv.FormatInt(slot.Unix(), 10), CheckID: s.id, Location: location, Slot: slot, Attempt: 1,
 		Outcome: o, FaultClass: class, FaultMessage: reason, FinishedAt: slot.Add(wait), Latency: wait,
 	}, true
 }
@@ -199,8 +200,17 @@ func newFake() *fake {
 	return &fake{runs: map[string][]status.Run{}, latencies: map[string][]status.Run{}}
 }
 
-// rich is a company on a bad day: thirty checks, some in trouble.
+// rich is a company on a bad day: thirty checks, some in trouble. Stories are
+// long, so each is told once a moment; what comes back is the caller's own.
 func rich(now time.Time) *fake {
+	told, _ := richAt.LoadOrStore(now, sync.OnceValue(func() *fake { return tellRich(now) }))
+	f := told.(func() *fake)()
+	return &fake{checks: slices.Clone(f.checks), hours: f.hours, days: f.days, runs: f.runs, latencies: f.latencies}
+}
+
+var richAt sync.Map
+
+func tellRich(now time.Time) *fake {
 	f := newFake()
 	three := []string{"frankfurt", "virginia", "singapore"}
 	const h, m = time.Hour, time.Minute

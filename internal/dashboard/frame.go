@@ -46,6 +46,9 @@ func newFrame(s *snapshot, now time.Time) *frame {
 		fmt.Fprintln(all, c.ID, sum)
 	}
 	f.overall = overallOf(f.checks)
+	if f.stale() {
+		f.overall = staleOverall(f.checks, s.asOf)
+	}
 	f.version = strconv.FormatUint(all.Sum64(), 36)
 	return f
 }
@@ -91,13 +94,14 @@ func (f *frame) stale() bool { return f.now.Sub(f.snap.asOf) >= staleAfter }
 type change struct {
 	Version string `json:"version"`
 	AsOf    string `json:"as_of"`
+	Now     string `json:"now"`
 	Stale   bool   `json:"stale"`
 	// Changed lists checks; nil means "anything may have changed".
 	Changed []string `json:"changed,omitempty"`
 }
 
 func (f *frame) change() change {
-	return change{Version: f.version, AsOf: f.snap.asOf.UTC().Format(time.RFC3339), Stale: f.stale()}
+	return change{Version: f.version, AsOf: f.snap.asOf.UTC().Format(time.RFC3339), Now: f.now.UTC().Format(time.RFC3339), Stale: f.stale()}
 }
 
 // update is the event that leads from old, which may be nil, to f.

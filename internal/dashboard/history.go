@@ -46,14 +46,21 @@ type bar struct {
 	// Idle marks a bar in which no run was due, for checks that run more
 	// seldom than one bar.
 	Idle bool
+	// Before marks a bar that ends before the first run of the period.
+	Before bool
 }
 
 // record is a check's history over a period.
 type record struct {
-	period   period
-	bars     []bar
-	total    status.Counts
-	coverage float64 // share of the expected runs that is conclusive, 0 to 1
+	period period
+	bars   []bar
+	total  status.Counts
+	// coverage is the share of the expected runs that is conclusive, 0 to 1;
+	// known is the same from the first run on, if that is later.
+	coverage, known float64
+	// since is the first run's bar, zero where the period begins with runs or
+	// has none.
+	since time.Time
 }
 
 // newRecord lays the buckets of a check out over p.
@@ -81,41 +88,60 @@ func newRecord(c status.Check, p period, buckets []status.Bucket, now time.Time)
 // cover compares what was measured with what was due. A run may take its
 // timeout, so the newest slot is not expected yet.
 func (r *record) cover(c status.Check, now time.Time) {
-	r.coverage = 1
+	r.coverage, r.known = 1, 1
 	if c.Every <= 0 || len(c.Locations) == 0 {
 		return
 	}
+	due := now.Add(-c.Every - c.Timeout)
 	perBar := float64(r.period.step) / float64(c.Every) * float64(len(c.Locations))
 	seldom := c.Every > r.period.step
-	due := now.Add(-c.Every - c.Timeout)
-	var expected, measured float64
+	var all, known share
 	var spoken time.Time // end of the newest bar with a conclusive run
+	begun := false       // some run, of whatever outcome, was seen
 	for i := range r.bars {
 		b := &r.bars[i]
-		b.Share = 1
 		n := float64(b.Conclusive())
-		if n > 0 {
-			spoken = b.End
-		} else if seldom && !spoken.IsZero() && !b.Start.After(spoken.Add(c.Every)) {
-			b.Idle = true
-		}
 		want := perBar
+		b.Share = 1
 		if b.End.After(due) {
-			part := max(0, float64(due.Sub(b.Start))/float64(r.period.step))
-			want = math.Floor(perBar * part)
+			want = math.Floor(perBar * max(0, float64(due.Sub(b.Start))/float64(r.period.step)))
 		} else if !seldom {
 			b.Share = min(1, n/perBar)
 		}
-		expected += want
-		if seldom {
-			measured += n
-		} else {
-			measured += min(n, want)
+		if n > 0 {
+			spoken = b.End
 		}
+		b.Idle = n == 0 && seldom && !spoken.IsZero() && !b.Start.After(spoken.Add(c.Every))
+		if !seldom {
+			n = min(n, want)
+		}
+		all.add(n, want)
+		if begun {
+			known.add(n, want)
+		} else if b.Counts != (status.Counts{}) {
+			begun = true
+			if i > 0 {
+				r.since = b.Start
+			} else {
+				known.add(n, want)
+			}
+		}
+		b.Before = !begun
 	}
-	if expected >= 1 {
-		r.coverage = min(1, measured/expected)
+	r.coverage, r.known = all.value(), known.value()
+}
+
+// share is a part of a whole.
+type share struct{ part, whole float64 }
+
+func (s *share) add(part, whole float64) { s.part, s.whole = s.part+part, s.whole+whole }
+
+// value is 0 to 1, and 1 where nothing was expected.
+func (s share) value() float64 {
+	if s.whole < 1 {
+		return 1
 	}
+	return min(1, s.part/s.whole)
 }
 
 // partial reports whether a good part of what was due in the bar is missing.

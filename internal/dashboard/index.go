@@ -3,6 +3,7 @@ package dashboard
 import (
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/probefleet/probefleet/internal/status"
 )
@@ -14,6 +15,8 @@ const maxProblems = 5
 type indexView struct {
 	layout
 	Overall  overall
+	Facts    string
+	Newest   *stamp // of the newest run
 	Tally    []tallied
 	Problems []problem
 	More     int // problems that are not listed
@@ -46,20 +49,21 @@ type group struct {
 // row is one check of the start page.
 type row struct {
 	mark
-	ID, Name, Kind   string
-	Locations        string
-	Bars             bars
-	Uptime, Coverage string
-	Latency          string
-	Last             *stamp
-	Reason           string
-	Known            *known
+	ID, Name, Kind string
+	Locations      string
+	Bars           bars
+	Uptime, Scope  string
+	Latency        string
+	Last           *stamp
+	Reason         string
+	Known          *known
 }
 
 // known is the last known state of a check that is not measured.
 type known struct {
-	Word string
-	At   *stamp
+	mark
+	At     *stamp
+	Reason string
 }
 
 // index renders the start page with bars over p.
@@ -70,7 +74,26 @@ func (d *Dashboard) index(f *frame, p period) (*page, error) {
 		Tally: tallies(f.checks), Groups: groups(f, p),
 	}
 	v.Problems, v.More = problems(f.checks)
+	v.Facts, v.Newest = facts(f)
 	return execute(indexPage, http.StatusOK, v)
+}
+
+// facts says what is watched, and when it was last heard of.
+func facts(f *frame) (string, *stamp) {
+	if len(f.checks) == 0 {
+		return "", nil
+	}
+	locations := map[string]bool{}
+	var newest time.Time
+	for _, j := range f.checks {
+		for _, l := range j.Locations {
+			locations[l] = true
+		}
+		if at := when(j.newest); j.ran && at.After(newest) {
+			newest = at
+		}
+	}
+	return count(len(f.checks), "service") + " watched from " + count(len(locations), "location"), newStamp(newest, f.now)
 }
 
 func tallies(js []judged) []tallied {
@@ -118,12 +141,14 @@ func (j judged) reason(n int) string {
 	return text
 }
 
-// known is the last known state where nothing is known now, else nil.
+// lastKnown is the last known state where nothing is known now, else nil.
 func (j judged) lastKnown(f *frame) *known {
 	if j.state != status.NotMeasured || j.known == status.NotMeasured {
 		return nil
 	}
-	return &known{strings.ToLower(stateMark(j.known).Word), newStamp(j.knownAt, f.now)}
+	was := j
+	was.reasons = reasons(j.Check, j.knownAt, j.known)
+	return &known{stateMark(j.known), newStamp(j.knownAt, f.now), was.reason(120)}
 }
 
 // groups lays the checks of a frame out under their headings.
@@ -164,7 +189,7 @@ func newRow(f *frame, j judged, p period) row {
 	}
 	rec := newRecord(j.Check, p, p.of(f.snap, j.ID), f.now)
 	r.Bars = newBars(rec, false)
-	r.Uptime, r.Coverage = rec.uptime()
+	r.Uptime, r.Scope = rec.uptime()
 	return r
 }
 
@@ -176,15 +201,20 @@ func places(locations []string) string {
 	return strings.Join(locations, ", ")
 }
 
-// uptime is the figure of the period, and how much of the period it speaks
+// uptime is the figure of the period, and what part of the period it speaks
 // for where that is not all of it.
-func (r record) uptime() (figure, coverage string) {
+func (r record) uptime() (figure, scope string) {
 	u, ok := r.total.Uptime()
-	if !ok {
+	switch {
+	case !ok:
 		return "", ""
+	case r.known < 0.99:
+		scope = wholePercent(r.known) + " measured"
+	case r.since.IsZero():
+	case r.period.grain == grainDay:
+		scope = "since " + r.since.Format("2 Jan")
+	default:
+		scope = "since " + r.since.Format("15:04")
 	}
-	if r.coverage < 0.99 {
-		coverage = wholePercent(r.coverage) + " measured"
-	}
-	return percent(u), coverage
+	return percent(u), scope
 }

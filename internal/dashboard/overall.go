@@ -2,6 +2,7 @@ package dashboard
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/probefleet/probefleet/internal/status"
 )
@@ -52,6 +53,25 @@ func overallOf(js []judged) overall {
 	o.Mark = stateMark(o.state)
 	t := tallyOf(js)
 	o.Sentence, o.Note = t.sentence(js), t.note(js)
+	return o
+}
+
+// staleOverall is the head of a page whose data is old: as soon as one check
+// has faded, the sentence of the reading is given as what was last known.
+func staleOverall(js []judged, asOf time.Time) overall {
+	o := overallOf(js)
+	was := make([]judged, len(js))
+	faded := false
+	for i, j := range js {
+		was[i] = judge(j.Check, asOf)
+		faded = faded || was[i].state != j.state
+	}
+	if faded {
+		last := overallOf(was)
+		o.Mark = stateMark(status.NotMeasured)
+		o.Sentence = "The current state is not known"
+		o.Note = "At " + asOf.UTC().Format("15:04:05") + " UTC: " + last.Sentence + "."
+	}
 	return o
 }
 

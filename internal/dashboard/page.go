@@ -102,6 +102,7 @@ type layout struct {
 	Live    bool // the page follows events
 	Banner  *banner
 	Updated *stamp
+	Now     *stamp
 	JSON    string // address of the same as JSON
 }
 
@@ -113,7 +114,7 @@ type banner struct {
 func (d *Dashboard) layout(f *frame, title string, code string) layout {
 	l := layout{
 		Site: d.title, Title: title, Code: code, Version: f.version, Live: true,
-		Updated: newStamp(f.snap.asOf, f.now), JSON: "/api/v1/status",
+		Updated: newStamp(f.snap.asOf, f.now), Now: newStamp(f.now, f.now), JSON: "/api/v1/status",
 	}
 	if f.stale() {
 		l.Banner = &banner{Since: newStamp(f.snap.asOf, f.now)}

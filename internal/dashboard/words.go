@@ -132,8 +132,8 @@ func latency(d time.Duration) string {
 // percent is rounded down, so that only all is 100%.
 func percent(share float64) string {
 	switch f := math.Floor(share*10000+1e-6) / 100; {
-	case f >= 100:
-		return "100%"
+	case f >= 100 || share == 0:
+		return strconv.Itoa(int(f)) + "%"
 	default:
 		return strconv.FormatFloat(f, 'f', 2, 64) + "%"
 	}

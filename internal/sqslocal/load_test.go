@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -119,43 +120,51 @@ func TestManySendersAndReceivers(t *testing.T) {
 
 func receiving10(url *string) *sqs.ReceiveMessageInput { return receiving(url, 300, 20) }
 
-// BenchmarkSendReceiveDelete moves messages of 1.5 KiB through the SDK's
-// client in batches of ten, with and without others waiting.
+// BenchmarkSendReceiveDelete moves messages through the SDK's client in
+// batches of ten: short ones and ones as long as a job, with and without
+// others waiting.
 func BenchmarkSendReceiveDelete(b *testing.B) {
-	body := strings.Repeat(`{"check":"shop","n":1}`, 70)
-	bodies := []string{body, body, body, body, body, body, body, body, body, body}
-	for _, backlog := range []int{0, 20_000} {
-		b.Run(fmt.Sprintf("backlog=%d", backlog), func(b *testing.B) {
-			w := loopback(b)
-			url := create(b, w)
-			for range backlog / 10 {
-				if _, err := w.SendMessageBatch(b.Context(), batchOf(url, bodies...)); err != nil {
-					b.Fatal(err)
+	for _, size := range []int{200, 1500} {
+		for _, backlog := range []int{0, 20_000} {
+			b.Run(fmt.Sprintf("bytes=%d/backlog=%d", size, backlog), func(b *testing.B) {
+				body := strings.Repeat(`{"check":"shop-login","n":12345}`, size/32+1)[:size]
+				bodies := slices.Repeat([]string{body}, 10)
+				w := loopback(b)
+				url := create(b, w)
+				for range backlog / 10 {
+					if _, err := w.SendMessageBatch(b.Context(), batchOf(url, bodies...)); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-			var moved atomic.Int64
-			b.SetParallelism(8)
-			b.ResetTimer()
-			b.RunParallel(func(pb *testing.PB) {
-				for pb.Next() {
-					if out, err := w.SendMessageBatch(b.Context(), batchOf(url, bodies...)); err != nil || len(out.Failed) > 0 {
-						b.Errorf("sending: %v", err)
+				var moved atomic.Int64
+				b.SetParallelism(8)
+				b.ResetTimer()
+				b.RunParallel(func(pb *testing.PB) {
+					for pb.Next() {
+						moved.Add(int64(w.moveTen(b, url, bodies)))
 					}
-					out, err := w.ReceiveMessage(b.Context(), receiving10(url))
-					if err != nil {
-						b.Errorf("receiving: %v", err)
-						return
-					}
-					if len(out.Messages) == 0 {
-						continue
-					}
-					if _, err := w.DeleteMessageBatch(b.Context(), deleting(url, out.Messages)); err != nil {
-						b.Errorf("deleting: %v", err)
-					}
-					moved.Add(int64(len(out.Messages)))
-				}
+				})
+				b.ReportMetric(float64(moved.Load())/b.Elapsed().Seconds(), "messages/s")
 			})
-			b.ReportMetric(float64(moved.Load())/b.Elapsed().Seconds(), "messages/s")
-		})
+		}
 	}
+}
+
+// moveTen sends ten messages, and receives and deletes up to ten.
+func (w *world) moveTen(b *testing.B, url *string, bodies []string) int {
+	if out, err := w.SendMessageBatch(b.Context(), batchOf(url, bodies...)); err != nil || len(out.Failed) > 0 {
+		b.Errorf("sending: %v", err)
+	}
+	out, err := w.ReceiveMessage(b.Context(), receiving10(url))
+	if err != nil {
+		b.Errorf("receiving: %v", err)
+		return 0
+	}
+	if len(out.Messages) == 0 {
+		return 0
+	}
+	if _, err := w.DeleteMessageBatch(b.Context(), deleting(url, out.Messages)); err != nil {
+		b.Errorf("deleting: %v", err)
+	}
+	return len(out.Messages)
 }

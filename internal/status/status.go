@@ -102,7 +102,7 @@ func (b Bucket) State() State {
 		return NotMeasured
 	case 2*b.Failed >= n:
 		return Outage
-	case b.Failed > 0 || b.Counts.Degraded > 0:
+	case b.Failed > 0 || b.Degraded > 0:
 		return DegradedState
 	}
 	return Operational

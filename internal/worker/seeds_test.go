@@ -57,9 +57,13 @@ func (l *ledger) deleted(m queue.Message) {
 func storm(seed uint64) queuetest.Faults {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	calls, entries, twice := rng.Float64()*0.3, rng.Float64()*0.3, rng.Float64()*0.3
+	outage := seed%5 == 0
+	if outage {
+		calls = 0.98
+	}
 	fault := func(p float64) (f queuetest.Fault) {
 		if rng.Float64() < p {
-			f = queuetest.Fault{Err: queuetest.ErrInjected, After: rng.IntN(2) == 0}
+			f = queuetest.Fault{Err: queuetest.ErrInjected, After: rng.IntN(2) == 0 && !outage}
 		}
 		return f
 	}
@@ -78,7 +82,7 @@ func seeded(t *testing.T, o worker.Options, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	book := &ledger{results: map[string]int{}}
 	in := &queuetest.Queue{Faults: storm(seed), OnDelete: book.deleted}
-	out := &queuetest.Queue{Faults: storm(seed + 1e6), OnAccept: book.accepted}
+	out := &queuetest.Queue{Faults: storm(seed + 1e6 + 2), OnAccept: book.accepted}
 	var ids []string
 	for i := range 30 {
 		j := job(fmt.Sprintf("check-%d", i))

@@ -150,7 +150,11 @@ func (b *bench) metric(t *testing.T, want string) {
 	}
 }
 
-func after(d time.Duration) { time.Sleep(d); synctest.Wait() }
+// after lets simulated time go by and everything settle.
+func after(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // simulated time: every caller runs under synctest
+	synctest.Wait()
+}
 
 // job is an API job of slot now that expires in a minute.
 func job(id string) jobs.Job {

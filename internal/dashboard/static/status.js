@@ -28,6 +28,10 @@
     return `${Math.floor(s / 86400)} days ago`;
   };
   let skew = 0; // ms by which the server's clock is ahead of ours
+  const clock = (iso) => {
+    const d = Date.parse(iso) - Date.now();
+    skew = Math.abs(d) > 20e3 ? d : 0; // less than that is the age of the page
+  };
   const times = () => {
     for (const t of document.querySelectorAll("time[data-ago]")) {
       const text = ago(Math.max(0, (Date.now() + skew - Date.parse(t.dateTime)) / 1000));
@@ -59,7 +63,7 @@
   const live = (yes) => {
     root.classList.toggle("is-live", yes);
     const word = document.querySelector("[data-live-word]");
-    if (word) word.textContent = yes ? "Live at" : "Updated";
+    if (word && !word.closest(".late")) word.textContent = yes ? "Live at" : "Updated";
   };
   const watch = () => {
     if (Date.now() - heard < quietAfter) return;
@@ -138,6 +142,7 @@
   const take = (e, may) => {
     const c = JSON.parse(e.data);
     contact();
+    clock(c.now);
     asOf(c.as_of);
     if (c.version === version || !may(c)) return;
     if (document.hidden) dirty = true; else soon();
@@ -160,9 +165,7 @@
     if (!document.hidden && (dirty || polling)) { dirty = false; soon(); }
   });
 
-  const asof = document.querySelector("time[data-asof]");
-  const drift = asof ? Date.parse(asof.dateTime) - Date.now() : 0;
-  if (drift > 0) skew = drift; // data from our future: our clock is slow
+  clock(root.dataset.now);
   remember();
   times();
   localise();

@@ -33,7 +33,7 @@ const (
 	// long is worth nothing. A repeated send may send twice, which jobs and
 	// results bear, as their ids are computed.
 	attempts   = 3
-	maxBackoff = 2 * time.Second
+	maxBackoff = time.Second
 
 	// patience is how long after its wait a call may take to answer. It ends
 	// polls on connections that died without a word, which would otherwise

@@ -90,6 +90,7 @@ func depth(t *testing.T, q *sqsqueue.Queue) sqsqueue.Depth {
 }
 
 func TestRoundTrip(t *testing.T) {
+	t.Parallel()
 	c, _ := serve(t)
 	q := ensure(t, c, "jobs", sqsqueue.Settings{})
 	began := time.Now()
@@ -138,6 +139,7 @@ func TestRoundTrip(t *testing.T) {
 }
 
 func TestEnsure(t *testing.T) {
+	t.Parallel()
 	c, _ := serve(t)
 	for _, s := range []sqsqueue.Settings{{}, {}, {MaxReceives: 1, Visibility: 10 * time.Second, Retention: time.Hour}} {
 		if err := c.Ensure(t.Context(), "jobs", s); err != nil {
@@ -281,6 +283,7 @@ func polls(t *testing.T, h *httptest.Server, want string) {
 
 // Many polls at once keep their connections from one to the next.
 func TestConnectionsAreKept(t *testing.T) {
+	t.Parallel()
 	const pollers, rounds = 60, 8
 	var made atomic.Int64
 	h := httptest.NewUnstartedServer(sqslocal.New(sqslocal.Options{}))
@@ -310,6 +313,7 @@ func TestConnectionsAreKept(t *testing.T) {
 
 // A response need not speak of every entry, and a server may stumble.
 func TestStumblingServer(t *testing.T) {
+	t.Parallel()
 	var fails, calls atomic.Int64
 	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "GetQueueUrl") {
