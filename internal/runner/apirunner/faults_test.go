@@ -1,11 +1,14 @@
 package apirunner_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"io"
+	"log"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -120,6 +123,24 @@ func TestAnswersThatAreNone(t *testing.T) {
 			res := run(t, apirunner.New(apirunner.Options{}), job("http://"+addr))
 			wantFault(t, res, jobs.FaultProtocol, row.words...)
 		})
+	}
+}
+
+// What comes after the announced end is not part of the answer, and nobody's
+// words end up on our standard error.
+func TestMoreThanAnnounced(t *testing.T) {
+	var said bytes.Buffer
+	log.SetOutput(&said)
+	defer log.SetOutput(os.Stderr)
+	addr := says(t, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody and more")
+	for range 50 {
+		res := run(t, apirunner.New(apirunner.Options{}), job("http://"+addr, expecting("body == 'body'")))
+		if res.Outcome != jobs.Passed {
+			t.Fatalf("fault %+v", res.Fault)
+		}
+	}
+	if said.Len() > 0 {
+		t.Errorf("the log says %s", &said)
 	}
 }
 
