@@ -363,12 +363,14 @@ func TestSilentServer(t *testing.T) {
 		s.ServeHTTP(w, r)
 	}))
 	defer h.Close()
-	c, err := sqsqueue.NewImpatient(t.Context(), h.URL, 900*time.Millisecond)
+	c, err := sqsqueue.NewImpatient(t.Context(), h.URL, time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	q := ensure(t, c, "jobs", sqsqueue.Settings{})
-	receive(t, q, 0) // waits for a second
+	if ms, err := q.Receive(t.Context(), 1, 2*time.Second, time.Minute); err != nil || len(ms) > 0 {
+		t.Fatalf("a poll of 2 s: %v, %v", ms, err)
+	}
 	send(t, q, queue.Outgoing{Body: "x"})
 	errs, err := q.DeleteBatch(t.Context(), receive(t, q, 1))
 	if err != nil || errs[0] != nil || deletes.Load() < 2 {
