@@ -39,7 +39,7 @@ func TestWhatABinaryHolds(t *testing.T) {
 
 func TestLayers(t *testing.T) {
 	nouns := []string{"check", "jobs"}
-	rules := append([]string{"codec", "assert", "schedule", "status"}, nouns...)
+	rules := append([]string{"codec", "assert", "schedule", "status", "nearest"}, nouns...)
 	for layer, l := range map[string]struct{ rooms, may []string }{
 		"nouns": {nouns, nouns},
 		"rules": {[]string{"codec", "assert", "schedule", "status"}, rules},

@@ -61,6 +61,7 @@ func (f *fleet) daemon(t testing.TB, name string, args ...string) *process {
 	t.Helper()
 	admin := freeAddr(t)
 	p := start(t, f.env, name, append([]string{"-admin", admin}, args...)...)
+	p.admin = admin
 	ready(t, p, admin)
 	return p
 }

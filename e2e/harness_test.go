@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/child"
-	"github.com/probefleet/probefleet/internal/store/storetest"
 )
 
 // bin is the folder of the built binaries.
@@ -42,7 +41,7 @@ func runMain(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "building the binaries: %v\n%s", err, out)
 		return 1
 	}
-	return storetest.Main(m)
+	return m.Run()
 }
 
 // account runs browsers and databases where the tests run as root.
@@ -72,11 +71,12 @@ func folder(t testing.TB) string {
 
 // process is one started binary.
 type process struct {
-	name string
-	cmd  *exec.Cmd
-	log  *buffer
-	done chan struct{}
-	err  error
+	name  string
+	admin string // address of its metrics, for daemons
+	cmd   *exec.Cmd
+	log   *buffer
+	done  chan struct{}
+	err   error
 }
 
 // buffer is a bytes.Buffer that may be read while it is written.
@@ -175,6 +175,26 @@ func (p *process) peakMemory(t testing.TB) float64 {
 	}
 	t.Fatalf("no VmHWM for %s", p.name)
 	return 0
+}
+
+// metric is the sum of a metric's series, as the process reports it now.
+func (p *process) metric(t testing.TB, name string) int {
+	t.Helper()
+	page, err := get("http://" + p.admin + "/metrics")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for line := range strings.Lines(page) {
+		if rest, ok := strings.CutPrefix(line, name); ok && (rest[0] == '{' || rest[0] == ' ') {
+			var value float64
+			if _, err := fmt.Sscan(rest[strings.LastIndexByte(rest, ' ')+1:], &value); err != nil {
+				t.Fatalf("metric %q: %v", line, err)
+			}
+			sum += value
+		}
+	}
+	return int(sum)
 }
 
 // eventually asks until ask returns nil, and fails the test with its last

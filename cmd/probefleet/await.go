@@ -54,8 +54,12 @@ func (i *installation) awaitResults(ctx context.Context) error {
 		}
 		return nil
 	})
-	if errors.Is(err, context.DeadlineExceeded) {
-		return nil
+	switch {
+	case err == nil:
+		i.say.say("every check has a result: %s", i.statusURL)
+	case errors.Is(err, context.DeadlineExceeded):
+		i.say.say("checks with longer intervals follow: %s", i.statusURL)
+		err = nil
 	}
 	return err
 }

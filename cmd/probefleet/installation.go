@@ -23,6 +23,7 @@ import (
 	"github.com/probefleet/probefleet/internal/child"
 	"github.com/probefleet/probefleet/internal/localpg"
 	"github.com/probefleet/probefleet/internal/sqslocal"
+	"github.com/probefleet/probefleet/internal/store"
 )
 
 // installation is everything that `up` runs. It is wiring: each service is
@@ -84,7 +85,7 @@ func (i *installation) start(ctx context.Context) error {
 
 func (i *installation) startDatabase(ctx context.Context) error {
 	if i.databaseURL != "" {
-		return nil
+		return store.Migrate(ctx, i.databaseURL)
 	}
 	server, err := localpg.Start(ctx, localpg.Options{Dir: i.state.path("postgres"), Account: i.account, Logger: i.log})
 	if err != nil {
@@ -92,7 +93,7 @@ func (i *installation) startDatabase(ctx context.Context) error {
 	}
 	i.parts.onStop("the database", server.Stop)
 	i.databaseURL = server.URL(localpg.DefaultDatabase)
-	return nil
+	return store.Migrate(ctx, i.databaseURL)
 }
 
 func (i *installation) startQueue(ctx context.Context) error {
@@ -136,6 +137,8 @@ func (i *installation) kit(service string) daemon.Kit {
 		Log:     i.log.With("service", service),
 		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"service": service}, i.registry),
 		Ready:   ready,
+		// The summary names every address.
+		Announce: func(string, string) {},
 	}
 }
 
@@ -149,8 +152,9 @@ func (i *installation) startDashboard(ctx context.Context) error {
 	if i.demo {
 		c.Title = "Demo shop status"
 	}
+	kit := i.kit("dashboard")
 	i.parts.serve("the status page", func(ctx context.Context) error {
-		return dashboardcmd.Serve(ctx, c, l, i.kit("dashboard"))
+		return dashboardcmd.Serve(ctx, c, l, kit)
 	})
 	return nil
 }
@@ -161,7 +165,7 @@ func (i *installation) startConsole(ctx context.Context) error {
 		return err
 	}
 	i.consoleURL = "http://" + loopback(l)
-	c := consolecmd.Config{DatabaseURL: i.databaseURL, Migrate: true, Token: i.token, StatusURL: i.statusURL}
+	c := consolecmd.Config{DatabaseURL: i.databaseURL, Token: i.token, StatusURL: i.statusURL}
 	kit := i.kit("console")
 	i.parts.serve("the console", func(ctx context.Context) error {
 		return consolecmd.Serve(ctx, c, l, kit, i.ready.Check)
@@ -170,7 +174,7 @@ func (i *installation) startConsole(ctx context.Context) error {
 }
 
 func (i *installation) startRecorder(context.Context) error {
-	c := recordercmd.Config{DatabaseURL: i.databaseURL, Migrate: true, QueuePrefix: i.prefix, CreateQueues: true}
+	c := recordercmd.Config{DatabaseURL: i.databaseURL, QueuePrefix: i.prefix, CreateQueues: true}
 	kit := i.kit("recorder")
 	i.parts.serve("the recorder", func(ctx context.Context) error { return recordercmd.Serve(ctx, c, kit) })
 	return nil
@@ -205,7 +209,7 @@ func (i *installation) startWorker(context.Context) error {
 }
 
 func (i *installation) startScheduler(context.Context) error {
-	c := schedulercmd.Config{DatabaseURL: i.databaseURL, Migrate: true, QueuePrefix: i.prefix, CreateQueues: true}
+	c := schedulercmd.Config{DatabaseURL: i.databaseURL, QueuePrefix: i.prefix, CreateQueues: true}
 	kit := i.kit("scheduler")
 	i.parts.serve("the scheduler", func(ctx context.Context) error { return schedulercmd.Serve(ctx, c, kit) })
 	return nil

@@ -13,7 +13,8 @@ type progress struct {
 	w        io.Writer
 	terminal bool
 	started  time.Time
-	open     bool // a line without its end is on the terminal
+	open     bool   // a line without its end is on the terminal
+	last     string // what was said last
 }
 
 func newProgress(w io.Writer) *progress {
@@ -27,13 +28,18 @@ func newProgress(w io.Writer) *progress {
 
 // wait says what is being waited for.
 func (p *progress) wait(format string, args ...any) {
-	line := fmt.Sprintf("%5.1fs  ", time.Since(p.started).Seconds()) + fmt.Sprintf(format, args...)
+	text := fmt.Sprintf(format, args...)
+	repeated := text == p.last
+	p.last = text
+	line := fmt.Sprintf("%5.1fs  %s", time.Since(p.started).Seconds(), text)
 	if p.terminal {
 		fmt.Fprintf(p.w, "\r\033[K%s …", line)
 		p.open = true
 		return
 	}
-	fmt.Fprintln(p.w, line)
+	if !repeated {
+		fmt.Fprintln(p.w, line)
+	}
 }
 
 // say prints lines that stay.

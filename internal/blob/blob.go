@@ -52,7 +52,7 @@ func openFolder(location string, u *url.URL) (*Store, error) {
 		return nil, fmt.Errorf("artifact store %q: write file:///absolute/folder, with three slashes and nothing after the folder", location)
 	}
 	folder := filepath.FromSlash(u.Path)
-	if err := os.MkdirAll(folder, 0o700); err != nil {
+	if err := os.MkdirAll(folder, 0o700); err != nil { //nolint:gosec // G703: the operator names the folder
 		return nil, fmt.Errorf("making the artifact folder: %w", err)
 	}
 	// Without NoTempDir a file is written to the system's temporary folder

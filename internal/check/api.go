@@ -80,6 +80,17 @@ func (a *API) faults() []Fault {
 	return fs
 }
 
+func (a *API) texts() []text {
+	r := a.Request
+	ts := []text{{"request.url", r.URL}, {"request.body", r.Body}}
+	if r.Auth != nil {
+		ts = append(ts, text{"request.auth", r.Auth.Bearer + "\n" + r.Auth.User + "\n" + r.Auth.Password})
+	}
+	ts = append(ts, pairs("request.headers", r.Headers)...)
+	ts = append(ts, pairs("request.query", r.Query)...)
+	return append(append(ts, list("expect", a.Expect)...), list("degraded", a.Degraded)...)
+}
+
 // urlFault says what is wrong with an absolute http or https URL, or "".
 func urlFault(raw string) string {
 	switch u, err := url.Parse(raw); {

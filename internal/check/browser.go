@@ -50,6 +50,11 @@ const (
 	ActionScreenshot Action = "screenshot"
 )
 
+// Actions lists every action.
+var Actions = []Action{
+	ActionOpen, ActionClick, ActionFill, ActionPress, ActionExpectText, ActionExpectURL, ActionScreenshot,
+}
+
 // Step is one action of a browser flow.
 type Step struct {
 	Action Action
@@ -57,8 +62,8 @@ type Step struct {
 	// deepest element that contains a text, and by XPath.
 	Selector string
 	Value    string
-	// Timeout bounds the step; 0 means [DefaultStepTimeout], or for
-	// ActionOpen the check's own timeout.
+	// Timeout bounds the step, at most [MaxTimeout]; 0 means
+	// [DefaultStepTimeout], or for ActionOpen the check's own timeout.
 	Timeout time.Duration
 }
 
@@ -96,19 +101,30 @@ func (b *Browser) faults() []Fault {
 }
 
 func (s Step) fault() string {
+	if s.Timeout < 0 || s.Timeout > MaxTimeout {
+		return fmt.Sprintf("has the timeout %s; use up to %s", s.Timeout, MaxTimeout)
+	}
 	switch s.Action {
 	case ActionOpen:
 		return urlFault(s.Value)
 	case ActionClick, ActionFill:
 		if s.Selector == "" {
-			return "needs a selector"
+			return "needs a selector, such as #buy or text/Buy"
 		}
 	case ActionPress, ActionExpectText, ActionExpectURL, ActionScreenshot:
 		if s.Value == "" {
 			return "needs a value"
 		}
 	default:
-		return "is not an action"
+		return fmt.Sprintf("is not an action; use one of %q", Actions)
 	}
 	return ""
+}
+
+func (b *Browser) texts() []text {
+	var ts []text
+	for i, s := range b.Steps {
+		ts = append(ts, text{fmt.Sprintf("steps[%d].%s", i, s.Action), string(s.Action) + "\n" + s.Selector + "\n" + s.Value})
+	}
+	return append(append(ts, list("expect", b.Expect)...), list("degraded", b.Degraded)...)
 }

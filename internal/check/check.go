@@ -59,4 +59,6 @@ func (c Check) Kind() Kind {
 type Spec interface {
 	Kind() Kind
 	faults() []Fault
+	// texts are the strings of the spec that faults does not look into.
+	texts() []text
 }

@@ -2,6 +2,7 @@ package check
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -71,12 +72,40 @@ func (c Check) Validate() []Fault {
 	}
 	for i, t := range c.Tags {
 		if strings.TrimSpace(t) == "" {
-			add(fmt.Sprintf("tags[%d]", i), "is empty")
+			add(fmt.Sprintf("tags[%d]", i), "is empty; write a word or take it away")
 		}
 	}
+	texts := []text{{"name", c.Name}, {"description", c.Description}, {"group", c.Group}}
+	texts = append(texts, list("tags", c.Tags)...)
 	if c.Spec == nil {
-		add("kind", "is missing")
-		return fs
+		add("kind", "is missing; use one of %q", Kinds)
+	} else {
+		fs = append(fs, c.Spec.faults()...)
+		texts = append(texts, c.Spec.texts()...)
 	}
-	return append(fs, c.Spec.faults()...)
+	for _, t := range texts {
+		if !utf8.ValidString(t.value) || strings.ContainsRune(t.value, 0) {
+			add(t.path, "holds a NUL or bytes that are not UTF-8; neither can be sent or stored")
+		}
+	}
+	return fs
+}
+
+// text is a string of a check and its path.
+type text struct{ path, value string }
+
+func list(path string, values []string) []text {
+	ts := make([]text, len(values))
+	for i, v := range values {
+		ts[i] = text{fmt.Sprintf("%s[%d]", path, i), v}
+	}
+	return ts
+}
+
+func pairs(path string, values map[string]string) []text {
+	var ts []text
+	for _, k := range slices.Sorted(maps.Keys(values)) {
+		ts = append(ts, text{fmt.Sprintf("%s[%q]", path, k), k + "\n" + values[k]})
+	}
+	return ts
 }

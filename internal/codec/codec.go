@@ -21,7 +21,7 @@
 package codec
 
 import (
-	"encoding/json"
+	"bytes"
 	"strconv"
 	"time"
 
@@ -145,14 +145,34 @@ func DecodeCheck(version int, data []byte) (check.Check, error) {
 	return decodeData(TypeCheck, checkReaders, version, data)
 }
 
-// Attributes are the attributes under which body is sent: its type and
-// version, for cheap classification. Nil where body is no message.
+// Attributes are the attributes under which a message is sent: its type and
+// version, for cheap classification. Of what the Encode functions return only
+// the first few bytes are read; nil where body is no message.
 func Attributes(body []byte) map[string]string {
+	if typ, version, ok := writtenHere(body); ok {
+		return map[string]string{"type": typ, "version": version}
+	}
 	h, err := Peek(body)
 	if err != nil {
 		return nil
 	}
 	return map[string]string{"type": h.Type, "version": strconv.Itoa(h.Version)}
+}
+
+// writtenHere reads type and version off the start of a message in the form
+// in which [envelope] is written.
+func writtenHere(body []byte) (typ, version string, ok bool) {
+	body = body[:min(len(body), 100)]
+	rest, ok := bytes.CutPrefix(body, []byte(`{"type":"probefleet.`))
+	if !ok {
+		return "", "", false
+	}
+	name, rest, _ := bytes.Cut(rest, []byte(`","v":`))
+	digits, _, ok := bytes.Cut(rest, []byte(`,"min":`))
+	if _, err := strconv.ParseUint(string(digits), 10, 31); err != nil || !ok || bytes.ContainsAny(name, `"\`) {
+		return "", "", false
+	}
+	return "probefleet." + string(name), string(digits), true
 }
 
 // decode opens the envelope of a message of type typ and reads its data.
@@ -162,24 +182,23 @@ func decode[T any](typ string, readers []reader[T], body []byte) (T, error) {
 	if err != nil {
 		return none, err
 	}
-	var e envelope[json.RawMessage]
-	if err := unmarshal(typ, "", body, &e); err != nil {
+	p, e, err := open(typ, body)
+	if err != nil {
 		return none, err
 	}
 	if err := e.check(typ); err != nil {
 		return none, err
 	}
-	if name, twice := duplicateName(body); twice {
-		return none, twiceError(typ, name)
-	}
 	h, highest := e.header(), len(readers)-1
-	if h.MinReader > highest {
+	switch {
+	case h.MinReader > highest:
 		return none, &UnsupportedVersionError{Type: typ, Version: h.Version, MinReader: h.MinReader, Highest: highest}
-	}
-	if len(e.Data) == 0 {
+	case p.found:
+		return none, twiceError(typ, p.twice)
+	case p.data == nil:
 		return none, missing(typ, "data")
 	}
-	return readers[min(h.Version, highest)](h, e.Data)
+	return readers[min(h.Version, highest)](h, p.data)
 }
 
 // decodeData reads data that was stored without its envelope.
@@ -200,8 +219,8 @@ func decodeData[T any](typ string, readers []reader[T], version int, data []byte
 	if err != nil {
 		return none, err
 	}
-	if name, twice := duplicateName(data); twice {
-		return none, twiceError(typ, name)
+	if p := split(data); p.found {
+		return none, twiceError(typ, p.twice)
 	}
 	return v, nil
 }

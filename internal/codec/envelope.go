@@ -57,18 +57,35 @@ func (e *envelope[T]) check(typ string) error {
 	return nil
 }
 
-// Peek reads the header of a message of any type and version. The error is a
-// *[DecodeError].
+// Peek reads the header of a message of any type and version. It does not
+// look at the data. The error is a *[DecodeError].
 func Peek(body []byte) (Header, error) {
 	body, err := readable("", body, MaxBytes)
 	if err != nil {
 		return Header{}, err
 	}
-	var e envelope[ignored]
-	if err := unmarshal("", "", body, &e); err != nil {
+	_, e, err := open("", body)
+	if err != nil {
 		return Header{}, err
 	}
 	return e.header(), e.check("")
+}
+
+// open parses the envelope and sets the data apart, so that it is parsed once
+// and by a reader of its version.
+func open(typ string, body []byte) (parts, *envelope[ignored], error) {
+	p := split(body)
+	if p.broken {
+		p.head = body // the parser says where it breaks
+	}
+	var e envelope[ignored]
+	if err := unmarshal(typ, "", p.head, &e); err != nil {
+		return parts{}, nil, err
+	}
+	if p.broken {
+		return parts{}, nil, &DecodeError{Type: typ, Reason: "is not a JSON object"}
+	}
+	return p, &e, nil
 }
 
 // encode writes v as compact JSON of at most max bytes.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"strconv"
 	"time"
 )
 
@@ -42,8 +43,11 @@ func (m micros) duration() time.Duration { return time.Duration(m) * time.Micros
 
 func (m *micros) UnmarshalJSON(b []byte) error {
 	const most = math.MaxInt64 / int64(time.Microsecond)
-	var n int64
-	if err := json.Unmarshal(b, &n); err != nil || n < -most || n > most {
+	if string(b) == "null" {
+		return nil
+	}
+	n, err := strconv.ParseInt(string(b), 10, 64)
+	if err != nil || n < -most || n > most {
 		return wrongType[micros](b)
 	}
 	*m = micros(n)

@@ -154,6 +154,11 @@ func TestAttributes(t *testing.T) {
 		string(resultBytes(t, "passed")):                {"type": "probefleet.result", "version": "1"},
 		`{"type":"x","v":30,"min":2,"id":"i","data":1}`: {"type": "x", "version": "30"},
 		`{"v":30,"min":2,"id":"i"}`:                     nil,
+		// Not quite in the form in which this package writes.
+		`{"type":"probefleet.x","v" :3,"min":2,"id":"i"}`:                  {"type": "probefleet.x", "version": "3"},
+		`{"type":"probefleet.x\u0079","v":3,"min":2,"id":"i"}`:             {"type": "probefleet.xy", "version": "3"},
+		`{"type":"probefleet.x","id":"\",\"v\":9,\"min\":","v":3,"min":2}`: {"type": "probefleet.x", "version": "3"},
+		`{"type":"probefleet.x","v":-3,"min":-3,"id":"i"}`:                 nil,
 	} {
 		if d := cmp.Diff(want, Attributes([]byte(body))); d != "" {
 			t.Errorf("%s (-want +got):\n%s", body, d)

@@ -58,7 +58,7 @@ func (c *consumer) release(l *lease) {
 // back when its lease ends; where the lease has ended it is left alone, as
 // somebody else may hold it.
 func (c *consumer) hide(l *lease, delay time.Duration) {
-	if l.lost || !time.Now().Before(l.ends) {
+	if !time.Now().Before(l.ends) {
 		return
 	}
 	c.persist(l, "release", func() error { return c.extends.do(c.acks, Extension{l.message, delay}) })

@@ -30,7 +30,7 @@ func (s *sizes) SendBatch(ctx context.Context, ms []queue.Outgoing) ([]error, er
 	s.running++
 	s.most = max(s.most, s.running)
 	s.mu.Unlock()
-	time.Sleep(s.trip)
+	idle(s.trip)
 	s.mu.Lock()
 	s.running--
 	s.mu.Unlock()

@@ -65,6 +65,7 @@ type Options struct {
 	MaxExtension time.Duration
 	// Ready, where it is set, is asked before each receive. While it blocks
 	// or answers an error nothing is received; what has been received goes on.
+	// It returns when its ctx ends.
 	Ready func(ctx context.Context) error
 	// Pulse, where it is set, tells others whether the loop still polls.
 	Pulse *Pulse

@@ -95,9 +95,14 @@ func bodies(n int) []string {
 	return bs
 }
 
+// idle lets simulated time go by.
+func idle(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // simulated time: every caller runs under synctest
+}
+
 // pass lets simulated time go by and everything settle.
 func pass(d time.Duration) {
-	time.Sleep(d)
+	idle(d)
 	synctest.Wait()
 }
 
@@ -111,12 +116,16 @@ func TestHandledMessagesAreDeletedInBatches(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := watch(&queuetest.Queue{})
 		s.Put(bodies(40)...)
-		var handled atomic.Int64
-		start(t, s, func(context.Context, queue.Message) error {
+		var handled, ended atomic.Int64
+		start(t, s, func(ctx context.Context, _ queue.Message) error {
 			handled.Add(1)
+			context.AfterFunc(ctx, func() { ended.Add(1) })
 			return nil
 		}, queue.Options{Slots: 20})
 		pass(time.Second)
+		if n := ended.Load(); n != 40 {
+			t.Errorf("%d of 40 handler contexts ended with their handlers", n)
+		}
 		if n := handled.Load(); n != 40 {
 			t.Errorf("handled %d of 40", n)
 		}
@@ -136,7 +145,7 @@ func TestReceivesNoMoreThanFreeSlots(t *testing.T) {
 		var running, most atomic.Int64
 		start(t, s, func(context.Context, queue.Message) error {
 			most.Store(max(most.Load(), running.Add(1)))
-			time.Sleep(time.Minute)
+			idle(time.Minute)
 			running.Add(-1)
 			return nil
 		}, queue.Options{Slots: 2})
@@ -161,7 +170,7 @@ type slow struct{ *spy }
 
 func (s slow) Receive(ctx context.Context, most int, wait, visibility time.Duration) ([]queue.Message, error) {
 	ms, err := s.spy.Receive(ctx, most, wait, visibility)
-	time.Sleep(10 * time.Millisecond)
+	idle(10 * time.Millisecond)
 	return ms, err
 }
 
@@ -187,7 +196,7 @@ func TestReceivesAreBatchedUnderLoad(t *testing.T) {
 		s.Put(bodies(3000)...)
 		var i atomic.Int64
 		start(t, slow{s}, func(context.Context, queue.Message) error {
-			time.Sleep(100*time.Millisecond + time.Duration(i.Add(1)%100)*time.Millisecond)
+			idle(100*time.Millisecond + time.Duration(i.Add(1)%100)*time.Millisecond)
 			return nil
 		}, queue.Options{Slots: 100})
 		pass(20 * time.Second)

@@ -67,7 +67,7 @@ func TestDrainGivesUpOnDeafHandler(t *testing.T) {
 		q := &queuetest.Queue{}
 		q.Put("x")
 		stop := start(t, q, func(context.Context, queue.Message) error {
-			time.Sleep(10 * time.Minute)
+			idle(10 * time.Minute)
 			return nil
 		}, queue.Options{DrainBudget: -1})
 		pass(time.Second)
@@ -79,7 +79,7 @@ func TestDrainGivesUpOnDeafHandler(t *testing.T) {
 		if visible, _ := q.Len(); visible != 1 {
 			t.Error("message is not visible again")
 		}
-		time.Sleep(10 * time.Minute)
+		idle(10 * time.Minute)
 	})
 }
 

@@ -86,7 +86,7 @@ func (c *consumer) beat(l *lease) time.Duration {
 }
 
 func (c *consumer) lose(l *lease, why error) {
-	l.lost = true
+	l.lost, l.ends = true, time.Now()
 	c.meter.count(c.meter.extends, "lost")
 	c.Logger.Warn("message is no longer ours; cancelling its handler", "message", l.message.ID, "err", why)
 	l.cancel(ErrLeaseLost)

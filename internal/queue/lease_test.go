@@ -18,7 +18,7 @@ func TestHeartbeatKeepsMessageHidden(t *testing.T) {
 			if m.Receives > 1 {
 				t.Error("delivered twice")
 			}
-			time.Sleep(5*time.Minute + time.Second)
+			idle(5*time.Minute + time.Second)
 			return nil
 		}, queue.Options{Slots: 10, Visibility: 30 * time.Second})
 		pass(6 * time.Minute)
@@ -50,7 +50,7 @@ func TestHeartbeatSurvivesErrors(t *testing.T) {
 		}
 		q.Put("x")
 		start(t, q, func(ctx context.Context, m queue.Message) error {
-			time.Sleep(3 * time.Minute)
+			idle(3 * time.Minute)
 			if m.Receives > 1 || ctx.Err() != nil {
 				t.Errorf("delivery %d, context %v", m.Receives, ctx.Err())
 			}
@@ -145,7 +145,7 @@ func TestHeartbeatStopsBeforeRelease(t *testing.T) {
 			if m.Receives > 1 {
 				return nil
 			}
-			time.Sleep(10 * time.Second) // ends in the moment of the heartbeat
+			idle(10 * time.Second) // ends in the moment of the heartbeat
 			return queue.RetryAfter(errors.New("no"), 3*time.Second)
 		}, queue.Options{Visibility: 30 * time.Second})
 		pass(20 * time.Second)
@@ -157,4 +157,44 @@ func TestHeartbeatStopsBeforeRelease(t *testing.T) {
 			t.Errorf("last extension is %+v, want the release", last)
 		}
 	})
+}
+
+// Once its lease is over, a handler's answer must not hide the message of
+// whoever holds it now.
+func TestLateAnswerTouchesNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		fault queuetest.Fault // of extensions
+		after time.Duration
+		late  func() error
+	}{
+		"error after the longest time": {queuetest.Fault{}, 3 * time.Minute, func() error { return errors.New("late") }},
+		"panic after a lost lease":     {queuetest.Fault{Err: queue.ErrLeaseLost}, 12 * time.Second, func() error { panic("late") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := watch(&queuetest.Queue{})
+				s.Faults.Entry = func(op queuetest.Op, _ string) queuetest.Fault {
+					if op == queuetest.Extend {
+						return c.fault
+					}
+					return queuetest.Fault{}
+				}
+				s.Put("x")
+				stop := start(t, s, func(_ context.Context, m queue.Message) error {
+					if m.Receives > 1 {
+						return nil
+					}
+					idle(c.after)
+					return c.late()
+				}, queue.Options{MaxExtension: time.Minute})
+				pass(4 * time.Minute)
+				stop()
+				for _, e := range s.of(queuetest.Extend) {
+					if e.visible != 30*time.Second {
+						t.Errorf("visibility set to %s at %s", e.visible, e.after)
+					}
+				}
+			})
+		})
+	}
 }

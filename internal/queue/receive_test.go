@@ -90,7 +90,7 @@ func TestReadyHoldsReceivesBack(t *testing.T) {
 		gate := make(chan struct{})
 		var handled atomic.Int64
 		start(t, s, func(context.Context, queue.Message) error {
-			time.Sleep(time.Minute)
+			idle(time.Minute)
 			handled.Add(1)
 			return nil
 		}, queue.Options{Slots: 2, Wait: time.Second, Ready: func(ctx context.Context) error {
@@ -138,7 +138,7 @@ func TestPulseOfBusyLoop(t *testing.T) {
 		var pulse queue.Pulse
 		q := &queuetest.Queue{}
 		q.Put("a", "b")
-		start(t, q, func(context.Context, queue.Message) error { time.Sleep(10 * time.Minute); return nil },
+		start(t, q, func(context.Context, queue.Message) error { idle(10 * time.Minute); return nil },
 			queue.Options{Slots: 1, Pulse: &pulse})
 		for range 25 {
 			pass(time.Minute)

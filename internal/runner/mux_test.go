@@ -45,7 +45,7 @@ func TestStampsAndIdentity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		j := job(&check.API{})
 		m := mux(func(ctx context.Context, j jobs.Job) (jobs.Result, error) {
-			time.Sleep(time.Second)
+			<-time.After(time.Second)
 			return passed(ctx, j)
 		}, &bytes.Buffer{})
 		start := time.Now().UTC()

@@ -20,8 +20,8 @@ import (
 	"github.com/probefleet/probefleet/internal/schedule"
 )
 
-// store is what the scheduler needs of the database.
-type store interface {
+// database is what the scheduler needs of the database.
+type database interface {
 	// ActiveChecks may answer checks and an error: the error then speaks of
 	// checks that are not among them.
 	ActiveChecks(ctx context.Context) ([]check.Check, int64, error)
@@ -34,7 +34,7 @@ type store interface {
 
 // Options configure a Scheduler.
 type Options struct {
-	Store store
+	Store database
 	// Open finds the queue of the jobs of a class at a location. It is asked
 	// again after an error.
 	Open func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error)

@@ -23,9 +23,9 @@ import (
 	"github.com/probefleet/probefleet/internal/schedule"
 )
 
-// database is a store in memory, with the rules of leases that the real one
+// memory is a database in memory, with the rules of leases that the real one
 // has; store's own tests hold it to them.
-type database struct {
+type memory struct {
 	mu         sync.Mutex
 	checks     []check.Check
 	revision   int64
@@ -36,8 +36,8 @@ type database struct {
 	away       map[string]bool // owners that cannot reach it
 }
 
-func newDatabase(checks ...check.Check) *database {
-	d := &database{
+func newMemory(checks ...check.Check) *memory {
+	d := &memory{
 		checks: checks, revision: 1, owner: map[int]string{}, until: map[int]time.Time{},
 		watermarks: map[int]time.Time{}, seen: map[string]time.Time{}, away: map[string]bool{},
 	}
@@ -48,10 +48,10 @@ func newDatabase(checks ...check.Check) *database {
 }
 
 // of is the database as one owner reaches it.
-func (d *database) of(owner string) store { return reach{d, owner} }
+func (d *memory) of(owner string) database { return reach{d, owner} }
 
 type reach struct {
-	*database
+	*memory
 	owner string
 }
 
@@ -103,14 +103,14 @@ func (r reach) LeaseShards(_ context.Context, owner string, ttl time.Duration) (
 	share := (schedule.Shards + live - 1) / live
 	var leases []schedule.Lease
 	for i := range schedule.Shards {
-		held := r.database.owner[i] == owner && now.Before(r.until[i])
-		free := r.database.owner[i] == "" || !now.Before(r.until[i])
+		held := r.memory.owner[i] == owner && now.Before(r.until[i])
+		free := r.memory.owner[i] == "" || !now.Before(r.until[i])
 		switch {
 		case (held || free) && len(leases) < share:
-			r.database.owner[i], r.until[i] = owner, now.Add(ttl)
+			r.memory.owner[i], r.until[i] = owner, now.Add(ttl)
 			leases = append(leases, schedule.Lease{Shard: i, Watermark: r.watermarks[i], Term: ttl})
 		case held:
-			r.database.owner[i] = ""
+			r.memory.owner[i] = ""
 		}
 	}
 	return leases, nil
@@ -123,7 +123,7 @@ func (r reach) AdvanceWatermarks(_ context.Context, owner string, to map[int]tim
 	}
 	defer unlock()
 	for i, w := range to {
-		if r.database.owner[i] != owner || !time.Now().Before(r.until[i]) {
+		if r.memory.owner[i] != owner || !time.Now().Before(r.until[i]) {
 			lost = append(lost, i)
 			continue
 		}
@@ -138,7 +138,7 @@ func (r reach) ReleaseShards(_ context.Context, owner string) error {
 		return err
 	}
 	defer unlock()
-	maps.DeleteFunc(r.database.owner, func(_ int, o string) bool { return o == owner })
+	maps.DeleteFunc(r.memory.owner, func(_ int, o string) bool { return o == owner })
 	delete(r.seen, owner)
 	return nil
 }
@@ -187,7 +187,7 @@ func apiCheck(id string, every time.Duration, locations ...string) check.Check {
 	}
 }
 
-func options(db store, owner string, open func(string, jobs.Class) (queue.Sender, error), reg prometheus.Registerer) Options {
+func options(db database, owner string, open func(string, jobs.Class) (queue.Sender, error), reg prometheus.Registerer) Options {
 	return Options{
 		Store: db, Owner: owner, Logger: slog.New(slog.DiscardHandler), Metrics: reg,
 		Open: func(_ context.Context, location string, class jobs.Class) (queue.Sender, error) {
@@ -229,7 +229,7 @@ func wantSlots(t *testing.T, k *sink, c check.Check, from, to time.Time, most in
 func TestEverySlotOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checks := []check.Check{apiCheck("fast", time.Second), apiCheck("minute", time.Minute), apiCheck("odd", 7*time.Second)}
-		db, k := newDatabase(checks...), newSink(t)
+		db, k := newMemory(checks...), newSink(t)
 		from := time.Now()
 		runFor(t, options(db.of("a"), "a", always(k), nil), 10*time.Minute)
 		for _, c := range checks {
@@ -249,7 +249,7 @@ func TestEverySlotOnce(t *testing.T) {
 func TestQueueAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := apiCheck("minute", time.Minute)
-		db, k := newDatabase(c), newSink(t)
+		db, k := newMemory(c), newSink(t)
 		from := time.Now()
 		back := from.Add(3 * time.Minute)
 		k.Faults.Call = func(queuetest.Op) queuetest.Fault {
@@ -274,7 +274,7 @@ func TestQueueAway(t *testing.T) {
 func TestPartialFailureIsOfferedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := apiCheck("fast", time.Second)
-		db, k := newDatabase(c), newSink(t)
+		db, k := newMemory(c), newSink(t)
 		n := 0
 		k.Faults.Entry = func(queuetest.Op, string) queuetest.Fault {
 			if n++; n%3 == 0 {
@@ -294,7 +294,7 @@ func TestFailover(t *testing.T) {
 		for i := range 40 {
 			checks = append(checks, apiCheck(fmt.Sprintf("c%d", i), 20*time.Second))
 		}
-		db, k := newDatabase(checks...), newSink(t)
+		db, k := newMemory(checks...), newSink(t)
 		from := time.Now()
 		died := from.Add(2 * time.Minute)
 		dead := &queuetest.Queue{Faults: queuetest.Faults{Call: func(queuetest.Op) queuetest.Fault {
@@ -332,7 +332,7 @@ func (f senderFunc) SendBatch(ctx context.Context, ms []queue.Outgoing) ([]error
 func TestNoBurstAfterAnOutage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := apiCheck("minute", time.Minute)
-		db, k := newDatabase(c), newSink(t)
+		db, k := newMemory(c), newSink(t)
 		from := time.Now().Add(-24 * time.Hour)
 		for i := range db.watermarks {
 			db.watermarks[i] = from
@@ -349,7 +349,7 @@ func TestNoBurstAfterAnOutage(t *testing.T) {
 func TestOneLocationAwayHoldsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := apiCheck("both", 10*time.Second, "here", "there")
-		db, k := newDatabase(c), newSink(t)
+		db, k := newMemory(c), newSink(t)
 		open := func(location string, _ jobs.Class) (queue.Sender, error) {
 			if location == "there" {
 				return nil, errors.New("no such queue")
@@ -366,7 +366,7 @@ func TestOneLocationAwayHoldsNoOther(t *testing.T) {
 func TestChecksTakeEffect(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old := apiCheck("c", 10*time.Second)
-		db, k := newDatabase(old), newSink(t)
+		db, k := newMemory(old), newSink(t)
 		from := time.Now()
 		var changed time.Time
 		time.AfterFunc(time.Minute, func() {

@@ -181,20 +181,27 @@ func counts(t *testing.T, w *world) {
 	if _, err := w.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: url, MessageBody: aws.String("x"), DelaySeconds: 60}); err != nil {
 		t.Fatal(err)
 	}
-	in := receiving(url, 60, 5)
+	in := receiving(url, 30, 5)
 	in.MaxNumberOfMessages = 1
 	if _, err := w.ReceiveMessage(t.Context(), in); err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[types.QueueAttributeName]string{
-		types.QueueAttributeNameApproximateNumberOfMessages:           "2",
-		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible: "1",
-		types.QueueAttributeNameApproximateNumberOfMessagesDelayed:    "1",
-	} {
-		if got := w.attribute(t, url, name); got != want {
-			t.Errorf("%s is %s, want %s", name, got, want)
+	check := func(when string, want ...string) {
+		for i, name := range []types.QueueAttributeName{
+			types.QueueAttributeNameApproximateNumberOfMessages,
+			types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+			types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+		} {
+			if got := w.attribute(t, url, name); got != want[i] {
+				t.Errorf("%s, %s is %s, want %s", when, name, got, want[i])
+			}
 		}
 	}
+	check("with one in flight", "2", "1", "1")
+	time.Sleep(31 * time.Second)
+	check("after its visibility", "3", "0", "1")
+	time.Sleep(31 * time.Second)
+	check("after the delay", "4", "0", "0")
 }
 
 func tags(t *testing.T, w *world) {

@@ -108,8 +108,11 @@ func local(t *testing.T) (*world, *sqslocal.Server) {
 	server := sqslocal.New(sqslocal.Options{})
 	pipes := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
 	h := &http.Server{Handler: server}
-	served := make(chan error)
-	go func() { served <- h.Serve(pipes) }()
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = h.Serve(pipes) // ends with ErrServerClosed
+	}()
 	transport := &http.Transport{DialContext: pipes.dial}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()

@@ -250,7 +250,11 @@ func pollEndsWithQueue(t *testing.T, w *world) {
 	if _, err := w.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: url}); err != nil {
 		t.Fatal(err)
 	}
-	fails[*types.QueueDoesNotExist](t, "the poll", (<-c).err)
+	p := <-c
+	fails[*types.QueueDoesNotExist](t, "the poll", p.err)
+	if p.took != time.Second {
+		t.Errorf("the poll ended after %s, want a second", p.took)
+	}
 }
 
 func cancelledPoll(t *testing.T, w *world) {

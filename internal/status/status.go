@@ -102,7 +102,7 @@ func (b Bucket) State() State {
 		return NotMeasured
 	case 2*b.Failed >= n:
 		return Outage
-	case b.Failed > 0 || b.Counts.Degraded > 0:
+	case b.Failed > 0 || b.Degraded > 0:
 		return DegradedState
 	}
 	return Operational
@@ -132,7 +132,7 @@ func (c Check) Fresh(slot, now time.Time) bool {
 func (c Check) State(now time.Time) State {
 	measured, failed, degraded := 0, 0, 0
 	for _, r := range c.Conclusive {
-		if !c.Fresh(r.Slot, now) {
+		if !r.Outcome.Conclusive() || !c.Fresh(r.Slot, now) {
 			continue
 		}
 		measured++

@@ -22,9 +22,10 @@ const seeds = 200
 // Whatever the queues do, every job ends in at least one result, and none is
 // deleted before its result was accepted.
 func TestNothingIsLost(t *testing.T) {
+	o := worker.Options{Metrics: worker.NewMetrics(nil), Queues: queue.NewMetrics(nil)}
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { seeded(t, uint64(seed)) })
+			synctest.Test(t, func(t *testing.T) { seeded(t, o, uint64(seed)) })
 		})
 	}
 }
@@ -56,9 +57,13 @@ func (l *ledger) deleted(m queue.Message) {
 func storm(seed uint64) queuetest.Faults {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	calls, entries, twice := rng.Float64()*0.3, rng.Float64()*0.3, rng.Float64()*0.3
+	outage := seed%5 == 0
+	if outage {
+		calls = 0.98
+	}
 	fault := func(p float64) (f queuetest.Fault) {
 		if rng.Float64() < p {
-			f = queuetest.Fault{Err: queuetest.ErrInjected, After: rng.IntN(2) == 0}
+			f = queuetest.Fault{Err: queuetest.ErrInjected, After: rng.IntN(2) == 0 && !outage}
 		}
 		return f
 	}
@@ -73,11 +78,11 @@ func storm(seed uint64) queuetest.Faults {
 	}
 }
 
-func seeded(t *testing.T, seed uint64) {
+func seeded(t *testing.T, o worker.Options, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	book := &ledger{results: map[string]int{}}
 	in := &queuetest.Queue{Faults: storm(seed), OnDelete: book.deleted}
-	out := &queuetest.Queue{Faults: storm(seed + 1e6), OnAccept: book.accepted}
+	out := &queuetest.Queue{Faults: storm(seed + 1e6 + 2), OnAccept: book.accepted}
 	var ids []string
 	for i := range 30 {
 		j := job(fmt.Sprintf("check-%d", i))
@@ -103,14 +108,11 @@ func seeded(t *testing.T, seed uint64) {
 			in.SetFaults(queuetest.Faults{})
 			out.SetFaults(queuetest.Faults{})
 		}
-		w := worker.New(worker.Options{
-			Lanes:       map[jobs.Class]worker.Lane{jobs.ClassAPI: {Queue: "jobs", Receiver: in, Slots: 1 + draw(20)}},
-			Runner:      r,
-			Results:     queue.NewBatcher(out, 0),
-			DrainBudget: time.Duration(draw(20)) * time.Second,
-		})
+		o.Lanes = map[jobs.Class]worker.Lane{jobs.ClassAPI: {Queue: "jobs", Receiver: in, Slots: 1 + draw(20)}}
+		o.Runner, o.Results = r, queue.NewBatcher(out, 0)
+		o.DrainBudget = time.Duration(draw(20)) * time.Second
 		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(10+draw(120))*time.Second)
-		if err := w.Run(ctx); err != nil {
+		if err := worker.New(o).Run(ctx); err != nil {
 			t.Fatal(err)
 		}
 		cancel()

@@ -6,6 +6,9 @@ import (
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/database"
+	"github.com/probefleet/probefleet/internal/queue"
+	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
+	"github.com/probefleet/probefleet/internal/recorder"
 )
 
 // Config is what the recorder can be told.
@@ -30,4 +33,33 @@ func Run(ctx context.Context, p daemon.Process) error {
 	return daemon.Run(ctx, p, c.Config, f, func(ctx context.Context, kit daemon.Kit) error {
 		return Serve(ctx, c, kit)
 	})
+}
+
+// Serve runs a recorder until ctx ends and its drain is done.
+func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
+	db, err := database.Open(ctx, c.DatabaseURL, c.Migrate, kit)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	client, err := sqsqueue.New(ctx)
+	if err != nil {
+		return err
+	}
+	name := queue.ResultsName(c.QueuePrefix)
+	if c.CreateQueues {
+		if err := client.Ensure(ctx, name, sqsqueue.Settings{}); err != nil {
+			return err
+		}
+	}
+	results, err := client.Open(ctx, name)
+	if err != nil {
+		return err
+	}
+	r := recorder.New(recorder.Options{
+		Store: db, Queue: name, Receiver: results, Logger: kit.Log,
+		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics),
+	})
+	kit.Ready.Add("recorder", r.Ready)
+	return r.Run(ctx)
 }

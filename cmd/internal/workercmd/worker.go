@@ -117,7 +117,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		Results: queue.NewBatcher(results, 0), Visibility: c.Visibility, DrainBudget: c.DrainBudget,
 		Logger: kit.Log, Metrics: worker.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics),
 	})
-	kit.Ready.Add("queues", w.Ready)
+	kit.Ready.Add("queues", func(context.Context) error { return w.Check(time.Minute) })
 	return errors.Join(w.Run(ctx), closeRunners())
 }
 

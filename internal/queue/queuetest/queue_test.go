@@ -13,6 +13,11 @@ import (
 
 const visibility = 30 * time.Second
 
+// idle lets simulated time go by.
+func idle(d time.Duration) {
+	time.Sleep(d) //nolint:forbidigo // simulated time: every caller runs under synctest
+}
+
 // receive takes what is there without waiting.
 func receive(t *testing.T, q *queuetest.Queue) []queue.Message {
 	t.Helper()
@@ -34,7 +39,7 @@ func TestMessageIsHiddenThenComesBackUnderAnotherHandle(t *testing.T) {
 		if d, ok := q.NextVisible(); !ok || d != visibility {
 			t.Errorf("comes back in %s, %t", d, ok)
 		}
-		time.Sleep(visibility)
+		idle(visibility)
 		second := receive(t, &q)
 		if len(second) != 1 || second[0].Receives != 2 || second[0].Handle == first[0].Handle {
 			t.Fatalf("received %+v after %+v", second, first)
@@ -95,7 +100,7 @@ func TestDeadLetters(t *testing.T) {
 		q.Put("x")
 		for range 3 {
 			receive(t, &q)
-			time.Sleep(visibility)
+			idle(visibility)
 		}
 		if dead := q.Dead(); len(dead) != 1 || dead[0].Receives != 2 || !q.Empty() {
 			t.Errorf("dead letters %+v, empty %t", dead, q.Empty())

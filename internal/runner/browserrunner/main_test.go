@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -58,44 +59,73 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "left behind:", left)
 		code = 1
 	}
+	groups.Range(func(group, _ any) bool {
+		if left := members(group.(int), ""); len(left) > 0 {
+			fmt.Fprintf(os.Stderr, "left behind of browser %d: processes %v\n", group, left)
+			code = 1
+		}
+		return true
+	})
 	_ = os.RemoveAll(dir)
 	os.Exit(code)
 }
 
-func testLogger() *slog.Logger {
-	level := slog.LevelError + 1
-	if testing.Testing() && os.Getenv("PROBEFLEET_TEST_LOG") != "" {
-		level = slog.LevelDebug
+// groups has the process groups of every browser that was started, by the log.
+var groups sync.Map
+
+type watcher struct{ slog.Handler }
+
+func (w watcher) Handle(ctx context.Context, r slog.Record) error {
+	if r.Message == "browser started" {
+		r.Attrs(func(a slog.Attr) bool {
+			if a.Key == "pid" {
+				groups.Store(int(a.Value.Int64()), true)
+			}
+			return true
+		})
 	}
-	return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	if os.Getenv("PROBEFLEET_TEST_LOG") == "" {
+		return nil
+	}
+	return w.Handler.Handle(ctx, r)
 }
 
-// leftovers names the processes that mention dir and the profiles in it.
+func testLogger() *slog.Logger {
+	return slog.New(watcher{slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})})
+}
+
+// leftovers names what is left of every browser that was started on dir.
 func leftovers(dir string) string {
-	left := processes(dir)
 	profiles, _ := filepath.Glob(filepath.Join(dir, profilePrefix+"*"))
+	left := browsersOf(dir)
 	if len(left) == 0 && len(profiles) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("processes %v, profiles %v", left, profiles)
 }
 
-// processes lists the ids of processes whose command line has all the words.
-func processes(words ...string) (pids []int) {
+// browsersOf lists the browsers that run on profiles in dir.
+func browsersOf(dir string) (pids []int) {
 	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
-next:
 	for _, path := range lines {
-		line, err := os.ReadFile(path)
-		if err != nil {
+		if line, err := os.ReadFile(path); err == nil && strings.Contains(string(line), "--user-data-dir="+dir) {
+			pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+// members lists the processes of a browser's group whose command line has the
+// word. Ended ones that wait for their parent have no command line.
+func members(group int, word string) (pids []int) {
+	lines, _ := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, path := range lines {
+		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if g, err := syscall.Getpgid(pid); err != nil || g != group {
 			continue
 		}
-		for _, w := range words {
-			if !strings.Contains(string(line), w) {
-				continue next
-			}
-		}
-		pid, _ := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if pid != os.Getpid() {
+		if line, err := os.ReadFile(path); err == nil && len(line) > 0 && strings.Contains(string(line), word) {
 			pids = append(pids, pid)
 		}
 	}
@@ -122,12 +152,7 @@ func (m *memory) Put(_ context.Context, key, _ string, data []byte) error {
 // own is a runner of the test's own, whose end is checked for leftovers.
 func own(t *testing.T, change func(*Options)) (*Runner, string) {
 	t.Helper()
-	dir := t.TempDir()
-	for at := dir; at != os.TempDir() && at != "/"; at = filepath.Dir(at) {
-		if err := os.Chmod(at, 0o711); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := folder(t)
 	o := Options{Account: account(t), Dir: dir, Logger: testLogger()}
 	if change != nil {
 		change(&o)
@@ -140,6 +165,18 @@ func own(t *testing.T, change func(*Options)) (*Runner, string) {
 		}
 	})
 	return r, dir
+}
+
+// folder is one that the browser's account may enter.
+func folder(t *testing.T) string {
+	t.Helper()
+	dir := t.TempDir()
+	for at := dir; at != os.TempDir() && at != "/"; at = filepath.Dir(at) {
+		if err := os.Chmod(at, 0o711); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
 
 func account(t *testing.T) child.Account {

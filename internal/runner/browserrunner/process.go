@@ -1,8 +1,8 @@
 package browserrunner
 
 import (
-	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -87,21 +87,18 @@ func startProcess(path string, p *profile, account child.Account) (*process, err
 	cmd.Dir = home
 	cmd.Env = environment(home)
 	account.Prepare(cmd, syscall.SIGKILL)
-	// Wait does not wait longer for processes that outlived the browser and
-	// hold its output open.
-	cmd.WaitDelay = time.Second
 
 	theirs, mine, err := pipes()
 	if err != nil {
 		return nil, err
 	}
-	cmd.ExtraFiles = theirs // descriptors 3 and 4, as --remote-debugging-pipe expects
+	cmd.ExtraFiles = theirs[:2] // descriptors 3 and 4, as --remote-debugging-pipe expects
+	cmd.Stdout, cmd.Stderr = theirs[2], theirs[2]
 	proc := &process{
 		pipe:   chromedp.NewPipeConn(mine[0], mine[1]),
 		output: &tail{},
 		exited: make(chan struct{}),
 	}
-	cmd.Stdout, cmd.Stderr = proc.output, proc.output
 
 	started := make(chan error, 1)
 	go proc.run(cmd, started)
@@ -110,9 +107,14 @@ func startProcess(path string, p *profile, account child.Account) (*process, err
 		_ = f.Close()
 	}
 	if err != nil {
-		_ = proc.pipe.Close()
+		_, _ = proc.pipe.Close(), mine[2].Close()
 		return nil, fmt.Errorf("starting %s: %w", path, err)
 	}
+	// Ends with the last process that holds the other end.
+	go func() {
+		_, _ = io.Copy(proc.output, mine[2])
+		_ = mine[2].Close()
+	}()
 	return proc, nil
 }
 
@@ -146,29 +148,30 @@ func (p *process) end(grace time.Duration) {
 	endGroup(p.pid)
 	<-p.exited
 	_ = p.pipe.Close()
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
-		if errors.Is(syscall.Kill(-p.pid, 0), syscall.ESRCH) {
-			return
-		}
+	for deadline := time.Now().Add(5 * time.Second); groupAlive(p.pid) && time.Now().Before(deadline); {
+		time.Sleep(5 * time.Millisecond)
 	}
 }
 
 // endGroup kills every process of the group that pid leads.
 func endGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
-// pipes makes the two pipes of the protocol: the browser's ends (to read
-// commands from, to write answers to), and ours.
+// pipes makes the pipes between us and the browser. Its ends: to read commands
+// from, to write answers to, to print to. Ours: answers, commands, output.
 func pipes() (theirs, mine []*os.File, err error) {
-	commands, send, err := os.Pipe()
-	if err != nil {
-		return nil, nil, fmt.Errorf("making the browser's pipe: %w", err)
+	var files []*os.File
+	for range 3 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			for _, f := range files {
+				_ = f.Close()
+			}
+			return nil, nil, fmt.Errorf("making the browser's pipes: %w", err)
+		}
+		files = append(files, r, w)
 	}
-	receive, answers, err := os.Pipe()
-	if err != nil {
-		_, _ = commands.Close(), send.Close()
-		return nil, nil, fmt.Errorf("making the browser's pipe: %w", err)
-	}
-	return []*os.File{commands, answers}, []*os.File{receive, send}, nil
+	commands, send, receive, answers, output, print := files[0], files[1], files[2], files[3], files[4], files[5]
+	return []*os.File{commands, answers, print}, []*os.File{receive, send, output}, nil
 }
 
 // environment is all that the browser sees of ours: nothing, as ours may hold
@@ -205,16 +208,16 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// last is the most telling of the lines: the last that reports an error, else
-// the last.
+// last is the last line that the browser printed, for errors. What it has to
+// say about D-Bus, which servers do not have, is no cause of anything.
 func (t *tail) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	lines := strings.Split(strings.TrimSpace(string(t.text)), "\n")
-	for i := len(lines) - 1; i >= 0; i-- {
-		if strings.Contains(lines[i], ":FATAL:") || strings.Contains(lines[i], ":ERROR:") {
+	for i := len(lines) - 1; i > 0; i-- {
+		if !strings.Contains(lines[i], ":dbus/") {
 			return lines[i]
 		}
 	}
-	return lines[len(lines)-1]
+	return lines[0]
 }

@@ -1,6 +1,7 @@
 package browserrunner
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -35,11 +36,184 @@ func TestFlow(t *testing.T) {
 	if *res.Evidence.Page != want {
 		t.Errorf("page %+v, want %+v", *res.Evidence.Page, want)
 	}
-	t.Log(res.Worker.Browser, res.Timings.Total, res.Evidence.Artifacts)
+	if !strings.Contains(res.Worker.Browser, "Chrome/") {
+		t.Errorf("browser %q", res.Worker.Browser)
+	}
 }
 
-func TestNever(t *testing.T) {
-	s := site(t, map[string]string{"/": `nothing`})
-	res := run(t, open(s.URL), within(500*time.Millisecond, click("#buy")))
-	faults(t, res, jobs.Failed, jobs.FaultStep, `click "#buy": no element matches "#buy" after 500ms; the page is `+s.URL+`/ titled "Page /"`)
+// Each page does something to #out that the flow then expects.
+func TestActions(t *testing.T) {
+	said := func(what string) check.Step { return text("#out", what) }
+	rows := []struct {
+		name, body string
+		steps      []check.Step
+	}{
+		{"real mouse events", `<button id="b">b</button><p id="out"></p><script>
+			b.onclick = (e) => out.textContent = 'trusted ' + e.isTrusted + ' detail ' + e.detail</script>`,
+			[]check.Step{click("#b"), said("trusted true detail 1")}},
+		{"click waits for the element", `<p id="out"></p><script>
+			setTimeout(() => { document.body.insertAdjacentHTML('beforeend', '<button id="late" onclick="out.textContent=1234">x</button>') }, 300)</script>`,
+			[]check.Step{click("#late"), said("1234")}},
+		{"click waits until it is enabled", `<button id="b" disabled onclick="out.textContent='ok'">b</button><p id="out"></p>
+			<script>setTimeout(() => b.disabled = false, 300)</script>`,
+			[]check.Step{click("#b"), said("ok")}},
+		{"click waits until it is visible", `<button id="b" style="display:none" onclick="out.textContent='ok'">b</button><p id="out"></p>
+			<script>setTimeout(() => b.style.display = '', 300)</script>`,
+			[]check.Step{click("#b"), said("ok")}},
+		{"click takes the first visible match", `<button class="b" hidden onclick="out.textContent='first'">b</button>
+			<button class="b" onclick="out.textContent='second'">b</button><p id="out"></p>`,
+			[]check.Step{click(".b"), said("second")}},
+		{"click waits for the overlay to go", `<button id="b" onclick="out.textContent='ok'">b</button><p id="out"></p>
+			<div id="over" style="position:fixed;inset:0"></div><script>setTimeout(() => over.remove(), 300)</script>`,
+			[]check.Step{click("#b"), said("ok")}},
+		{"click waits until it stands still", `<style>@keyframes m { from { left: 0 } to { left: 600px } } #b { position: absolute; animation: m .4s linear forwards }</style>
+			<button id="b" onclick="out.textContent = 'at ' + this.getBoundingClientRect().left">b</button><p id="out"></p>`,
+			[]check.Step{click("#b"), said("at 600")}},
+		{"click scrolls", `<div style="height:4000px"></div><button id="b" onclick="out.textContent='ok'">b</button><p id="out"></p>`,
+			[]check.Step{click("#b"), said("ok")}},
+		{"click scrolls within a box", `<div style="height:100px;overflow:auto"><div style="height:900px"></div><button id="b" onclick="out.textContent='ok'">b</button></div><p id="out"></p>`,
+			[]check.Step{click("#b"), said("ok")}},
+		{"click on a hidden box's label", `<label for="c" id="l">agree</label><input type="checkbox" id="c" onchange="out.textContent='on '+this.checked"><p id="out"></p>`,
+			[]check.Step{click("#l"), said("on true")}},
+		{"text selects the deepest", `<div onclick="out.textContent='div'"><p><b onclick="event.stopPropagation();out.textContent='b'">Buy now</b></p></div><p id="out"></p>`,
+			[]check.Step{click("text/Buy now"), said("b")}},
+		{"text collapses white space", `<button onclick="out.textContent='ok'">Add
+			to   cart</button><p id="out"></p>`,
+			[]check.Step{click("text/Add to cart"), said("ok")}},
+		{"text takes a button's value", `<input type="button" value="Send it" onclick="out.textContent='sent'"><p id="out"></p>`,
+			[]check.Step{click("text/Send it"), said("sent")}},
+		{"text goes into shadow trees", `<x-y></x-y><p id="out"></p><script>
+			customElements.define('x-y', class extends HTMLElement { connectedCallback() {
+				this.attachShadow({mode: 'open'}).innerHTML = '<button>In the shadow</button>';
+				this.shadowRoot.querySelector('button').onclick = () => out.textContent = 'found';
+			} })</script>`,
+			[]check.Step{click("text/In the shadow"), said("found"), text("", "In the shadow")}},
+		{"xpath", `<ul><li>a<li><a onclick="out.textContent='second'">b</a></ul><p id="out"></p>`,
+			[]check.Step{click("xpath///li[2]/a"), said("second")}},
+		{"fill replaces", `<input id="i" value="old" oninput="out.textContent = 'now ' + this.value + ' ' + event.isTrusted"><p id="out"></p>`,
+			[]check.Step{fillIn("#i", "new"), said("now new true")}},
+		{"fill clears", `<input id="i" value="old" oninput="out.textContent = 'now [' + this.value + ']'"><p id="out"></p>`,
+			[]check.Step{fillIn("#i", ""), said("now []")}},
+		{"fill a text area", `<textarea id="i" oninput="out.textContent = this.value.split('\n').length + ' lines'">old</textarea><p id="out"></p>`,
+			[]check.Step{fillIn("#i", "a\nb\nc"), said("3 lines")}},
+		{"fill editable content", `<div id="i" contenteditable>old <b>text</b></div><p id="out"></p><script>i.oninput = () => out.textContent = '[' + i.textContent + ']'</script>`,
+			[]check.Step{fillIn("#i", "new"), said("[new]")}},
+		{"fill a select by value", `<select id="i" onchange="out.textContent = 'size ' + this.value"><option>S<option value="l">Large</select><p id="out"></p>`,
+			[]check.Step{fillIn("#i", "l"), said("size l")}},
+		{"fill a select by label", `<select id="i" onchange="out.textContent = 'size ' + this.value"><option>S<option value="l">Large</select><p id="out"></p>`,
+			[]check.Step{fillIn("#i", "Large"), said("size l")}},
+		{"fill a checkbox", `<input type="checkbox" id="i" onclick="out.textContent = 'now ' + this.checked + ' ' + event.isTrusted"><p id="out"></p>`,
+			[]check.Step{fillIn("#i", "true"), said("now true true"), fillIn("#i", "true"), fillIn("#i", "false"), said("now false")}},
+		{"fill a date", `<input type="date" id="i" onchange="out.textContent = 'date ' + this.value"><p id="out"></p>`,
+			[]check.Step{fillIn("#i", "2026-02-28"), said("date 2026-02-28")}},
+		{"fill a number", `<input type="number" value="1" id="i" oninput="out.textContent = 'number ' + this.value"><p id="out"></p>`,
+			[]check.Step{fillIn("#i", "42"), said("number 42")}},
+		{"press Enter submits", `<form onsubmit="out.textContent='submitted'; return false"><input id="i"></form><p id="out"></p>`,
+			[]check.Step{fillIn("#i", "x"), pressKey("", "Enter"), said("submitted")}},
+		{"press types", `<input id="i" onkeydown="out.textContent += event.key + event.code + ';'" oninput="out.textContent += this.value + ';'"><p id="out"></p>`,
+			[]check.Step{pressKey("#i", "a"), said("aKeyA;a;"), pressKey("", "B"), said("BKeyB;aB;"), pressKey("", "ü"), said("aBü;")}},
+		{"press with Control", `<input id="i" value="old" onkeydown="if (event.ctrlKey) out.textContent = event.key"><p id="out"></p>`,
+			[]check.Step{pressKey("#i", "Control+a"), said("a"), pressKey("", "Backspace"), pressKey("", "x")}},
+		{"press Tab moves on", `<input id="i"><input onfocus="out.textContent='second'"><p id="out"></p>`,
+			[]check.Step{pressKey("#i", "Tab"), said("second")}},
+		{"expect text waits", `<p id="out"></p><script>setTimeout(() => out.textContent = 'ready', 300)</script>`,
+			[]check.Step{said("ready"), text("", "ready")}},
+		{"expect text in a field", `<input id="out"><script>setTimeout(() => out.value = 'ready', 300)</script>`,
+			[]check.Step{said("ready")}},
+		{"expect url waits", `<script>setTimeout(() => history.pushState({}, '', '/there'), 300)</script>`,
+			[]check.Step{expectURL("/there")}},
+		{"dialogs do not hold", `<button id="b" onclick="out.textContent = 'said ' + confirm('sure?')">b</button><p id="out"></p>`,
+			[]check.Step{click("#b"), said("said false")}},
+		{"a page that breaks its own prototypes", `<button id="b" onclick="out.textContent='ok'">b</button><p id="out"></p><script>
+			window.Promise = null; Element.prototype.getBoundingClientRect = null; document.querySelectorAll = null; window.requestAnimationFrame = null</script>`,
+			[]check.Step{click("#b"), said("ok")}},
+	}
+	pages := map[string]string{}
+	for _, r := range rows {
+		pages["/"+strings.ReplaceAll(r.name, " ", "-")] = r.body
+	}
+	s := site(t, pages)
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			passes(t, run(t, append([]check.Step{open(s.URL + "/" + strings.ReplaceAll(r.name, " ", "-"))}, r.steps...)...))
+		})
+	}
+}
+
+// Each row's last step cannot succeed; the message says why.
+func TestStepsThatDoNotSucceed(t *testing.T) {
+	short := 300 * time.Millisecond
+	rows := []struct {
+		name, body string
+		step       check.Step
+		want       string
+	}{
+		{"missing", `x`, click("#buy"), `click "#buy": no element matches "#buy" after 300ms; the page is {url} titled "Page /`},
+		{"hidden", `<p class="a" hidden>x</p><p class="a" hidden>y</p>`, click(".a"), `2 elements match ".a", but none is visible after 300ms`},
+		{"disabled", `<button id="b" disabled>b</button>`, click("#b"), `"#b" is disabled (<button id="b">) after 300ms`},
+		{"covered", `<button id="b">b</button><div class="cookie wall" style="position:fixed;inset:0"></div>`, click("#b"), `"#b" is covered by <div class="cookie wall">`},
+		{"moving", `<style>@keyframes m { from { left: 0 } to { left: 600px } } #b { position: absolute; animation: m 2s linear infinite }</style><button id="b">b</button>`, click("#b"), `"#b" does not stand still`},
+		{"not a selector", `x`, click("p["), `"p[" is not a valid selector`},
+		{"not an xpath", `x`, click("xpath///["), `is not a valid selector`},
+		{"text in other case", `<p>Buy Now</p>`, click("text/buy now"), `the page has that text in other upper and lower case`},
+		{"not a field", `<div id="d">x</div>`, fillIn("#d", "value"), `"#d" is no field that can be filled (<div id="d">)`},
+		{"a file", `<input type="file" id="d">`, fillIn("#d", "value"), `no field that can be filled (<input type="file">)`},
+		{"read only", `<input readonly id="d">`, fillIn("#d", "value"), `"#d" is read-only`},
+		{"no such option", `<select id="d"><option>S<option>M</select>`, fillIn("#d", "XL"), `"#d" has no such option; it has S, M`},
+		{"no such key", `x`, pressKey("", "Entr"), `"Entr" is not the name of a key`},
+		{"other text", `<p id="total">12.00 €</p>`, text("#total", "13.00"), `expect text "13.00" in "#total": "#total" does not contain "13.00"; it says "12.00 €" after 300ms`},
+		{"other text on the page", `<p>Sold out</p>`, text("", "Thanks"), `the page does not contain "Thanks"; it says "Sold out"`},
+		{"no text", ``, text("", "Thanks"), `the page does not contain "Thanks"; it shows no text`},
+		{"other url", `x`, expectURL("/thanks"), `expect url "/thanks": the URL does not contain "/thanks" after 300ms; the page is {url}`},
+	}
+	pages := map[string]string{}
+	for _, r := range rows {
+		pages["/"+strings.ReplaceAll(r.name, " ", "-")] = r.body
+	}
+	s := site(t, pages)
+	for _, r := range rows {
+		t.Run(r.name, func(t *testing.T) {
+			url := s.URL + "/" + strings.ReplaceAll(r.name, " ", "-")
+			res := run(t, open(url), within(short, r.step), click("#not-begun"))
+			faults(t, res, jobs.Failed, jobs.FaultStep, strings.ReplaceAll(r.want, "{url}", url))
+			if len(res.Steps) != 2 || res.Steps[1].OK || res.Steps[1].Error == "" {
+				t.Errorf("steps %+v", res.Steps)
+			}
+		})
+	}
+}
+
+func TestCheckTimeoutCutsAStepShort(t *testing.T) {
+	s := site(t, map[string]string{"/": `x`})
+	j := job(open(s.URL), click("#buy"))
+	j.Check.Timeout = time.Second
+	faults(t, runOn(t, shared.Runner, j), jobs.Failed, jobs.FaultTimeout,
+		`click "#buy": no element matches "#buy" when the check's timeout of 1s was over`)
+}
+
+func TestFilledValuesAreNotRepeated(t *testing.T) {
+	s := site(t, map[string]string{
+		"/": `<form action="/in"><input id="user" name="user"><input id="pw" name="pw" type="password"><button id="go">Log in</button></form>`,
+		"/in": `<p id="p">Welcome</p><script>
+			const pw = new URLSearchParams(location.search).get('pw');
+			document.title = 'Hello ' + pw; p.textContent = 'You typed ' + pw; console.error('password', pw, 'is weak')</script>`,
+	})
+	secret := "hunter2&more"
+	res := run(t,
+		open(s.URL), fillIn("#user", "demo-user"), fillIn("#pw", secret), click("#go"),
+		within(300*time.Millisecond, text("#p", "Thanks")),
+	)
+	faults(t, res, jobs.Failed, jobs.FaultStep, `it says "You typed •••"`, `titled "Hello •••"`)
+	said := res.Fault.Message + res.Evidence.Page.URL + res.Evidence.Page.Title
+	for _, st := range res.Steps {
+		said += st.Name + st.Error
+	}
+	for _, c := range res.Evidence.Console {
+		said += c.Text + c.URL
+	}
+	for _, never := range []string{secret, "hunter2", "%26more"} {
+		if strings.Contains(said, never) {
+			t.Errorf("%q is in the result: %s", never, said)
+		}
+	}
 }

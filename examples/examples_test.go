@@ -1,0 +1,114 @@
+package examples_test
+
+import (
+	"context"
+	"log/slog"
+	"net/http/httptest"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/probefleet/probefleet/examples"
+	"github.com/probefleet/probefleet/examples/shop/shop"
+	"github.com/probefleet/probefleet/internal/assert"
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/checkfile"
+	"github.com/probefleet/probefleet/internal/child"
+	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/runner"
+	"github.com/probefleet/probefleet/internal/runner/apirunner"
+	"github.com/probefleet/probefleet/internal/runner/browserrunner"
+)
+
+func load(t *testing.T, base string) []check.Check {
+	t.Helper()
+	vars := map[string]string{}
+	if base != "" {
+		vars["base"] = base
+	}
+	checks, err := checkfile.Parse("checks/shop.yaml", examples.Checks, checkfile.Options{Vars: vars})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return checks
+}
+
+func TestExampleChecksAreValid(t *testing.T) {
+	kinds := map[check.Kind]int{}
+	groups := map[string]bool{}
+	for _, c := range load(t, "") {
+		kinds[c.Kind()]++
+		groups[c.Group] = true
+		if fs := c.Validate(); fs != nil {
+			t.Errorf("%s: %v", c.ID, fs)
+		}
+		if c.Every < 10*time.Second || c.Every > time.Minute || c.Group == "" || !c.Public {
+			t.Errorf("%s: every %s, group %q, public %v", c.ID, c.Every, c.Group, c.Public)
+		}
+		if b, ok := c.Spec.(*check.Browser); ok {
+			for _, line := range append(b.Expect, b.Degraded...) {
+				if _, err := assert.Compile(check.KindBrowser, line); err != nil {
+					t.Errorf("%s: %s: %v", c.ID, line, err)
+				}
+			}
+		}
+	}
+	if kinds[check.KindAPI] < 4 || kinds[check.KindBrowser] < 3 || len(groups) < 2 {
+		t.Errorf("kinds %v, groups %v", kinds, groups)
+	}
+}
+
+// Every check ends as its name promises, through the runners that a worker
+// has.
+func TestExampleChecksAgainstTheShop(t *testing.T) {
+	s := httptest.NewServer(shop.Handler(shop.Options{}))
+	defer s.Close()
+	mux := runner.NewMux(map[check.Kind]runner.Runner{
+		check.KindAPI:     apirunner.New(apirunner.Options{}),
+		check.KindBrowser: browser(t),
+	}, time.Now, slog.New(slog.DiscardHandler))
+	got, want := map[string]jobs.Outcome{}, map[string]jobs.Outcome{}
+	for _, c := range load(t, s.URL) {
+		now := time.Now()
+		res, err := mux.Run(context.Background(), jobs.New(c, "local", now, 1, now, now.Add(time.Minute)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got[c.ID], want[c.ID] = res.Outcome, jobs.Passed
+		if res.Fault != nil {
+			t.Logf("%s: %s", c.ID, res.Fault.Message)
+		}
+	}
+	want["api-gift-cards"], want["api-recommendations"] = jobs.Failed, jobs.Degraded
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+}
+
+// browser is a real one, in a folder that its account can reach.
+func browser(t *testing.T) *browserrunner.Runner {
+	t.Helper()
+	account, err := child.Unprivileged(child.DefaultAccount)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, err := os.MkdirTemp("", "examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	b := browserrunner.New(browserrunner.Options{Account: account, Dir: dir})
+	t.Cleanup(func() {
+		if err := b.Close(); err != nil {
+			t.Error(err)
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}

@@ -1,0 +1,181 @@
+package checkfile
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/probefleet/probefleet/internal/assert"
+	"github.com/probefleet/probefleet/internal/check"
+	yaml "go.yaml.in/yaml/v4"
+)
+
+var (
+	ownKeys     = []string{"id", "name", "description", "kind"}
+	apiKeys     = []string{"request", "expect", "degraded"}
+	browserKeys = []string{"viewport", "steps", "expect", "degraded"}
+	checkKeys   = slices.Concat(ownKeys, commonKeys, []string{"request", "viewport", "steps", "expect", "degraded"})
+)
+
+// check decodes one check and adds it to the others, or its faults.
+func (d *decoder) check(n *yaml.Node) {
+	d.at = maps.Clone(d.basePlaces)
+	o, ok := d.object(n, "", "a check", checkKeys)
+	if !ok {
+		return
+	}
+	if len(d.loader.ids) >= MaxChecks {
+		d.fault(n, "there are more than %d checks; split them over several installations", MaxChecks)
+		d.spent = true
+		return
+	}
+	before := len(d.loader.faults)
+	c := d.base
+	c.Locations, c.Tags = slices.Clone(c.Locations), slices.Clone(c.Tags)
+	o.text("id", &c.ID)
+	o.text("name", &c.Name)
+	o.text("description", &c.Description)
+	c.Description = strings.TrimSpace(c.Description) // a block of text ends in a line break
+	o.common(&c)
+	if !o.has("name") {
+		c.Name = c.ID
+		d.at["name"] = nil // what is wrong with it is wrong with the id
+	}
+	d.identify(o, &c)
+	switch o.kind() {
+	case check.KindAPI:
+		c.Spec = o.api()
+		if c.Timeout == 0 {
+			c.Timeout = check.DefaultAPITimeout
+		}
+	case check.KindBrowser:
+		c.Spec = o.browser()
+		if c.Timeout == 0 {
+			c.Timeout = check.DefaultBrowserTimeout
+		}
+	default:
+		d.at["kind"], d.at["timeout"] = nil, nil
+	}
+	for _, f := range c.Validate() {
+		d.invalid(o, f)
+	}
+	if len(d.loader.faults) == before {
+		d.loader.checks = append(d.loader.checks, c)
+	}
+}
+
+// identify checks that the id is there and new.
+func (d *decoder) identify(o *object, c *check.Check) {
+	n := o.value("id")
+	if n == nil {
+		d.fault(o.node, "the check has no id; give it one that stays, such as `id: shop-login`")
+		d.at["id"], d.at["name"] = nil, nil
+		return
+	}
+	if c.ID == "" {
+		return
+	}
+	if first, taken := d.loader.ids[c.ID]; taken {
+		d.fault(n, "id %q is taken: the first is at %s:%d:%d; ids are unique over all files", c.ID, first.File, first.Line, first.Column)
+		return
+	}
+	d.loader.ids[c.ID] = Fault{File: d.file, Line: n.Line, Column: n.Column}
+}
+
+// kind is what the check says, or what its keys make plain.
+func (o *object) kind() check.Kind {
+	request, steps := o.has("request"), o.has("steps") || o.has("viewport")
+	said := o.value("kind")
+	if said == nil {
+		switch {
+		case request && steps:
+			o.d.fault(o.node, "the check has both request: and steps:; a check is either an API check or a browser check, make two of it")
+		case request:
+			return check.KindAPI
+		case steps:
+			return check.KindBrowser
+		default:
+			o.d.fault(o.node, "the check does nothing; give it `request:` (an API check) or `steps:` (a browser check)")
+		}
+		return ""
+	}
+	name, ok := o.d.expanded(said, "kind")
+	if !ok {
+		return ""
+	}
+	kind := check.Kind(name)
+	if !slices.Contains(check.Kinds, kind) {
+		o.d.fault(said, "%q is not a kind; use api or browser", name)
+		return ""
+	}
+	for _, f := range o.fields {
+		if kind == check.KindAPI && slices.Contains(browserKeys, f.name) && !slices.Contains(apiKeys, f.name) {
+			o.d.fault(f.key, "%s: is for browser checks, and this is `kind: api`", f.name)
+		}
+		if kind == check.KindBrowser && slices.Contains(apiKeys, f.name) && !slices.Contains(browserKeys, f.name) {
+			o.d.fault(f.key, "%s: is for API checks, and this is `kind: browser`", f.name)
+		}
+	}
+	if kind == check.KindAPI && !request {
+		o.d.fault(o.node, "an API check needs `request:`, such as `request: https://example.com/`")
+		return ""
+	}
+	return kind
+}
+
+// invalid reports what check.Validate found at the place where it is written,
+// unless a fault was reported there already.
+func (d *decoder) invalid(o *object, f check.Fault) {
+	for path := f.Path; ; {
+		n, known := d.at[path]
+		switch {
+		case known && n == nil:
+			return
+		case known:
+			d.fault(n, "%s: %s", f.Path, f.Message)
+			return
+		}
+		cut := strings.LastIndexAny(path, ".[")
+		if cut < 0 {
+			break
+		}
+		path = path[:cut]
+	}
+	d.fault(o.node, "%s: %s", f.Path, f.Message)
+}
+
+// assertions reads a list of assertion lines and compiles each.
+func (o *object) assertions(name string, kind check.Kind) []string {
+	items, ok := o.list(name)
+	if !ok {
+		return nil
+	}
+	d := o.d
+	var lines []string
+	for i, n := range items {
+		path := fmt.Sprintf("%s%s[%d]", o.path, name, i)
+		if n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle == 0 {
+			d.fault(n, "%s reads as a key and a value because of its \": \"; put quotes around the line", path)
+			continue
+		}
+		line, places, ok := d.fill(n, path)
+		if !ok {
+			continue
+		}
+		_, err := assert.Compile(kind, line)
+		var ce *assert.CompileError
+		if errors.As(err, &ce) {
+			row, column := d.locate(n, written(places, ce.Column-1))
+			message := ce.Message
+			if d.comment(n) {
+				message += ". What follows # is a comment here: put quotes around a line that contains #"
+			}
+			d.loader.fault(d.file, row, column, "%s: %s", path, message)
+			continue
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}

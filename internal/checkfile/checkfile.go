@@ -1,0 +1,131 @@
+// Package checkfile reads checks as people write them: YAML files, strictly.
+// It owns the file format, its defaults and variables, and the words in which
+// every fault of every file is reported at once, with its line and column. It
+// refuses to know what happens to the checks; what a check may be is package
+// check's to say, and what an assertion may be package assert's.
+//
+// A file:
+//
+//	vars: {base: "https://shop.example"}       # {{ vars.base }} in any text
+//	defaults: {every: 1m, tags: [shop]}        # for the checks of this file
+//	checks:
+//	  - id: shop-home
+//	    request: "{{ vars.base }}/"
+//	    expect: ["status == 200", "time.total < 800ms"]
+//	  - id: shop-log-in
+//	    every: 5m
+//	    steps:
+//	      - open: "{{ vars.base }}/login"
+//	      - fill: {selector: "#user", value: demo}
+//	      - press: Enter
+//	      - expect: {text: Welcome}
+//
+// A key of a check takes the place of the default; lists are not joined.
+// Anchors and aliases work, merge keys (<<) do not. A file holds one document.
+package checkfile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/probefleet/probefleet/internal/check"
+)
+
+// Limits of what is read.
+const (
+	// MaxFile is the number of bytes of one file.
+	MaxFile = 1 << 20
+	// MaxChecks is the number of checks of one call of [Load].
+	MaxChecks = 20_000
+	// maxVisits bounds the values read from one file, those behind aliases
+	// counted each time.
+	maxVisits = 500_000
+	// maxDepth bounds the nesting of a file.
+	maxDepth = 100
+	// maxSaid is the number of faults that [Faults.Error] writes out.
+	maxSaid = 200
+)
+
+// Options change how files are read.
+type Options struct {
+	// Vars take the place of the files' own `vars:` of the same name, and add
+	// to them.
+	Vars map[string]string
+}
+
+// Fault is one thing that is wrong with a file.
+type Fault struct {
+	File string
+	// Line and Column count from 1, columns in characters. Both are 0 where
+	// the fault is the file as a whole.
+	Line, Column int
+	// Message is for people: what is wrong and what would be right.
+	Message string
+}
+
+func (f Fault) Error() string {
+	if f.Line == 0 {
+		return f.File + ": " + f.Message
+	}
+	return fmt.Sprintf("%s:%d:%d: %s", f.File, f.Line, f.Column, f.Message)
+}
+
+// Faults is everything that is wrong, sorted by place.
+type Faults []Fault
+
+// Error has one fault a line. Of more than 200 it says how many are left out.
+func (fs Faults) Error() string {
+	lines := make([]string, 0, len(fs))
+	for i, f := range fs {
+		if i == maxSaid {
+			lines = append(lines, fmt.Sprintf("and %d more faults; correct these first", len(fs)-maxSaid))
+			break
+		}
+		lines = append(lines, f.Error())
+	}
+	return strings.Join(lines, "\n")
+}
+
+// sorted orders faults by place and drops repetitions, which aliases and
+// defaults make.
+func (fs Faults) sorted() Faults {
+	slices.SortStableFunc(fs, func(a, b Fault) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+	seen := map[Fault]bool{}
+	return slices.DeleteFunc(fs, func(f Fault) bool {
+		again := seen[f]
+		seen[f] = true
+		return again
+	})
+}
+
+// Parse reads one file's content; name is what faults call it. The error is
+// [Faults], and there are no checks then.
+func Parse(name string, data []byte, o Options) ([]check.Check, error) {
+	l := loader{options: o, ids: map[string]Fault{}}
+	l.file(name, data)
+	return l.result()
+}
+
+// loader collects the checks and faults of all files.
+type loader struct {
+	options Options
+	checks  []check.Check
+	faults  Faults
+	// ids has the place of each check's id.
+	ids map[string]Fault
+}
+
+func (l *loader) result() ([]check.Check, error) {
+	if len(l.faults) > 0 {
+		return nil, l.faults.sorted()
+	}
+	return l.checks, nil
+}
+
+func (l *loader) fault(file string, line, column int, format string, args ...any) {
+	l.faults = append(l.faults, Fault{file, line, column, fmt.Sprintf(format, args...)})
+}

@@ -1,0 +1,275 @@
+package checkfile
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/probefleet/probefleet/internal/check"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew; read the difference")
+
+// Good files decode to what lies beside them.
+func TestGood(t *testing.T) {
+	files, err := filepath.Glob("testdata/good/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no files", err)
+	}
+	for _, file := range files {
+		cs, err := Load([]string{file}, Options{})
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		got, err := json.MarshalIndent(cs, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		golden := strings.TrimSuffix(file, ".yaml") + ".json"
+		if *update {
+			if err := os.WriteFile(golden, append(got, '\n'), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(golden)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(strings.TrimSpace(string(want)), string(got)); d != "" {
+			t.Errorf("%s (-want +got):\n%s", file, d)
+		}
+		for _, c := range cs {
+			if fs := c.Validate(); fs != nil {
+				t.Errorf("%s: %s: %v", file, c.ID, fs)
+			}
+		}
+	}
+}
+
+// testdata/faults.txtar has a file "name" and its faults "name.faults", the
+// file's name left out, for every fault there is.
+func TestFaults(t *testing.T) {
+	const archive = "testdata/faults.txtar"
+	parts := readArchive(t, archive)
+	var out strings.Builder
+	for i, f := range parts {
+		if strings.HasSuffix(f.name, ".faults") {
+			continue
+		}
+		cs, err := Parse(f.name, []byte(f.data), Options{})
+		var faults Faults
+		if !errors.As(err, &faults) || cs != nil {
+			t.Errorf("%s: no faults, %d checks", f.name, len(cs))
+			continue
+		}
+		got := strings.ReplaceAll("\n"+faults.Error()+"\n", "\n"+f.name+":", "\n")[1:]
+		out.WriteString("-- " + f.name + " --\n" + f.data + "-- " + f.name + ".faults --\n" + got)
+		if *update {
+			continue
+		}
+		if i+1 == len(parts) || parts[i+1].name != f.name+".faults" {
+			t.Errorf("%s has no .faults behind it", f.name)
+		} else if d := cmp.Diff(parts[i+1].data, got); d != "" {
+			t.Errorf("%s (-want +got):\n%s", f.name, d)
+		}
+	}
+	if *update {
+		if err := os.WriteFile(archive, []byte(out.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// part is one file of an archive in txtar form.
+type part struct{ name, data string }
+
+func readArchive(t testing.TB, path string) []part {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var parts []part
+	for line := range strings.Lines(string(data)) {
+		if name, ok := strings.CutPrefix(line, "-- "); ok && strings.HasSuffix(name, " --\n") {
+			parts = append(parts, part{name: strings.TrimSuffix(name, " --\n")})
+			continue
+		}
+		parts[len(parts)-1].data += line
+	}
+	return parts
+}
+
+// What cannot stand in an archive.
+func TestOddFiles(t *testing.T) {
+	for _, tt := range []struct {
+		name, data, want string
+	}{
+		{"empty", "", "f: is empty; write `checks:` and a list of checks below it"},
+		{"null", "~\n", "f: is empty; write `checks:` and a list of checks below it"},
+		{"not UTF-8", "checks:\n  - é\xff", "f:2:6: is not UTF-8; save the file in that encoding"},
+		{"UTF-16", "\xff\xfec\x00h\x00", "f:1:1: is not UTF-8; save the file in that encoding"},
+		{"control", "checks: a\x01", "f:1:10: a control character; remove it, or write it as an escape in a text in double quotes"},
+		{"large", strings.Repeat("#\n", MaxFile), "f: is larger than 1048576 bytes; split it into several files"},
+		{"deep", "checks: " + strings.Repeat("[", 500), "f:1:109: not valid YAML: values are nested too deeply"},
+		{"carriage returns", "checks:\r\n  - id: a\r\n    request: x\r\n", `f:3:14: request.url: "x" does not start with http:// or https://`},
+		{"byte order mark", "\ufeffchecks: {}\n", "f:1:9: checks wants a list, not keys and values; begin each item with a dash"},
+	} {
+		_, err := Parse("f", []byte(tt.data), Options{})
+		if err == nil || err.Error() != tt.want {
+			t.Errorf("%s: got  %v\nwant %s", tt.name, err, tt.want)
+		}
+	}
+}
+
+// Aliases can make a small file large: that is refused, and soon.
+func TestAliasesAreBounded(t *testing.T) {
+	laughs := "vars: {a: b}\nchecks:\n  - id: a\n    request:\n      url: https://a.example/\n      method: POST\n      json:\n        a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+	for i := range 8 {
+		ref := "*a" + itoa(i)
+		laughs += "        a" + itoa(i+1) + ": &a" + itoa(i+1) + " [" + strings.Repeat(ref+", ", 9) + ref + "]\n"
+	}
+	checks := "checks:\n  - &c\n    id: a\n    request: https://a.example/\n    tags: [" + strings.Repeat("x, ", 500) + "x]\n" + strings.Repeat("  - *c\n", 100_000)
+	itself := "checks:\n  - id: a\n    request: {url: \"https://a.example/\", json: &a [*a]}\n"
+	for name, tt := range map[string]struct{ data, want string }{
+		"laughs": {laughs, "the file has more than 500000 values"},
+		"checks": {checks, "the file has more than 500000 values"},
+		"itself": {itself, "an alias contains itself"},
+	} {
+		_, err := Parse("f", []byte(tt.data), Options{})
+		if err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %.300v, want …%s…", name, err, tt.want)
+		}
+	}
+}
+
+func TestManyFaultsAreCounted(t *testing.T) {
+	_, err := Parse("f", []byte("checks:\n"+strings.Repeat("  - {}\n", 500)), Options{})
+	var fs Faults
+	if !errors.As(err, &fs) || len(fs) != 1000 {
+		t.Fatalf("%d faults", len(fs))
+	}
+	if s := err.Error(); strings.Count(s, "\n") != 200 || !strings.HasSuffix(s, "and 800 more faults; correct these first") {
+		t.Errorf("…%s", s[len(s)-200:])
+	}
+}
+
+func TestOptionsOverrideVars(t *testing.T) {
+	const file = "vars: {base: \"https://a.example\"}\nchecks: [{id: a, request: \"{{ vars.base }}{{ vars.path }}\"}]\n"
+	cs, err := Parse("f", []byte(file), Options{Vars: map[string]string{"base": "https://b.example", "path": "/x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := cs[0].Spec.(*check.API).Request.URL; got != "https://b.example/x" {
+		t.Error(got)
+	}
+	_, err = Parse("f", []byte(file), Options{Vars: map[string]string{"base": "no url", "path": ""}})
+	if want := `f:2:27: request.url: "no url" does not start with http:// or https://`; err == nil || err.Error() != want {
+		t.Errorf("got %v\nwant %s", err, want)
+	}
+}
+
+func write(t *testing.T, dir string, files map[string]string) {
+	t.Helper()
+	for name, data := range files {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(data), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func one(id string) string { return "checks: [{id: " + id + ", request: \"https://a.example/\"}]\n" }
+
+func TestLoadFolders(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"b.yaml": one("b"), "a.yml": one("a"), "sub/c.yaml": one("c"), ".git/x.yaml": "broken: [", ".hidden.yaml": "broken: [", "notes.txt": "broken: [",
+	})
+	cs, err := Load([]string{dir, filepath.Join(dir, "b.yaml")}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	for _, c := range cs {
+		ids = append(ids, c.ID)
+	}
+	if d := cmp.Diff([]string{"a", "b", "c"}, ids); d != "" {
+		t.Error(d)
+	}
+}
+
+func TestLoadReportsEveryFile(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, map[string]string{
+		"1.yaml": one("same"), "2.yaml": one("same"), "3.yaml": "checks: [", "4.yaml": "check: []\n", "empty/x.txt": "",
+	})
+	_, err := Load([]string{dir, filepath.Join(dir, "nope.yaml"), filepath.Join(dir, "empty")}, Options{})
+	if err == nil {
+		t.Fatal("no fault")
+	}
+	got := strings.ReplaceAll(err.Error(), dir+string(filepath.Separator), "")
+	want := strings.Join([]string{
+		`2.yaml:1:15: id "same" is taken: the first is at 1.yaml:1:15; ids are unique over all files`,
+		`3.yaml:2:1: not valid YAML: did not find expected node content while parsing a flow node that begins at line 2; check indentation, brackets and quotes`,
+		"4.yaml:1:1: a file has no key \"check\"; did you mean checks? (keys: vars, defaults, checks)",
+		"4.yaml:1:1: has no `checks:`; write `checks:` and a list of checks below it",
+		`empty: the folder has no *.yaml or *.yml file`,
+		`nope.yaml: there is no such file or folder; check the path`,
+	}, "\n")
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if _, err := Load(nil, Options{}); err == nil {
+		t.Error("nothing to load is no fault")
+	}
+}
+
+// FuzzParse: whatever the file, there are checks that are valid or faults that
+// have a place, no panic, and an end.
+func FuzzParse(f *testing.F) {
+	for _, p := range readArchive(f, "testdata/faults.txtar") {
+		f.Add([]byte(p.data))
+	}
+	files, _ := filepath.Glob("testdata/good/*.yaml")
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		start := time.Now()
+		cs, err := Parse("f", data, Options{Vars: map[string]string{"x": "y"}})
+		if took := time.Since(start); took > 30*time.Second {
+			t.Errorf("took %v", took)
+		}
+		if err != nil {
+			for _, fault := range err.(Faults) {
+				if fault.File != "f" || fault.Message == "" || fault.Line < 0 || (fault.Line == 0) != (fault.Column == 0) || fault.Line > strings.Count(string(data), "\n")+2 {
+					t.Errorf("%+v", fault)
+				}
+			}
+			return
+		}
+		if len(cs) == 0 {
+			t.Error("neither checks nor faults")
+		}
+		for _, c := range cs {
+			if fs := c.Validate(); fs != nil {
+				t.Errorf("%v", fs)
+			}
+		}
+	})
+}

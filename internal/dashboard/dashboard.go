@@ -1,0 +1,184 @@
+// Package dashboard serves the public status page: what a company puts in
+// front of its customers, and what people read during an outage. It owns the
+// pages, their JSON and their live updates. Every answer comes from memory, so
+// the page outlives its database and says how old it is. It refuses to change
+// anything, to show what was not measured as healthy, and to know which
+// database it reads.
+package dashboard
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/probefleet/probefleet/internal/status"
+)
+
+// store reads what the public may see.
+type store interface {
+	// PublicChecks lists the public checks with their newest runs.
+	PublicChecks(ctx context.Context) ([]status.Check, error)
+	// PublicBuckets lists the bars of all public checks since a time; the
+	// grain is "hour" or "day", both in UTC.
+	PublicBuckets(ctx context.Context, grain string, since time.Time) ([]status.Bucket, error)
+	// PublicRuns lists the newest runs of one check, newest first.
+	PublicRuns(ctx context.Context, checkID string, limit int) ([]status.Run, error)
+	// PublicLatencies lists the conclusive runs of one check, oldest first.
+	PublicLatencies(ctx context.Context, checkID string, since time.Time) ([]status.Run, error)
+}
+
+// Options configure a Dashboard. Only Store must be set.
+type Options struct {
+	Store store
+	// Title is the heading of every page; "Service status" where empty.
+	Title string
+	// Now is the clock; time.Now where nil.
+	Now func() time.Time
+	// Refresh is the time between two readings of the store; 2 s where 0.
+	Refresh time.Duration
+	// MaxClients bounds the open event streams; 1000 where 0. One reader with
+	// several tabs holds one each.
+	MaxClients int
+	// Logger gets changes of the store's availability; silent where nil.
+	Logger *slog.Logger
+	// Metrics is where metrics are registered; nowhere where nil.
+	Metrics prometheus.Registerer
+}
+
+const (
+	defaultRefresh    = 2 * time.Second
+	defaultMaxClients = 1000
+	// queryBudget bounds one reading of the store.
+	queryBudget = 5 * time.Second
+	// staleAfter is the age from which data is called delayed.
+	staleAfter = 15 * time.Second
+)
+
+// Dashboard is the public status page. Run keeps it current, Handler serves
+// it.
+type Dashboard struct {
+	store   store
+	title   string
+	now     func() time.Time
+	every   time.Duration
+	log     *slog.Logger
+	metrics *metrics
+	hub     *hub
+	details *details
+	frame   atomic.Pointer[frame]
+	away    bool // the store did not answer the last refresh; Run's own
+}
+
+// New makes a dashboard. Until Run has read the store once, every page
+// answers 503.
+func New(o Options) *Dashboard {
+	if o.Title == "" {
+		o.Title = "Service status"
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Refresh == 0 {
+		o.Refresh = defaultRefresh
+	}
+	if o.MaxClients == 0 {
+		o.MaxClients = defaultMaxClients
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	d := &Dashboard{
+		store: o.Store, title: o.Title, now: o.Now, every: o.Refresh, log: o.Logger,
+		details: newDetails(o.Store),
+	}
+	d.metrics = newMetrics(o.Metrics, d.age)
+	d.hub = newHub(o.MaxClients, d.metrics)
+	return d
+}
+
+// Run reads the store every Options.Refresh and tells the readers what
+// changed, until ctx ends; it then closes the event streams and returns nil.
+// A store that is away is not an error: the pages say how old they are.
+func (d *Dashboard) Run(ctx context.Context) error {
+	defer d.hub.close()
+	tick := time.NewTicker(d.every)
+	defer tick.Stop()
+	for {
+		d.refresh(ctx)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Ready is an error until the store was read once. It stays nil while the
+// store is away, because the pages are still served.
+func (d *Dashboard) Ready(context.Context) error {
+	if d.frame.Load() == nil {
+		return errors.New("the status data was not read yet: see the log for the database's answer")
+	}
+	return nil
+}
+
+// Handler serves the pages, the API, the event stream and the static files.
+func (d *Dashboard) Handler() http.Handler { return d.routes() }
+
+// refresh reads the store, publishes a new frame and announces what changed.
+func (d *Dashboard) refresh(ctx context.Context) {
+	old := d.frame.Load()
+	var prev *snapshot
+	if old != nil {
+		prev = old.snap
+	}
+	start := d.now()
+	budget, cancel := context.WithTimeout(ctx, queryBudget)
+	snap, err := load(budget, d.store, prev, start)
+	cancel()
+	if ctx.Err() != nil {
+		return
+	}
+	d.note(err, d.now().Sub(start))
+	if err != nil {
+		snap = prev
+	}
+	if snap == nil {
+		return
+	}
+	next := newFrame(snap, d.now())
+	d.frame.Store(next)
+	d.details.prune(next)
+	if old == nil || old.version != next.version {
+		d.hub.broadcast(next.update(old))
+	}
+}
+
+// note counts a refresh and logs where the store went away or came back.
+func (d *Dashboard) note(err error, dur time.Duration) {
+	d.metrics.refreshes.Observe(dur.Seconds())
+	if err != nil {
+		d.metrics.refreshErrors.Inc()
+	}
+	switch {
+	case err != nil && !d.away:
+		d.log.Warn("status data is delayed; pages are served from memory", "err", err)
+	case err == nil && d.away:
+		d.log.Info("status data is current again", "dur", dur)
+	}
+	d.away = err != nil
+}
+
+// age is how old the newest reading of the store is, 0 where there is none.
+func (d *Dashboard) age() time.Duration {
+	f := d.frame.Load()
+	if f == nil {
+		return 0
+	}
+	return d.now().Sub(f.snap.asOf)
+}

@@ -1,0 +1,127 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"fmt"
+	"hash/fnv"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/status"
+)
+
+// frame is what readers see between two refreshes: a snapshot judged at one
+// moment, and the pages made of it. All readers of a frame get the same bytes.
+type frame struct {
+	snap    *snapshot
+	now     time.Time
+	checks  []judged
+	byID    map[string]int
+	digests map[string]string // of what is shown of each check
+	overall overall
+	long    bool // a longer history than a day exists
+	// version is equal for frames that show the same, whoever made them.
+	version string
+
+	mu    sync.Mutex
+	pages map[string]*rendering
+}
+
+func newFrame(s *snapshot, now time.Time) *frame {
+	f := &frame{
+		snap: s, now: now, long: s.long(now),
+		byID: make(map[string]int, len(s.checks)), digests: make(map[string]string, len(s.checks)),
+		pages: make(map[string]*rendering),
+	}
+	all := fnv.New64a()
+	fmt.Fprintln(all, f.stale(), f.long)
+	for i, c := range s.checks {
+		j := judge(c, now)
+		f.checks = append(f.checks, j)
+		f.byID[c.ID] = i
+		sum := digest(j, s.hours.byCheck[c.ID], s.days.byCheck[c.ID])
+		f.digests[c.ID] = sum
+		fmt.Fprintln(all, c.ID, sum)
+	}
+	f.overall = overallOf(f.checks)
+	if f.stale() {
+		f.overall = staleOverall(f.checks, s.asOf)
+	}
+	f.version = strconv.FormatUint(all.Sum64(), 36)
+	return f
+}
+
+// digest changes where anything does that is shown of a check.
+func digest(j judged, hours, days []status.Bucket) string {
+	h := fnv.New64a()
+	fmt.Fprintln(h, j.Name, j.Description, j.Group, j.Kind, j.Every, j.Locations, j.state)
+	for _, r := range j.Last {
+		fmt.Fprintln(h, r.RunID, r.Location, r.Slot.UnixNano(), r.Attempt, r.Outcome, r.FaultMessage)
+	}
+	for _, bs := range [][]status.Bucket{hours, days} {
+		for _, b := range bs {
+			writeBucket(h, b)
+		}
+	}
+	return strconv.FormatUint(h.Sum64(), 36)
+}
+
+func writeBucket(w io.Writer, b status.Bucket) {
+	var buf [64]byte
+	out := strconv.AppendInt(buf[:0], b.Start.Unix(), 36)
+	for _, n := range []int{b.Passed, b.Degraded, b.Failed, b.Inconclusive, b.Expired} {
+		out = strconv.AppendInt(append(out, ' '), int64(n), 36)
+	}
+	_, _ = w.Write(append(out, '\n')) // a hash takes everything
+}
+
+// check is the judged check of an id.
+func (f *frame) check(id string) (judged, bool) {
+	i, ok := f.byID[id]
+	if !ok {
+		return judged{}, false
+	}
+	return f.checks[i], true
+}
+
+// stale reports whether the store has not answered for a while.
+func (f *frame) stale() bool { return f.now.Sub(f.snap.asOf) >= staleAfter }
+
+// change is what an event says: enough for a page to know whether to fetch
+// itself again.
+type change struct {
+	Version string `json:"version"`
+	AsOf    string `json:"as_of"`
+	Now     string `json:"now"`
+	Stale   bool   `json:"stale"`
+	// Changed lists checks; nil means "anything may have changed".
+	Changed []string `json:"changed,omitempty"`
+}
+
+func (f *frame) change() change {
+	return change{Version: f.version, AsOf: f.snap.asOf.UTC().Format(time.RFC3339), Now: f.now.UTC().Format(time.RFC3339), Stale: f.stale()}
+}
+
+// update is the event that leads from old, which may be nil, to f.
+func (f *frame) update(old *frame) []byte {
+	c := f.change()
+	if old != nil && len(old.checks) == len(f.checks) && old.stale() == f.stale() && old.long == f.long {
+		for _, j := range f.checks {
+			if old.digests[j.ID] != f.digests[j.ID] {
+				c.Changed = append(c.Changed, j.ID)
+			}
+		}
+	}
+	return event("update", c)
+}
+
+// event is one server-sent event with a JSON value.
+func event(name string, v any) []byte {
+	data, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("encoding event %q: %v", name, err)) // a struct of strings
+	}
+	return fmt.Appendf(nil, "event: %s\ndata: %s\n\n", name, data)
+}

@@ -1,0 +1,173 @@
+package dashboard
+
+import (
+	"bytes"
+	"errors"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// policy is the content security policy: everything comes from here, nothing
+// is written into the page.
+const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func (d *Dashboard) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", d.serveIndex)
+	mux.HandleFunc("GET /checks/{id}", d.serveCheck)
+	mux.HandleFunc("GET /api/v1/status", d.serveStatus)
+	mux.HandleFunc("GET /api/v1/checks/{id}", d.serveCheckStatus)
+	mux.HandleFunc("GET /api/", d.serveNoAPI)
+	mux.HandleFunc("GET /events", d.events)
+	mux.HandleFunc("GET /static/{name}", d.serveAsset)
+	mux.HandleFunc("GET /", d.serveNothing)
+	return d.guard(mux)
+}
+
+// guard sets the headers that every answer has, and counts answers.
+func (d *Dashboard) guard(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if strings.HasPrefix(r.URL.Path, "/api/") {
+			h.Set("Access-Control-Allow-Origin", "*")
+		}
+		c := &counted{ResponseWriter: w, code: http.StatusOK}
+		next.ServeHTTP(c, r)
+		route := strings.TrimPrefix(r.Pattern, "GET ")
+		if route == "" {
+			route = "other"
+		}
+		d.metrics.requests.WithLabelValues(route, strconv.Itoa(c.code)).Inc()
+	})
+}
+
+// counted remembers the status code of an answer.
+type counted struct {
+	http.ResponseWriter
+	code int
+}
+
+func (c *counted) WriteHeader(code int) {
+	c.code = code
+	c.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap is for http.ResponseController.
+func (c *counted) Unwrap() http.ResponseWriter { return c.ResponseWriter }
+
+func (d *Dashboard) serveIndex(w http.ResponseWriter, r *http.Request) {
+	p := hourly
+	switch days := r.URL.Query().Get("days"); days {
+	case "", strconv.Itoa(hourly.days):
+	case strconv.Itoa(daily.days):
+		p = daily
+	default:
+		d.serveMessage(w, r, http.StatusBadRequest, "There is no such period",
+			"The history is shown for 1 day (days=1) or for 90 days (days=90).")
+		return
+	}
+	f := d.frame.Load()
+	if f == nil {
+		d.serveUnread(w, r)
+		return
+	}
+	d.serve(w, r, func() (*page, error) {
+		return f.page("index "+p.grain, func() (*page, error) { return d.index(f, p) })
+	})
+}
+
+func (d *Dashboard) serveCheck(w http.ResponseWriter, r *http.Request) {
+	f := d.frame.Load()
+	if f == nil {
+		d.serveUnread(w, r)
+		return
+	}
+	j, ok := f.check(r.PathValue("id"))
+	if !ok {
+		d.serveMessage(w, r, http.StatusNotFound, "There is no such service here",
+			"It may have been renamed or removed, or it is not public.")
+		return
+	}
+	more := d.details.get(r.Context(), f, j.Check, d.now())
+	d.serve(w, r, func() (*page, error) {
+		return f.page("check "+j.ID, func() (*page, error) { return d.checkPage(f, j, more) })
+	})
+}
+
+// serveNothing answers addresses that lead nowhere.
+func (d *Dashboard) serveNothing(w http.ResponseWriter, r *http.Request) {
+	d.serveMessage(w, r, http.StatusNotFound, "There is no such page", "The address may be mistyped or out of date.")
+}
+
+// serveUnread answers before the store was read for the first time.
+func (d *Dashboard) serveUnread(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Retry-After", "5")
+	d.serveMessage(w, r, http.StatusServiceUnavailable, "Status data is not available yet",
+		"This page has just started and could not read its data yet. That says nothing about the services. It tries again by itself every few seconds.")
+}
+
+func (d *Dashboard) serveMessage(w http.ResponseWriter, r *http.Request, code int, heading, text string) {
+	d.serve(w, r, func() (*page, error) { return d.message(code, heading, text) })
+}
+
+// serve sends a page, or 304 where the reader has it, or 500 where it could
+// not be made.
+func (d *Dashboard) serve(w http.ResponseWriter, r *http.Request, get func() (*page, error)) {
+	p, err := get()
+	if err != nil {
+		d.log.Error("page could not be made", "path", r.URL.Path, "err", err)
+		http.Error(w, "this page could not be made; the reason is in the server's log", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Cache-Control", p.cache)
+	h.Set("Vary", "Accept-Encoding")
+	h.Set("ETag", p.etag)
+	if p.status == http.StatusOK && matches(r.Header.Get("If-None-Match"), p.etag) {
+		w.WriteHeader(http.StatusNotModified)
+		return
+	}
+	h.Set("Content-Type", p.kind)
+	body := p.body
+	if len(body) > 1024 && takesGzip(r.Header.Get("Accept-Encoding")) {
+		h.Set("Content-Encoding", "gzip")
+		body = p.gzipped()
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(p.status)
+	if _, err := bytes.NewReader(body).WriteTo(w); err != nil && !errors.Is(err, http.ErrBodyNotAllowed) {
+		d.log.Debug("reader left", "path", r.URL.Path, "err", err)
+	}
+}
+
+// matches reports whether an If-None-Match header names the tag, by the weak
+// comparison of RFC 9110, section 13.1.2.
+func matches(header, tag string) bool {
+	tag = strings.TrimPrefix(tag, "W/")
+	for t := range strings.SplitSeq(header, ",") {
+		t = strings.TrimPrefix(strings.TrimSpace(t), "W/")
+		if t == tag || t == "*" {
+			return true
+		}
+	}
+	return false
+}
+
+// takesGzip reads an Accept-Encoding header, RFC 9110, section 12.5.3.
+func takesGzip(header string) bool {
+	for e := range strings.SplitSeq(header, ",") {
+		name, weight, _ := strings.Cut(strings.ReplaceAll(e, " ", ""), ";")
+		if !strings.EqualFold(name, "gzip") && name != "*" {
+			continue
+		}
+		q, err := strconv.ParseFloat(strings.TrimPrefix(weight, "q="), 64)
+		return weight == "" || err == nil && q > 0
+	}
+	return false
+}

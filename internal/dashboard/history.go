@@ -1,0 +1,162 @@
+package dashboard
+
+import (
+	"math"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/status"
+)
+
+// period is a stretch of history cut into bars of equal length.
+type period struct {
+	grain string
+	step  time.Duration
+	bars  int
+	// days is the value of the query parameter that asks for the period.
+	days int
+	// name follows "last": "24 hours".
+	name string
+	unit string
+}
+
+var (
+	hourly = period{grain: grainHour, step: time.Hour, bars: 24, days: 1, name: "24 hours", unit: "hour"}
+	daily  = period{grain: grainDay, step: 24 * time.Hour, bars: 90, days: 90, name: "90 days", unit: "day"}
+)
+
+// start is the beginning of the first bar. The last bar holds now.
+func (p period) start(now time.Time) time.Time {
+	return now.UTC().Truncate(p.step).Add(-time.Duration(p.bars-1) * p.step)
+}
+
+// of picks the period's buckets of a check.
+func (p period) of(s *snapshot, id string) []status.Bucket {
+	if p.grain == grainDay {
+		return s.days.byCheck[id]
+	}
+	return s.hours.byCheck[id]
+}
+
+// bar is one bar of a history.
+type bar struct {
+	status.Bucket
+	// Share is the part of the expected runs that is conclusive, 0 to 1; 1
+	// where it cannot be told, as in the bar that is still growing.
+	Share float64
+	// Idle marks a bar in which no run was due, for checks that run more
+	// seldom than one bar.
+	Idle bool
+	// Before marks a bar that ends before the first run of the period.
+	Before bool
+}
+
+// record is a check's history over a period.
+type record struct {
+	period period
+	bars   []bar
+	total  status.Counts
+	// coverage is the share of the expected runs that is conclusive, 0 to 1;
+	// known is the same from the first run on, if that is later.
+	coverage, known float64
+	// since is the first run's bar, zero where the period begins with runs or
+	// has none.
+	since time.Time
+}
+
+// newRecord lays the buckets of a check out over p.
+func newRecord(c status.Check, p period, buckets []status.Bucket, now time.Time) record {
+	r := record{period: p, bars: make([]bar, p.bars)}
+	start := p.start(now)
+	for i := range r.bars {
+		b := &r.bars[i]
+		b.CheckID, b.Start = c.ID, start.Add(time.Duration(i)*p.step)
+		b.End = b.Start.Add(p.step)
+	}
+	for _, b := range buckets {
+		i := int(b.Start.Sub(start) / p.step)
+		if b.Start.Before(start) || i >= len(r.bars) {
+			continue
+		}
+		r.bars[i].Counts = r.bars[i].Add(b.Counts)
+		r.bars[i].LatencySum += b.LatencySum
+		r.total = r.total.Add(b.Counts)
+	}
+	r.cover(c, now)
+	return r
+}
+
+// cover compares what was measured with what was due. A run may take its
+// timeout, so the newest slot is not expected yet.
+func (r *record) cover(c status.Check, now time.Time) {
+	r.coverage, r.known = 1, 1
+	if c.Every <= 0 || len(c.Locations) == 0 {
+		return
+	}
+	due := now.Add(-c.Every - c.Timeout)
+	perBar := float64(r.period.step) / float64(c.Every) * float64(len(c.Locations))
+	seldom := c.Every > r.period.step
+	var all, known share
+	var spoken time.Time // end of the newest bar with a conclusive run
+	begun := false       // some run, of whatever outcome, was seen
+	for i := range r.bars {
+		b := &r.bars[i]
+		n := float64(b.Conclusive())
+		want := perBar
+		b.Share = 1
+		if b.End.After(due) {
+			want = math.Floor(perBar * max(0, float64(due.Sub(b.Start))/float64(r.period.step)))
+		} else if !seldom {
+			b.Share = min(1, n/perBar)
+		}
+		if n > 0 {
+			spoken = b.End
+		}
+		b.Idle = n == 0 && seldom && !spoken.IsZero() && !b.Start.After(spoken.Add(c.Every))
+		if !seldom {
+			n = min(n, want)
+		}
+		all.add(n, want)
+		if begun {
+			known.add(n, want)
+		} else if b.Counts != (status.Counts{}) {
+			begun = true
+			if i > 0 {
+				r.since = b.Start
+			} else {
+				known.add(n, want)
+			}
+		}
+		b.Before = !begun
+	}
+	r.coverage, r.known = all.value(), known.value()
+}
+
+// share is a part of a whole.
+type share struct{ part, whole float64 }
+
+func (s *share) add(part, whole float64) { s.part, s.whole = s.part+part, s.whole+whole }
+
+// value is 0 to 1, and 1 where nothing was expected.
+func (s share) value() float64 {
+	if s.whole < 1 {
+		return 1
+	}
+	return min(1, s.part/s.whole)
+}
+
+// partial reports whether a good part of what was due in the bar is missing.
+func (b bar) partial() bool { return b.Conclusive() > 0 && b.Share < 0.9 }
+
+// measured counts the bars with a conclusive run, and those without one in
+// which a run was due.
+func (r record) measured() (with, without int) {
+	for _, b := range r.bars {
+		switch {
+		case b.Conclusive() > 0:
+			with++
+		case !b.Idle:
+			without++
+		}
+	}
+	return with, without
+}

@@ -1,0 +1,220 @@
+package dashboard
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/status"
+)
+
+// maxProblems bounds the list at the head of the page; the rest is counted.
+const maxProblems = 5
+
+// indexView is the start page.
+type indexView struct {
+	layout
+	Overall  overall
+	Facts    string
+	Newest   *stamp // of the newest run
+	Tally    []tallied
+	Problems []problem
+	More     int // problems that are not listed
+	Period   string
+	Long     bool // offer the choice of period
+	Days     int
+	Groups   []group
+}
+
+// tallied is how many checks are in a state.
+type tallied struct {
+	mark
+	Count int
+}
+
+// problem is a check in trouble, told at the head of the page.
+type problem struct {
+	mark
+	ID, Name, Reason string
+}
+
+// group is a heading with its checks.
+type group struct {
+	Name string // "" where no check of the page has a group
+	// Trouble counts the checks that are not operational, worst first.
+	Trouble []tallied
+	Rows    []row
+}
+
+// row is one check of the start page.
+type row struct {
+	mark
+	ID, Name, Kind string
+	Locations      string
+	Bars           bars
+	Uptime, Scope  string
+	Latency        string
+	Last           *stamp
+	Reason         string
+	Known          *known
+}
+
+// known is the last known state of a check that is not measured.
+type known struct {
+	mark
+	At     *stamp
+	Reason string
+}
+
+// index renders the start page with bars over p.
+func (d *Dashboard) index(f *frame, p period) (*page, error) {
+	v := indexView{
+		layout:  d.layout(f, f.overall.Sentence+" · "+d.title, f.overall.Mark.Code),
+		Overall: f.overall, Period: p.name, Long: f.long || p.days > 1, Days: p.days,
+		Tally: tallies(f.checks), Groups: groups(f, p),
+	}
+	v.Problems, v.More = problems(f.checks)
+	v.Facts, v.Newest = facts(f)
+	return execute(indexPage, http.StatusOK, v)
+}
+
+// facts says what is watched, and when it was last heard of.
+func facts(f *frame) (string, *stamp) {
+	if len(f.checks) == 0 {
+		return "", nil
+	}
+	locations := map[string]bool{}
+	var newest time.Time
+	for _, j := range f.checks {
+		for _, l := range j.Locations {
+			locations[l] = true
+		}
+		if at := when(j.newest); j.ran && at.After(newest) {
+			newest = at
+		}
+	}
+	return count(len(f.checks), "service") + " watched from " + count(len(locations), "location"), newStamp(newest, f.now)
+}
+
+func tallies(js []judged) []tallied {
+	t := tallyOf(js)
+	var out []tallied
+	for _, x := range []struct {
+		s status.State
+		n int
+	}{{status.Outage, t.outage}, {status.DegradedState, t.degraded}, {status.Operational, t.up}, {status.NotMeasured, t.silent}} {
+		if x.n > 0 {
+			out = append(out, tallied{stateMark(x.s), x.n})
+		}
+	}
+	return out
+}
+
+// problems lists what is wrong now, outages first.
+func problems(js []judged) (listed []problem, more int) {
+	for _, s := range []status.State{status.Outage, status.DegradedState} {
+		for _, j := range js {
+			if j.state == s {
+				listed = append(listed, problem{stateMark(s), j.ID, j.Name, j.reason(140)})
+			}
+		}
+	}
+	if len(listed) > maxProblems {
+		listed, more = listed[:maxProblems], len(listed)-maxProblems
+	}
+	return listed, more
+}
+
+// reason is why a check is not operational in one line of about n characters.
+func (j judged) reason(n int) string {
+	if len(j.reasons) == 0 {
+		return ""
+	}
+	first := j.reasons[0]
+	text := shorten(first.text, n)
+	if len(j.Locations) > 1 && len(first.locations) < len(j.Locations) {
+		text += " (" + enumerate(first.locations) + ")"
+	}
+	if more := len(j.reasons) - 1; more > 0 {
+		text += ", and " + count(more, "other reason")
+	}
+	return text
+}
+
+// lastKnown is the last known state where nothing is known now, else nil.
+func (j judged) lastKnown(f *frame) *known {
+	if j.state != status.NotMeasured || j.known == status.NotMeasured {
+		return nil
+	}
+	was := j
+	was.reasons = reasons(j.Check, j.knownAt, j.known)
+	return &known{stateMark(j.known), newStamp(j.knownAt, f.now), was.reason(120)}
+}
+
+// groups lays the checks of a frame out under their headings.
+func groups(f *frame, p period) []group {
+	var out []group
+	for start := 0; start < len(f.checks); {
+		end := start + 1
+		for end < len(f.checks) && f.checks[end].Group == f.checks[start].Group {
+			end++
+		}
+		members := f.checks[start:end]
+		g := group{Name: members[0].Group}
+		for _, t := range tallies(members) {
+			if t.Code != "o" {
+				g.Trouble = append(g.Trouble, t)
+			}
+		}
+		for _, j := range members {
+			g.Rows = append(g.Rows, newRow(f, j, p))
+		}
+		out = append(out, g)
+		start = end
+	}
+	if n := len(out); n > 1 && out[n-1].Name == "" {
+		out[n-1].Name = "Other services"
+	}
+	return out
+}
+
+func newRow(f *frame, j judged, p period) row {
+	r := row{
+		mark: stateMark(j.state), ID: j.ID, Name: j.Name, Kind: kindWord(j.Kind),
+		Locations: places(j.Locations),
+		Latency:   latency(j.latency), Reason: j.reason(120), Known: j.lastKnown(f),
+	}
+	if j.ran {
+		r.Last = newStamp(when(j.newest), f.now)
+	}
+	rec := newRecord(j.Check, p, p.of(f.snap, j.ID), f.now)
+	r.Bars = newBars(rec, false)
+	r.Uptime, r.Scope = rec.uptime()
+	return r
+}
+
+// places names a few locations, and counts many.
+func places(locations []string) string {
+	if len(locations) > 3 {
+		return count(len(locations), "location")
+	}
+	return strings.Join(locations, ", ")
+}
+
+// uptime is the figure of the period, and what part of the period it speaks
+// for where that is not all of it.
+func (r record) uptime() (figure, scope string) {
+	u, ok := r.total.Uptime()
+	switch {
+	case !ok:
+		return "", ""
+	case r.known < 0.99:
+		scope = wholePercent(r.known) + " measured"
+	case r.since.IsZero():
+	case r.period.grain == grainDay:
+		scope = "since " + r.since.Format("2 Jan")
+	default:
+		scope = "since " + r.since.Format("15:04")
+	}
+	return percent(u), scope
+}

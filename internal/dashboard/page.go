@@ -1,0 +1,146 @@
+package dashboard
+
+import (
+	"bytes"
+	"compress/gzip"
+	"embed"
+	"fmt"
+	"hash/fnv"
+	"html/template"
+	"net/http"
+	"strconv"
+	"sync"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+var (
+	indexPage   = parsePage("index.html")
+	checkPage   = parsePage("check.html")
+	messagePage = parsePage("message.html")
+)
+
+// parsePage makes a page of the layout, the shared parts and its own main.
+func parsePage(name string) *template.Template {
+	t := template.New("layout.html").Funcs(template.FuncMap{"asset": asset})
+	return template.Must(t.ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+name))
+}
+
+// page is an answer, ready to be sent to any number of readers.
+type page struct {
+	status  int
+	kind    string // Content-Type
+	cache   string // Cache-Control
+	body    []byte
+	etag    string
+	squeeze sync.Once
+	zipped  []byte
+}
+
+const (
+	kindHTML = "text/html; charset=utf-8"
+	kindJSON = "application/json; charset=utf-8"
+	// cacheBriefly lets a cache in front answer a crowd during an outage.
+	cacheBriefly = "public, max-age=2, stale-while-revalidate=10"
+)
+
+func newPage(code int, kind string, body []byte) *page {
+	h := fnv.New64a()
+	_, _ = h.Write(body) // a hash takes everything
+	p := &page{status: code, kind: kind, body: body, cache: cacheBriefly, etag: `W/"` + strconv.FormatUint(h.Sum64(), 36) + `"`}
+	if code >= http.StatusInternalServerError {
+		p.cache = "no-store"
+	}
+	return p
+}
+
+// gzipped is the body in gzip, made on first use.
+func (p *page) gzipped() []byte {
+	p.squeeze.Do(func() {
+		var b bytes.Buffer
+		z := gzip.NewWriter(&b)
+		_, err := z.Write(p.body)
+		if err == nil {
+			err = z.Close()
+		}
+		if err != nil {
+			panic(fmt.Sprintf("compressing into memory: %v", err)) // a buffer takes everything
+		}
+		p.zipped = b.Bytes()
+	})
+	return p.zipped
+}
+
+// rendering is a page that is being made, or was.
+type rendering struct {
+	once sync.Once
+	page *page
+	err  error
+}
+
+// page gives the page that a key names, made on first use; others wait for it.
+func (f *frame) page(key string, render func() (*page, error)) (*page, error) {
+	f.mu.Lock()
+	r := f.pages[key]
+	if r == nil {
+		r = &rendering{}
+		f.pages[key] = r
+	}
+	f.mu.Unlock()
+	r.once.Do(func() { r.page, r.err = render() })
+	return r.page, r.err
+}
+
+// layout is what every page has around its main part.
+type layout struct {
+	Site    string // the title of the installation
+	Title   string // of the document
+	Code    string // of the state, for the icon of the tab
+	Check   string // id of the only check on the page, or ""
+	Version string
+	Live    bool // the page follows events
+	Banner  *banner
+	Updated *stamp
+	Now     *stamp
+	JSON    string // address of the same as JSON
+}
+
+// banner says that the data is old.
+type banner struct {
+	Since *stamp
+}
+
+func (d *Dashboard) layout(f *frame, title string, code string) layout {
+	l := layout{
+		Site: d.title, Title: title, Code: code, Version: f.version, Live: true,
+		Updated: newStamp(f.snap.asOf, f.now), Now: newStamp(f.now, f.now), JSON: "/api/v1/status",
+	}
+	if f.stale() {
+		l.Banner = &banner{Since: newStamp(f.snap.asOf, f.now)}
+	}
+	return l
+}
+
+func execute(t *template.Template, code int, view any) (*page, error) {
+	var b bytes.Buffer
+	if err := t.Execute(&b, view); err != nil {
+		return nil, fmt.Errorf("rendering page: %w", err)
+	}
+	return newPage(code, kindHTML, b.Bytes()), nil
+}
+
+// messageView is a page that only says something.
+type messageView struct {
+	layout
+	Heading, Text string
+	Home          bool // offer the way to the start page
+}
+
+// message renders a page that only says something. It needs no frame.
+func (d *Dashboard) message(code int, heading, text string) (*page, error) {
+	return execute(messagePage, code, messageView{
+		layout:  layout{Site: d.title, Title: heading + " · " + d.title, Code: "n"},
+		Heading: heading, Text: text, Home: code != http.StatusServiceUnavailable,
+	})
+}

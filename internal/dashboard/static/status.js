@@ -1,0 +1,175 @@
+// Keeps an open page current: listens for events, fetches the page again when
+// it changed, and replaces only the parts that differ. Without this script the
+// page is complete, and the browser loads it again every half a minute.
+"use strict";
+(() => {
+  const root = document.documentElement;
+  if (!("live" in root.dataset) || !window.EventSource) return;
+
+  const quietAfter = 45e3; // ms without a word from the server
+  const pollEvery = 30e3;  // ms between fetches where there are no events
+  const restFor = 3e3;     // ms between fetches at least
+
+  // Relative times are ours to keep, so they are no difference.
+  const plain = (el) => el.outerHTML.replace(/(<time\b[^>]*>)[^<]*/g, "$1");
+  const parts = (doc) => new Map([...doc.querySelectorAll("[data-part]")].map((el) => [el.dataset.part, el]));
+  const drawn = new Map(); // part → its text as the server wrote it
+  const remember = () => { drawn.clear(); for (const [k, el] of parts(document)) drawn.set(k, plain(el)); };
+
+  let version = root.dataset.version;
+  let heard = Date.now(), fetched = 0, pending = 0, polling = 0;
+
+  // --- times ---
+  const ago = (s) => {
+    if (s < 5) return "just now";
+    if (s < 60) return `${Math.floor(s)} s ago`;
+    if (s < 3600) return `${Math.floor(s / 60)} min ago`;
+    if (s < 172800) return `${Math.floor(s / 3600)} h ago`;
+    return `${Math.floor(s / 86400)} days ago`;
+  };
+  let skew = 0; // ms by which the server's clock is ahead of ours
+  const clock = (iso) => {
+    const d = Date.parse(iso) - Date.now();
+    skew = Math.abs(d) > 20e3 ? d : 0; // less than that is the age of the page
+  };
+  const times = () => {
+    for (const t of document.querySelectorAll("time[data-ago]")) {
+      const text = ago(Math.max(0, (Date.now() + skew - Date.parse(t.dateTime)) / 1000));
+      if (t.textContent !== text) t.textContent = text;
+    }
+  };
+  const localise = () => {
+    for (const t of document.querySelectorAll("time[title]:not([data-local])")) {
+      t.dataset.local = "";
+      t.title += `\n${new Date(t.dateTime).toLocaleString()} (your time)`;
+    }
+  };
+  const asOf = (iso) => {
+    const clock = `${iso.slice(11, 19)} UTC`;
+    for (const t of document.querySelectorAll("time[data-asof]")) { t.dateTime = iso; t.textContent = clock; }
+    const full = document.querySelector("time[data-asof-full]");
+    if (full && full.dateTime !== iso) {
+      full.textContent = full.textContent.replace(/\d\d:\d\d:\d\d/, iso.slice(11, 19));
+      full.dateTime = iso;
+    }
+  };
+
+  // --- connection ---
+  const contact = () => {
+    heard = Date.now();
+    const banner = document.querySelector("[data-offline]");
+    if (banner) banner.hidden = true;
+  };
+  const live = (yes) => {
+    root.classList.toggle("is-live", yes);
+    const word = document.querySelector("[data-live-word]");
+    if (word && !word.closest(".late")) word.textContent = yes ? "Live at" : "Updated";
+  };
+  const watch = () => {
+    if (Date.now() - heard < quietAfter) return;
+    live(false);
+    const banner = document.querySelector("[data-offline]");
+    if (!banner || !banner.hidden) return;
+    const seen = document.querySelector("time[data-asof]");
+    banner.querySelector("[data-offline-since]").textContent = seen ? seen.textContent : "an unknown time";
+    banner.hidden = false;
+  };
+
+  // --- replacing what changed ---
+  const swap = (old, fresh) => {
+    const el = document.adoptNode(fresh);
+    for (const d of old.querySelectorAll("details[open][id]")) {
+      const same = el.querySelector(`#${CSS.escape(d.id)}`);
+      if (same) same.open = true;
+    }
+    const focus = old.contains(document.activeElement) ? document.activeElement : null;
+    const path = focus && [...old.querySelectorAll("a,summary")].indexOf(focus);
+    old.replaceWith(el);
+    if (focus) {
+      const href = focus.getAttribute("href");
+      const again = (href && el.querySelector(`a[href="${CSS.escape(href)}"]`)) || el.querySelectorAll("a,summary")[path];
+      if (again) again.focus({ preventScroll: true });
+    }
+  };
+  const show = (doc) => {
+    const now = parts(document), next = parts(doc);
+    const heading = document.querySelector("h1")?.textContent;
+    const same = [...now.keys()].join("\n") === [...next.keys()].join("\n");
+    if (same) {
+      for (const [k, el] of next) {
+        const text = plain(el);
+        if (drawn.get(k) !== text) { drawn.set(k, text); swap(now.get(k), el); }
+      }
+    } else {
+      swap(document.querySelector("main"), doc.querySelector("main"));
+      for (const k of ["live", "foot"]) if (now.has(k) && next.has(k)) swap(now.get(k), next.get(k));
+      remember();
+    }
+    document.title = doc.title;
+    const icon = document.querySelector("link[rel=icon]"), newIcon = doc.querySelector("link[rel=icon]");
+    if (icon.href !== newIcon.href) icon.href = newIcon.href;
+    version = doc.documentElement.dataset.version;
+    const said = document.querySelector("h1")?.textContent;
+    const say = document.querySelector("[data-say]");
+    if (say && said !== heading) say.textContent = said;
+    live(root.classList.contains("is-live"));
+    times();
+    localise();
+  };
+  const load = async () => {
+    pending = 0;
+    if (document.hidden) return; // visibilitychange loads
+    fetched = Date.now();
+    try {
+      const answer = await fetch(location.href, { cache: "no-cache", headers: { Accept: "text/html" } });
+      if (!answer.ok) {
+        if (answer.status === 404) location.reload(); // the check is gone
+        return;
+      }
+      const doc = new DOMParser().parseFromString(await answer.text(), "text/html");
+      if (!doc.querySelector("main") || !doc.documentElement.dataset.version) return;
+      contact();
+      show(doc);
+    } catch { /* the connection is watched elsewhere */ }
+  };
+  // A moment at random spreads the readers of a busy page.
+  const soon = () => {
+    if (!pending) pending = setTimeout(load, Math.max(0, fetched + restFor - Date.now()) + Math.random() * 1000);
+  };
+
+  // --- events ---
+  let dirty = false;
+  const take = (e, may) => {
+    const c = JSON.parse(e.data);
+    contact();
+    clock(c.now);
+    asOf(c.as_of);
+    if (c.version === version || !may(c)) return;
+    if (document.hidden) dirty = true; else soon();
+  };
+  const mine = root.dataset.check;
+  const listen = () => {
+    const es = new EventSource("/events");
+    es.onopen = () => { live(true); clearInterval(polling); polling = 0; };
+    es.onerror = () => {
+      live(false);
+      if (es.readyState !== EventSource.CLOSED) return; // it tries again by itself
+      if (!polling) polling = setInterval(load, pollEvery);
+      setTimeout(listen, 60e3);
+    };
+    es.addEventListener("hello", (e) => take(e, () => true));
+    es.addEventListener("beat", (e) => take(e, (c) => c.stale));
+    es.addEventListener("update", (e) => take(e, (c) => !mine || !c.changed || c.changed.includes(mine)));
+  };
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && (dirty || polling)) { dirty = false; soon(); }
+  });
+
+  clock(root.dataset.now);
+  remember();
+  times();
+  localise();
+  setInterval(times, 5e3);
+  setInterval(watch, 5e3);
+  listen();
+})();

@@ -1,0 +1,58 @@
+package sqsqueue
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+)
+
+// EntryError is why SQS refused one entry of a batch.
+type EntryError struct {
+	// Code is SQS's, such as "ReceiptHandleIsInvalid".
+	Code, Message string
+	// Sender is whether repeating the same is of no use.
+	Sender bool
+}
+
+func (e *EntryError) Error() string { return e.Code + ": " + e.Message }
+
+// errNoAnswer is for an entry of which the response does not speak.
+var errNoAnswer = errors.New("the response does not say what became of it; try again")
+
+// results gathers what became of the entries of a batch, which are named by
+// their index. What is neither accepted nor refused has failed.
+type results []error
+
+func newResults(n int) results {
+	r := make(results, n)
+	for i := range r {
+		r[i] = errNoAnswer
+	}
+	return r
+}
+
+func (r results) accept(id *string) { r.set(id, nil) }
+
+func (r results) refuse(i int, err error) { r[i] = err }
+
+func (r results) set(id *string, err error) {
+	if i, e := strconv.Atoi(aws.ToString(id)); e == nil && i >= 0 && i < len(r) {
+		r[i] = err
+	}
+}
+
+// errors adds what SQS refused while doing something.
+func (r results) errors(failed []types.BatchResultErrorEntry, doing string) []error {
+	for _, f := range failed {
+		r.set(f.Id, fmt.Errorf("%s: %w", doing, &EntryError{aws.ToString(f.Code), aws.ToString(f.Message), f.SenderFault}))
+	}
+	for i, err := range r {
+		if errors.Is(err, errNoAnswer) {
+			r[i] = fmt.Errorf("%s: %w", doing, err)
+		}
+	}
+	return r
+}

@@ -1,0 +1,152 @@
+// Package apirunner runs API checks: one HTTP request on a fresh connection,
+// redirects included, judged by the check's assertions. It owns what is
+// measured, what is kept as evidence and how a fault of the target is put
+// into words. It refuses to reuse connections, to go through a proxy and to
+// carry credentials to another origin.
+package apirunner
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"syscall"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/assert"
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
+)
+
+// MaxHeader caps the bytes of an answer's header lines, and of any
+// informational answers before it.
+const MaxHeader = 64 << 10
+
+// DefaultUserAgent is sent by a check that names none.
+const DefaultUserAgent = "probefleet/1 (+https://github.com/probefleet/probefleet)"
+
+// Options of a Runner. The zero value dials anything and trusts the system's
+// certificate authorities.
+type Options struct {
+	// Control judges every address before it is dialled; its error fails the
+	// run with class egress. See [net.Dialer.Control].
+	Control func(network, address string, c syscall.RawConn) error
+	// UserAgent replaces [DefaultUserAgent].
+	UserAgent string
+	// RootCAs replaces the system's certificate authorities.
+	RootCAs *x509.CertPool
+	// Resolver replaces the system's resolver.
+	Resolver *net.Resolver
+}
+
+// Runner runs API checks. It is safe for concurrent use and needs no closing.
+type Runner struct {
+	transport *http.Transport
+	userAgent string
+}
+
+// New makes a Runner.
+func New(o Options) *Runner {
+	if o.UserAgent == "" {
+		o.UserAgent = DefaultUserAgent
+	}
+	dialer := &net.Dialer{Resolver: o.Resolver, KeepAlive: -1, Control: guard(o.Control)}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetHTTP2(true)
+	return &Runner{userAgent: o.UserAgent, transport: &http.Transport{
+		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+			c, err := dialer.DialContext(ctx, network, addr)
+			if err != nil {
+				return nil, err
+			}
+			httptrace.ContextClientTrace(ctx).GotConn(httptrace.GotConnInfo{Conn: c})
+			return newPatientConn(c), nil
+		},
+		Protocols:              protocols,
+		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs},
+		MaxIdleConnsPerHost:    -1, // close at the end of the body
+		DisableCompression:     true,
+		MaxResponseHeaderBytes: MaxHeader,
+		HTTP2: &http.HTTP2Config{
+			MaxReceiveBufferPerConnection: 1 << 20,
+			MaxReceiveBufferPerStream:     1 << 20,
+			MaxReadFrameSize:              16 << 10,
+		},
+	}}
+}
+
+// errDeadline is the cause with which an attempt ends that outlasts its check.
+var errDeadline = errors.New("the check's timeout has passed")
+
+// Run makes one attempt within the check's timeout. Timings are sums over all
+// hops: each has its own connection. Where ctx ends before the attempt does,
+// the error is its cause and there is no result.
+func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
+	res := jobs.ResultFor(j)
+	spec, ok := j.Check.Spec.(*check.API)
+	if !ok {
+		res.Excuse(jobs.FaultInternal, fmt.Sprintf("a check of kind %q came to the runner of API checks", j.Check.Kind()))
+		return res, nil
+	}
+	timeout := j.Check.Timeout
+	if timeout <= 0 {
+		timeout = check.DefaultAPITimeout
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, timeout, errDeadline)
+	defer cancel()
+
+	a := newAttempt(r, spec)
+	err := a.run(limited)
+	res.Timings = a.watch.stop()
+	if err != nil && ctx.Err() != nil {
+		return jobs.Result{}, fmt.Errorf("running check %q: %w", j.Check.ID, context.Cause(ctx))
+	}
+	res.Evidence.Response = a.evidence()
+	if err != nil {
+		if limited.Err() != nil {
+			err = a.overdue(err, timeout)
+		}
+		a.conclude(&res, err)
+		return res, nil
+	}
+	res.Verdicts = a.judge(res.Timings, time.Now())
+	res.Conclude()
+	return res, nil
+}
+
+// judge hands what was seen to the assertions. A check that expects nothing
+// at all expects an answer that is no error.
+func (a *attempt) judge(t jobs.Timings, now time.Time) []jobs.Verdict {
+	expect := a.spec.Expect
+	if len(expect) == 0 {
+		expect = []string{"status < 400"}
+	}
+	verdicts := assert.Judge(check.KindAPI, expect, a.spec.Degraded, a.observation(t, now))
+	for i := range verdicts {
+		verdicts[i].Message = a.secrets.hide(verdicts[i].Message)
+	}
+	return verdicts
+}
+
+// deniedError marks what the egress policy said, among all the errors of a
+// dial.
+type deniedError struct{ error }
+
+func (e deniedError) Unwrap() error { return e.error }
+
+func guard(control func(network, address string, c syscall.RawConn) error) func(string, string, syscall.RawConn) error {
+	if control == nil {
+		return nil
+	}
+	return func(network, address string, c syscall.RawConn) error {
+		if err := control(network, address, c); err != nil {
+			return deniedError{err}
+		}
+		return nil
+	}
+}
