@@ -218,3 +218,12 @@ func (r *Result) Fail(class FaultClass, message string) {
 func (r *Result) Excuse(class FaultClass, message string) {
 	r.Outcome, r.Fault = Inconclusive, &Fault{class, message}
 }
+
+// Recorded counts what became of results that were offered to the store.
+type Recorded struct {
+	// Stored results are new, Duplicates had been stored before.
+	Stored, Duplicates int
+	// Dead results are refused by the database for ever; they are kept apart,
+	// whole, with the reason.
+	Dead int
+}

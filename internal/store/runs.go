@@ -17,14 +17,9 @@ import (
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
-// Recorded counts what became of the results of a [Store.Record].
-type Recorded struct {
-	// Stored results are new, Duplicates had been stored before.
-	Stored, Duplicates int
-	// Dead results are refused by the database for ever; they are kept with
-	// the reason in dead_results.
-	Dead int
-}
+// Recorded counts what became of the results of a [Store.Record]. Dead ones
+// are in the table dead_results.
+type Recorded = jobs.Recorded
 
 // crossedTries is how often a transaction is tried that loses against another.
 const crossedTries = 4
