@@ -51,7 +51,7 @@ func launch(ctx context.Context, path, dir string, account child.Account) (_ *ch
 	if err != nil {
 		return nil, err
 	}
-	proc, err := startProcess(path, p, account)
+	proc, err := startProcess(ctx, path, p, account)
 	if err != nil {
 		_ = p.remove()
 		return nil, err

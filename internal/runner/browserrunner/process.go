@@ -1,6 +1,7 @@
 package browserrunner
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -69,7 +70,7 @@ type process struct {
 }
 
 // startProcess starts the browser at path on the profile p, under account.
-func startProcess(path string, p *profile, account child.Account) (*process, error) {
+func startProcess(ctx context.Context, path string, p *profile, account child.Account) (*process, error) {
 	home := p.home()
 	for _, d := range []string{"profile", "tmp"} {
 		if err := os.Mkdir(filepath.Join(home, d), 0o700); err != nil {
@@ -83,7 +84,8 @@ func startProcess(path string, p *profile, account child.Account) (*process, err
 	if smallSharedMemory() {
 		args = append(args, "--disable-dev-shm-usage")
 	}
-	cmd := exec.Command(path, args...)
+	// It outlives ctx; end stops it.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, args...)
 	cmd.Dir = home
 	cmd.Env = environment(home)
 	account.Prepare(cmd, syscall.SIGKILL)
@@ -150,9 +152,23 @@ func (p *process) end(grace time.Duration) {
 	}
 	endGroup(p.pid)
 	<-p.exited
-	for deadline := time.Now().Add(5 * time.Second); groupAlive(p.pid) && time.Now().Before(deadline); {
-		time.Sleep(5 * time.Millisecond)
+	until(5*time.Second, func() bool { return !groupAlive(p.pid) })
+}
+
+// until asks again and again, for at most limit, whether something is so that
+// other processes do, which tell nobody.
+func until(limit time.Duration, ok func() bool) bool {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	over := time.After(limit)
+	for !ok() {
+		select {
+		case <-again.C:
+		case <-over:
+			return false
+		}
 	}
+	return true
 }
 
 // endGroup kills every process of the group that pid leads.

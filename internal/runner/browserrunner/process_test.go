@@ -205,11 +205,8 @@ func TestHang(t *testing.T) {
 // eventually waits up to ten seconds for something that other processes do.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Errorf("not so within 10 s: %s", what)
-			return
-		}
+	if !until(10*time.Second, ok) {
+		t.Errorf("not so within 10 s: %s", what)
 	}
 }
 
@@ -259,10 +256,7 @@ func TestWorkerKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	end := time.Now().Add(5 * time.Second)
-	for len(members(browsers[0], "")) > 0 && time.Now().Before(end) {
-		time.Sleep(20 * time.Millisecond)
-	}
+	until(5*time.Second, func() bool { return len(members(browsers[0], "")) == 0 })
 	if left := members(browsers[0], ""); len(left) > 0 {
 		t.Errorf("5 s after its worker was killed, processes %v are left", left)
 	}
