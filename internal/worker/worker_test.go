@@ -152,7 +152,7 @@ func (b *bench) metric(t *testing.T, want string) {
 
 // after lets simulated time go by and everything settle.
 func after(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // simulated time: every caller runs under synctest
+	time.Sleep(d) // simulated: every caller runs under synctest
 	synctest.Wait()
 }
 
