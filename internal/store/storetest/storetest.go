@@ -174,7 +174,7 @@ func sweep() {
 	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), "probefleet-storetest-*")) // the pattern is well formed
 	for _, dir := range dirs {
 		info, err := os.Stat(dir)
-		if err != nil || time.Since(info.ModTime()) < time.Hour {
+		if err != nil || time.Since(info.ModTime()) < time.Minute {
 			continue
 		}
 		lock, err := os.Open(filepath.Join(dir, "lock")) //nolint:gosec // our own folder
