@@ -17,10 +17,10 @@ import (
 // place is the network of a location in simulated time: whether names resolve
 // and addresses answer.
 type place struct {
-	mu                sync.Mutex
-	noNetwork, noDNS  bool
-	rounds, questions atomic.Int64
-	takes             time.Duration
+	mu               sync.Mutex
+	noNetwork, noDNS bool
+	questions        atomic.Int64
+	takes            time.Duration
 }
 
 func (p *place) set(noNetwork, noDNS bool) {
