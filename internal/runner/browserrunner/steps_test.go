@@ -1,6 +1,9 @@
 package browserrunner
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -139,6 +142,26 @@ func TestActions(t *testing.T) {
 			passes(t, run(t, append([]check.Step{open(s.URL + "/" + strings.ReplaceAll(r.name, " ", "-"))}, r.steps...)...))
 		})
 	}
+}
+
+// A click that leads to another page is done when that page is there: the next
+// step is not meant for the old one, however alike it looks.
+func TestClickWaitsForTheNextPage(t *testing.T) {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		if r.URL.Path == "/" {
+			_, _ = fmt.Fprint(w, `<form action="/second" method="post"><button id="next">next</button></form>`)
+			return
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-r.Context().Done():
+			return
+		}
+		_, _ = fmt.Fprint(w, `<button id="next" onclick="out.textContent = 'second'">next</button><p id="out"></p>`)
+	}))
+	defer s.Close()
+	passes(t, run(t, open(s.URL), click("#next"), pressKey("#next", "Enter"), text("#out", "second")))
 }
 
 // Each row's last step cannot succeed; the message says why.
