@@ -18,7 +18,7 @@ const (
 func TestWhatABinaryHolds(t *testing.T) {
 	for command, forbidden := range map[string][]string{
 		"scheduler":  {chromedp, module + "runner", module + "dashboard", module + "sqslocal"},
-		"worker":     {pgx, "database/sql", module + "store", module + "dashboard", module + "sqslocal", "go.yaml.in/yaml"},
+		"worker":     {pgx, module + "localpg", module + "store", module + "dashboard", module + "sqslocal", "go.yaml.in/yaml"},
 		"recorder":   {chromedp, module + "runner", module + "dashboard", module + "sqslocal"},
 		"dashboard":  {aws, chromedp, module + "queue", module + "runner", module + "codec/", "github.com/expr-lang/expr"},
 		"console":    {aws, chromedp, module + "queue", module + "runner"},

@@ -19,8 +19,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/probefleet/probefleet/internal/child"
 )
 
 // bin is the folder of the built binaries.
@@ -42,16 +40,6 @@ func runMain(m *testing.M) int {
 		return 1
 	}
 	return m.Run()
-}
-
-// account runs browsers and databases where the tests run as root.
-func account(t testing.TB) child.Account {
-	t.Helper()
-	a, err := child.Unprivileged(child.DefaultAccount)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
 }
 
 // folder is a temporary folder through which the unprivileged account may

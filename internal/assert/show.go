@@ -74,7 +74,7 @@ func (p *printer) value(v any, depth int) {
 	case float64:
 		p.text(strconv.FormatFloat(v, 'g', -1, 64))
 	case headers:
-		p.object(len(v), depth, func(yield func(string, any) bool) {
+		p.object(depth, func(yield func(string, any) bool) {
 			for _, k := range slices.Sorted(keysOf(v)) {
 				if !yield(k, v[k]) {
 					return
@@ -82,7 +82,7 @@ func (p *printer) value(v any, depth int) {
 			}
 		})
 	case map[string]any:
-		p.object(len(v), depth, func(yield func(string, any) bool) {
+		p.object(depth, func(yield func(string, any) bool) {
 			for _, k := range slices.Sorted(keysOf(v)) {
 				if !yield(k, v[k]) {
 					return
@@ -113,7 +113,7 @@ func (p *printer) list(r reflect.Value, depth int) {
 	p.text("]")
 }
 
-func (p *printer) object(n, depth int, each func(func(string, any) bool)) {
+func (p *printer) object(depth int, each func(func(string, any) bool)) {
 	p.text("{")
 	first := true
 	for k, v := range each {

@@ -60,32 +60,32 @@ func (o *object) request() check.Request {
 }
 
 // redirects reads the two keys that say how many are followed.
-func (q *object) redirects(r *check.Request) {
+func (o *object) redirects(r *check.Request) {
 	follow := true
-	q.flag("follow_redirects", &follow)
-	q.number("max_redirects", &r.MaxRedirects)
+	o.flag("follow_redirects", &follow)
+	o.number("max_redirects", &r.MaxRedirects)
 	if follow {
 		return
 	}
-	if q.has("max_redirects") && r.MaxRedirects != 0 {
-		q.d.fault(q.field("max_redirects").key, "max_redirects says how many are followed, and follow_redirects: false says none; leave one of the two out")
+	if o.has("max_redirects") && r.MaxRedirects != 0 {
+		o.d.fault(o.field("max_redirects").key, "max_redirects says how many are followed, and follow_redirects: false says none; leave one of the two out")
 	}
 	r.MaxRedirects = 0
 }
 
 // strings reads names and values, nil where there are none.
-func (q *object) strings(name string) map[string]string {
-	n := q.value(name)
+func (o *object) strings(name string) map[string]string {
+	n := o.value(name)
 	if n == nil {
 		return nil
 	}
-	m, ok := q.d.object(n, q.path+name, q.path+name, nil)
+	m, ok := o.d.object(n, o.path+name, o.path+name, nil)
 	if !ok || len(m.fields) == 0 {
 		return nil
 	}
 	out := make(map[string]string, len(m.fields))
 	for _, f := range m.fields {
-		if v, ok := q.d.expanded(f.value, m.path+f.name); ok {
+		if v, ok := o.d.expanded(f.value, m.path+f.name); ok {
 			out[f.name] = v
 		}
 	}
@@ -94,22 +94,22 @@ func (q *object) strings(name string) map[string]string {
 
 // headers are checked here: a name or value that cannot be sent is better
 // found now than at every run.
-func (q *object) headers() map[string]string {
-	out := q.strings("headers")
+func (o *object) headers() map[string]string {
+	out := o.strings("headers")
 	if out == nil {
 		return nil
 	}
 	seen := map[string]string{}
-	m, _ := q.d.object(q.value("headers"), q.path+"headers", q.path+"headers", nil)
+	m, _ := o.d.object(o.value("headers"), o.path+"headers", o.path+"headers", nil)
 	for _, f := range m.fields {
 		name := textproto.CanonicalMIMEHeaderKey(f.name)
 		switch {
 		case !headerName.MatchString(f.name):
-			q.d.fault(f.key, "%q is not the name of a header; use letters, digits and '-'", f.name)
+			o.d.fault(f.key, "%q is not the name of a header; use letters, digits and '-'", f.name)
 		case seen[name] != "":
-			q.d.fault(f.key, "the header %s is there twice, as %s and %s", name, seen[name], f.name)
+			o.d.fault(f.key, "the header %s is there twice, as %s and %s", name, seen[name], f.name)
 		case hasControl(out[f.name]):
-			q.d.fault(f.value, "the value of the header %s has a line break or another control character; remove it", f.name)
+			o.d.fault(f.value, "the value of the header %s has a line break or another control character; remove it", f.name)
 		}
 		seen[name] = f.name
 	}
@@ -117,16 +117,16 @@ func (q *object) headers() map[string]string {
 }
 
 // json makes the body of `json:`, and the header that goes with it.
-func (q *object) json(r *check.Request) {
-	f := q.field("json")
+func (o *object) json(r *check.Request) {
+	f := o.field("json")
 	if f == nil {
 		return
 	}
-	if q.has("body") {
-		q.d.fault(f.key, "the request has both body: and json:; leave one of the two out")
+	if o.has("body") {
+		o.d.fault(f.key, "the request has both body: and json:; leave one of the two out")
 		return
 	}
-	body, ok := q.d.jsonText(f.value, "request.json")
+	body, ok := o.d.jsonText(f.value, "request.json")
 	if !ok {
 		return
 	}
@@ -142,18 +142,18 @@ func (q *object) json(r *check.Request) {
 	r.Headers["content-type"] = "application/json"
 }
 
-func (q *object) auth() *check.Auth {
-	n := q.value("auth")
+func (o *object) auth() *check.Auth {
+	n := o.value("auth")
 	if n == nil {
 		return nil
 	}
-	a, ok := q.d.object(n, "request.auth", "request.auth", []string{"bearer", "basic"})
+	a, ok := o.d.object(n, "request.auth", "request.auth", []string{"bearer", "basic"})
 	if !ok {
 		return nil
 	}
 	if a.has("bearer") == a.has("basic") {
 		if 2*len(a.fields) == len(a.node.Content) { // else an unknown key was reported
-			q.d.fault(a.node, "request.auth wants one of `bearer: TOKEN` and `basic: {user: NAME, password: WORD}`")
+			o.d.fault(a.node, "request.auth wants one of `bearer: TOKEN` and `basic: {user: NAME, password: WORD}`")
 		}
 		return nil
 	}
@@ -161,11 +161,11 @@ func (q *object) auth() *check.Auth {
 	if a.has("bearer") {
 		a.text("bearer", &auth.Bearer)
 		if a.d.at["request.auth.bearer"] != nil && (auth.Bearer == "" || hasControl(auth.Bearer)) {
-			q.d.fault(a.value("bearer"), "request.auth.bearer is empty or has a control character; write the token")
+			o.d.fault(a.value("bearer"), "request.auth.bearer is empty or has a control character; write the token")
 		}
 		return auth
 	}
-	b, ok := q.d.object(a.value("basic"), "request.auth.basic", "request.auth.basic", []string{"user", "password"})
+	b, ok := o.d.object(a.value("basic"), "request.auth.basic", "request.auth.basic", []string{"user", "password"})
 	if !ok {
 		return nil
 	}
@@ -173,11 +173,11 @@ func (q *object) auth() *check.Auth {
 	b.text("password", &auth.Password)
 	switch {
 	case !b.has("user"):
-		q.d.fault(b.node, "request.auth.basic has no user; write basic: {user: NAME, password: WORD}")
+		o.d.fault(b.node, "request.auth.basic has no user; write basic: {user: NAME, password: WORD}")
 	case strings.Contains(auth.User, ":"):
-		q.d.fault(b.value("user"), "request.auth.basic.user contains a colon, which basic authentication cannot send")
-	case auth.User == "" && auth.Password == "" && q.d.at["request.auth.basic.user"] != nil:
-		q.d.fault(b.node, "request.auth.basic is empty; write a user and a password")
+		o.d.fault(b.value("user"), "request.auth.basic.user contains a colon, which basic authentication cannot send")
+	case auth.User == "" && auth.Password == "" && o.d.at["request.auth.basic.user"] != nil:
+		o.d.fault(b.node, "request.auth.basic is empty; write a user and a password")
 	}
 	return auth
 }

@@ -146,6 +146,22 @@ func (d *decoder) invalid(o *object, f check.Fault) {
 	d.fault(o.node, "%s: %s", f.Path, f.Message)
 }
 
+// assertion is a line of a kind of check.
+type assertion struct {
+	kind check.Kind
+	line string
+}
+
+func (d *decoder) compile(kind check.Kind, line string) error {
+	a := assertion{kind, line}
+	err, done := d.compiled[a]
+	if !done {
+		_, err = assert.Compile(kind, line)
+		d.compiled[a] = err
+	}
+	return err
+}
+
 // assertions reads a list of assertion lines and compiles each.
 func (o *object) assertions(name string, kind check.Kind) []string {
 	items, ok := o.list(name)
@@ -164,9 +180,9 @@ func (o *object) assertions(name string, kind check.Kind) []string {
 		if !ok {
 			continue
 		}
-		_, err := assert.Compile(kind, line)
 		var ce *assert.CompileError
-		if errors.As(err, &ce) {
+		if errors.As(d.compile(kind, line), &ce) {
+			d.failed[n] = true
 			row, column := d.locate(n, written(places, ce.Column-1))
 			message := ce.Message
 			if d.comment(n) {

@@ -42,8 +42,16 @@ const (
 	// maxVisits bounds the values read from one file, those behind aliases
 	// counted each time.
 	maxVisits = 500_000
+	// maxItems is the number of tags or locations of a check: every check has
+	// its own copy of the defaults.
+	maxItems = 100
+	// maxFilled bounds the texts of one file after their templates are filled
+	// in, in bytes.
+	maxFilled = 32 << 20
 	// maxDepth bounds the nesting of a file.
 	maxDepth = 100
+	// maxMessage is the number of characters from which on a fault is cut.
+	maxMessage = 1200
 	// maxSaid is the number of faults that [Faults.Error] writes out.
 	maxSaid = 200
 )
@@ -127,5 +135,9 @@ func (l *loader) result() ([]check.Check, error) {
 }
 
 func (l *loader) fault(file string, line, column int, format string, args ...any) {
-	l.faults = append(l.faults, Fault{file, line, column, fmt.Sprintf(format, args...)})
+	message := []rune(fmt.Sprintf(format, args...))
+	if len(message) > maxMessage {
+		message = append(message[:maxMessage/2], []rune("…")...)
+	}
+	l.faults = append(l.faults, Fault{file, line, column, string(message)})
 }

@@ -136,16 +136,40 @@ func TestAliasesAreBounded(t *testing.T) {
 		ref := "*a" + itoa(i)
 		laughs += "        a" + itoa(i+1) + ": &a" + itoa(i+1) + " [" + strings.Repeat(ref+", ", 9) + ref + "]\n"
 	}
-	checks := "checks:\n  - &c\n    id: a\n    request: https://a.example/\n    tags: [" + strings.Repeat("x, ", 500) + "x]\n" + strings.Repeat("  - *c\n", 100_000)
+	checks := "checks:\n  - &c\n    id: a\n    request: https://a.example/\n    tags: [" + strings.Repeat("x, ", 500) + "x]\n" + strings.Repeat("  - *c\n", 2_000)
+	long := "vars: {a: \"" + strings.Repeat("x", 200_000) + "\"}\nchecks: [{id: a, request: {url: \"https://a.example/\", query: &q {" +
+		strings.Repeat("b: \"{{ vars.a }}\", ", 1) + "c: \"{{ vars.a }}\"}}}\n" + strings.Repeat(", {request: {query: *q}}", 1_000) + "]\n"
+	lines := "checks:\n  - id: a\n    request: https://a.example/\n    expect: [&a \"" + strings.Repeat("(", 1000) + "nope" + strings.Repeat(")", 1000) + "\"" +
+		strings.Repeat(", *a", 20_000) + "]\n"
 	itself := "checks:\n  - id: a\n    request: {url: \"https://a.example/\", json: &a [*a]}\n"
 	for name, tt := range map[string]struct{ data, want string }{
 		"laughs": {laughs, "the file has more than 500000 values"},
 		"checks": {checks, "the file has more than 500000 values"},
+		"long":   {long, "bytes with their variables filled in"},
+		"lines":  {lines, "there is no nope"},
+		"bad":    {"checks: [{id: \"" + strings.Repeat("{{x}} ", 30_000) + "\"}]", "{{ x }} is not known"},
+		"good":   {"vars: {x: y}\nchecks: [{id: \"" + strings.Repeat("{{vars.x}} ", 30_000) + "\"}]", "id: \"y y"},
+		"tags":   {"defaults: {tags: [" + strings.Repeat("x, ", 20_000) + "]}\nchecks: [{id: a}]", "at most 100"},
 		"itself": {itself, "an alias contains itself"},
 	} {
 		_, err := Parse("f", []byte(tt.data), Options{})
 		if err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: got %.300v, want …%s…", name, err, tt.want)
+		}
+	}
+}
+
+// BenchmarkParse reads 2000 checks with two assertions each.
+func BenchmarkParse(b *testing.B) {
+	file := "vars: {base: \"https://a.example\"}\nchecks:\n"
+	for i := range 2000 {
+		file += "  - id: check-" + itoa(i) + "\n    request: {url: \"{{ vars.base }}/" + itoa(i) + "\"}\n    expect: [status == 200, time.total < " + itoa(i+1) + "ms]\n"
+	}
+	b.SetBytes(int64(len(file)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Parse("f", []byte(file), Options{}); err != nil {
+			b.Fatal(err)
 		}
 	}
 }

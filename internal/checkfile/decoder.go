@@ -20,7 +20,12 @@ type decoder struct {
 	lines  []string
 	vars   map[string]string
 	visits int
+	filled int  // bytes that templates made
 	spent  bool // visits are used up; that was said
+	// failed has the texts with a fault, and compiled what became of
+	// assertions: aliases bring both again and again.
+	failed   map[*yaml.Node]bool
+	compiled map[assertion]error
 
 	// base is what checks start from, basePlaces where that is written.
 	base       check.Check
@@ -275,6 +280,11 @@ func listHint(name string, n *yaml.Node) string {
 func (o *object) texts(name string, into *[]string) {
 	items, ok := o.list(name)
 	if !ok {
+		return
+	}
+	if len(items) > maxItems {
+		o.d.fault(o.value(name), "%s%s has %d items; at most %d", o.path, name, len(items), maxItems)
+		o.place(name, nil, false)
 		return
 	}
 	out := make([]string, 0, len(items))

@@ -30,7 +30,10 @@ func (l *loader) file(name string, data []byte) {
 	if root == nil {
 		return
 	}
-	d := &decoder{loader: l, file: name, lines: strings.Split(string(data), "\n"), at: places{}}
+	d := &decoder{
+		loader: l, file: name, lines: strings.Split(string(data), "\n"), at: places{},
+		failed: map[*yaml.Node]bool{}, compiled: map[assertion]error{},
+	}
 	d.document(root)
 }
 

@@ -19,6 +19,10 @@ var (
 	literalForm = regexp.MustCompile(`^(?:"([^"]*)"|'([^']*)')$`)
 )
 
+// maxFaultsOfText is the number of faults after which the rest of a text is not
+// looked at.
+const maxFaultsOfText = 10
+
 // maxText bounds a text after its templates are filled in.
 const maxText = 256 << 10
 
@@ -48,43 +52,57 @@ func (d *decoder) expanded(n *yaml.Node, path string) (string, bool) {
 	return s, ok
 }
 
-// fill fills in {{ vars.name }} and remembers where.
+// fill fills in {{ vars.name }} and remembers where. A text that failed before,
+// which an alias brings again, fails without another word.
 func (d *decoder) fill(n *yaml.Node, path string) (string, []filled, bool) {
 	n = d.resolve(n)
+	if d.failed[n] || d.spent {
+		return "", nil, false
+	}
 	s, ok := d.scalar(n, path)
 	if !ok || !strings.Contains(s, "{{") {
 		return s, nil, ok
 	}
-	var out strings.Builder
-	var fs []filled
-	last := 0
 	fail := func(at int, format string, args ...any) {
-		ok = false
 		line, column := d.locate(n, utf8.RuneCountInString(s[:at]))
 		d.loader.fault(d.file, line, column, format, args...)
+		d.failed[n] = true
 	}
+	var out strings.Builder
+	var fs []filled
+	last, faults := 0, 0
+	in, made := 0, 0 // characters of s and of out so far
 	for _, m := range templateForm.FindAllStringSubmatchIndex(s, -1) {
 		inside := strings.TrimSpace(s[m[2]:m[3]])
 		v, why := d.reference(inside)
 		if why != "" {
 			fail(m[0], "%s: %s", path, why)
+			if faults++; faults == maxFaultsOfText {
+				return "", nil, false
+			}
 			continue
 		}
+		before := utf8.RuneCountInString(s[last:m[0]])
+		size, length := utf8.RuneCountInString(s[m[0]:m[1]]), utf8.RuneCountInString(v)
+		fs = append(fs, filled{made + before, made + before + length, in + before, size})
+		in, made = in+before+size, made+before+length
 		out.WriteString(s[last:m[0]])
-		from := utf8.RuneCountInString(out.String())
 		out.WriteString(v)
-		fs = append(fs, filled{from, from + utf8.RuneCountInString(v), utf8.RuneCountInString(s[:m[0]]), utf8.RuneCountInString(s[m[0]:m[1]])})
 		last = m[1]
 		if out.Len() > maxText {
 			fail(m[0], "%s is longer than %d bytes with its variables filled in", path, maxText)
-			break
+			return "", nil, false
 		}
 	}
-	if rest := s[last:]; ok && strings.Contains(templateForm.ReplaceAllString(rest, ""), "{{") {
-		fail(last+strings.LastIndex(rest, "{{"), "%s: {{ is not closed; variables are written {{ vars.name }}", path)
+	if at := strings.LastIndex(s[last:], "{{"); !d.failed[n] && at >= 0 {
+		fail(last+at, "%s: {{ is not closed; variables are written {{ vars.name }}", path)
 	}
 	out.WriteString(s[last:])
-	return out.String(), fs, ok
+	if d.filled += out.Len(); d.filled > maxFilled {
+		d.fault(n, "the texts of the file have more than %d bytes with their variables filled in; use shorter variables", maxFilled)
+		d.spent = true
+	}
+	return out.String(), fs, !d.failed[n] && !d.spent
 }
 
 // reference is what stands for the inside of {{ … }}, or why nothing does.

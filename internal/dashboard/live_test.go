@@ -190,16 +190,27 @@ func TestEventOnChange(t *testing.T) {
 
 func TestRunEndsStreams(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHub(5, newMetrics(nil, func() time.Duration { return 0 }))
-		c, err := h.join()
+		d := New(Options{Store: calm(time.Now())})
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- d.Run(ctx) }()
+		c, err := d.hub.join()
 		if err != nil {
 			t.Fatal(err)
 		}
-		h.close()
-		if _, open := <-c; open {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("the end is an error: %v", err)
+		}
+		select {
+		case _, open := <-c:
+			for open {
+				_, open = <-c
+			}
+		default:
 			t.Error("the stream is open after the end")
 		}
-		h.leave(c) // a second closing must do no harm
+		d.hub.leave(c) // a second closing must do no harm
 	})
 }
 

@@ -100,6 +100,7 @@ type layout struct {
 	Check   string // id of the only check on the page, or ""
 	Version string
 	Live    bool // the page follows events
+	Retry   bool // the page is loaded again in a few seconds
 	Banner  *banner
 	Updated *stamp
 	Now     *stamp
@@ -139,8 +140,9 @@ type messageView struct {
 
 // message renders a page that only says something. It needs no frame.
 func (d *Dashboard) message(code int, heading, text string) (*page, error) {
+	wait := code == http.StatusServiceUnavailable
 	return execute(messagePage, code, messageView{
-		layout:  layout{Site: d.title, Title: heading + " · " + d.title, Code: "n"},
-		Heading: heading, Text: text, Home: code != http.StatusServiceUnavailable,
+		layout:  layout{Site: d.title, Title: heading + " · " + d.title, Code: "n", Retry: wait},
+		Heading: heading, Text: text, Home: !wait,
 	})
 }

@@ -133,6 +133,8 @@ func TestHeaders(t *testing.T) {
 	if get(t, d, "/api/v1/status").Header().Get("Access-Control-Allow-Origin") != "*" {
 		t.Error("the API cannot be read from other sites")
 	}
+	wantAll(t, "a page without scripts", get(t, d, "/").Body.String(), `<noscript><meta http-equiv="refresh" content="30"></noscript>`)
+	wantNone(t, "a missing page", get(t, d, "/nowhere").Body.String(), "refresh")
 	if get(t, d, "/").Header().Get("Access-Control-Allow-Origin") != "" {
 		t.Error("pages can be read from other sites")
 	}
@@ -279,7 +281,7 @@ func TestUnreadStoreIsNotAnOutage(t *testing.T) {
 		}
 		wantNone(t, path, w.Body.String(), "utage", "perational")
 	}
-	wantAll(t, "the page", get(t, d, "/").Body.String(), "Status data is not available yet", `http-equiv="refresh"`)
+	wantAll(t, "the page", get(t, d, "/").Body.String(), "Status data is not available yet", "\n<meta http-equiv=\"refresh\" content=\"5\">")
 	if d.Ready(context.Background()) == nil {
 		t.Error("it is ready before the store was read")
 	}

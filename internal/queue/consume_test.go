@@ -97,7 +97,7 @@ func bodies(n int) []string {
 
 // idle lets simulated time go by.
 func idle(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // simulated time: every caller runs under synctest
+	time.Sleep(d) // simulated: every caller runs under synctest
 }
 
 // pass lets simulated time go by and everything settle.

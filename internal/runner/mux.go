@@ -57,7 +57,7 @@ func (m *Mux) run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, j.Check.Timeout+Grace, errOverdue)
 	defer cancel()
 	res, err := m.guarded(limited, r, j)
-	if err != nil && ctx.Err() == nil && errors.Is(context.Cause(limited), errOverdue) {
+	if err != nil && errors.Is(context.Cause(limited), errOverdue) {
 		m.log.Error("run did not end in time", "check", j.Check.ID, "job", j.ID, "err", err)
 		res, err = jobs.ResultFor(j), nil
 		res.Excuse(jobs.FaultInternal, fmt.Sprintf("the %s runner did not end within %s after the check's timeout of %s", kind, Grace, j.Check.Timeout))

@@ -19,6 +19,7 @@ func createIsIdempotent(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.leave(t, first.QueueUrl)
 	for what, attributes := range map[string]map[string]string{
 		"same attributes":        {"VisibilityTimeout": "7"},
 		"none":                   nil,
@@ -67,7 +68,7 @@ func listQueues(t *testing.T, w *world) {
 			t.Fatal(err)
 		}
 		want = append(want, *out.QueueUrl)
-		defer func() { _, _ = w.DeleteQueue(t.Context(), &sqs.DeleteQueueInput{QueueUrl: out.QueueUrl}) }()
+		w.leave(t, out.QueueUrl)
 	}
 	w.queue(t, nil)
 	all, err := w.ListQueues(t.Context(), &sqs.ListQueuesInput{QueueNamePrefix: &prefix})
@@ -209,6 +210,7 @@ func tags(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.leave(t, out.QueueUrl)
 	if _, err := w.TagQueue(t.Context(), &sqs.TagQueueInput{QueueUrl: out.QueueUrl, Tags: map[string]string{"b": "3", "c": "4"}}); err != nil {
 		t.Fatal(err)
 	}

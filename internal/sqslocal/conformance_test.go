@@ -187,12 +187,18 @@ func (w *world) queue(t *testing.T, attributes map[string]string) *string {
 	if err != nil {
 		t.Fatalf("creating a queue: %v", err)
 	}
-	if !w.local {
-		t.Cleanup(func() {
-			_, _ = w.DeleteQueue(context.WithoutCancel(t.Context()), &sqs.DeleteQueueInput{QueueUrl: out.QueueUrl})
-		})
-	}
+	w.leave(t, out.QueueUrl)
 	return out.QueueUrl
+}
+
+// leave deletes a queue at the end of the test, from a server that stays.
+func (w *world) leave(t *testing.T, url *string) {
+	if w.local {
+		return
+	}
+	t.Cleanup(func() {
+		_, _ = w.DeleteQueue(context.WithoutCancel(t.Context()), &sqs.DeleteQueueInput{QueueUrl: url})
+	})
 }
 
 // attribute reads one attribute of a queue.

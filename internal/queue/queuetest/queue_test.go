@@ -15,7 +15,7 @@ const visibility = 30 * time.Second
 
 // idle lets simulated time go by.
 func idle(d time.Duration) {
-	time.Sleep(d) //nolint:forbidigo // simulated time: every caller runs under synctest
+	time.Sleep(d) // simulated: every caller runs under synctest
 }
 
 // receive takes what is there without waiting.

@@ -35,9 +35,10 @@ const (
 	attempts   = 3
 	maxBackoff = time.Second
 
-	// patience is how long after its wait a call may take to answer. It ends
-	// polls on connections that died without a word, which would otherwise
-	// hang for good.
+	// patience is how long one attempt may take to be answered, after its wait
+	// where it is a poll. Without it a connection that died without a word
+	// would hold up a poll for good, and a heartbeat for longer than a message
+	// stays hidden.
 	patience = 10 * time.Second
 )
 
@@ -45,6 +46,9 @@ const (
 // pool of connections that ends with the process.
 type Client struct {
 	api *sqs.Client
+	// polls gives a call the patience of a long poll, and connections apart
+	// from those of other calls.
+	polls func(*sqs.Options)
 	// where says in errors where the queues are looked for.
 	where string
 }
@@ -55,7 +59,7 @@ type Client struct {
 // in the environment, it signs with made-up ones and asks no one for better.
 // It makes no call to SQS.
 func New(ctx context.Context) (*Client, error) {
-	return open(ctx, cmp.Or(os.Getenv("AWS_ENDPOINT_URL_SQS"), os.Getenv("AWS_ENDPOINT_URL")))
+	return open(ctx, cmp.Or(os.Getenv("AWS_ENDPOINT_URL_SQS"), os.Getenv("AWS_ENDPOINT_URL")), patience)
 }
 
 // NewAt is [New] with the endpoint given ("http://127.0.0.1:9324").
@@ -63,13 +67,14 @@ func NewAt(ctx context.Context, endpoint string) (*Client, error) {
 	if u, err := url.Parse(endpoint); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("SQS endpoint %q is not a URL; use http://HOST:PORT", endpoint)
 	}
-	return open(ctx, endpoint, func(o *sqs.Options) { o.BaseEndpoint = &endpoint })
+	return open(ctx, endpoint, patience, func(o *sqs.Options) { o.BaseEndpoint = &endpoint })
 }
 
 // open makes a client of the queues at endpoint, "" for those of AWS.
-func open(ctx context.Context, endpoint string, last ...func(*sqs.Options)) (*Client, error) {
+func open(ctx context.Context, endpoint string, patience time.Duration, last ...func(*sqs.Options)) (*Client, error) {
+	pool := awshttp.NewBuildableClient().WithTransportOptions(tune)
 	options := []func(*config.LoadOptions) error{
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTransportOptions(tune)),
+		config.WithHTTPClient(pool),
 		config.WithRetryer(func() aws.Retryer {
 			return retry.NewStandard(func(o *retry.StandardOptions) {
 				o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff
@@ -94,7 +99,17 @@ func open(ctx context.Context, endpoint string, last ...func(*sqs.Options)) (*Cl
 	if endpoint != "" {
 		where = endpoint
 	}
-	return &Client{sqs.NewFromConfig(cfg, last...), where}, nil
+	// Loading may have put a client with another certificate bundle in place.
+	if loaded, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
+		pool = loaded
+	}
+	cfg.HTTPClient = pool.WithTimeout(patience)
+	polling := pool.WithTimeout(queue.MaxWait + patience)
+	return &Client{
+		api:   sqs.NewFromConfig(cfg, last...),
+		polls: func(o *sqs.Options) { o.HTTPClient = polling },
+		where: where,
+	}, nil
 }
 
 // tune fits the transport to many long polls at one host: each keeps a
@@ -102,9 +117,8 @@ func open(ctx context.Context, endpoint string, last ...func(*sqs.Options)) (*Cl
 func tune(t *http.Transport) {
 	t.MaxIdleConns = 0 // no limit
 	t.MaxIdleConnsPerHost = 512
-	t.MaxConnsPerHost = 0 // no limit: a heartbeat must not queue behind polls
+	t.MaxConnsPerHost = 0 // no limit
 	t.IdleConnTimeout = 90 * time.Second
-	t.ResponseHeaderTimeout = queue.MaxWait + patience
 }
 
 // onLoopback reports whether a URL's host is this machine by name or address.
@@ -144,7 +158,7 @@ func (c *Client) Open(ctx context.Context, name string) (*Queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening queue %q at %s: %w", name, c.where, plain(ctx, err))
 	}
-	return &Queue{api: c.api, name: name, url: *out.QueueUrl}, nil
+	return &Queue{api: c.api, polls: c.polls, name: name, url: *out.QueueUrl}, nil
 }
 
 // plain replaces an error by the context's where that has ended: what the SDK

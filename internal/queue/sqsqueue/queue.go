@@ -17,6 +17,7 @@ import (
 // Queue is one queue. It is safe for concurrent use.
 type Queue struct {
 	api       *sqs.Client
+	polls     func(*sqs.Options)
 	name, url string
 }
 
@@ -46,7 +47,7 @@ func (q *Queue) Receive(ctx context.Context, max int, wait, visibility time.Dura
 			types.MessageSystemAttributeNameSentTimestamp,
 		},
 		MessageAttributeNames: []string{"All"},
-	})
+	}, q.polls)
 	if err != nil {
 		return nil, fmt.Errorf("receiving from queue %q: %w", q.name, plain(ctx, err))
 	}

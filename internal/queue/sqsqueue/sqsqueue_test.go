@@ -348,6 +348,36 @@ func TestStumblingServer(t *testing.T) {
 	}
 }
 
+// A connection that died without a word is given up for another, and long
+// polls are not taken for dead.
+func TestSilentServer(t *testing.T) {
+	t.Parallel()
+	s := sqslocal.New(sqslocal.Options{})
+	var deletes atomic.Int64
+	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), "DeleteMessageBatch") && deletes.Add(1) == 1 {
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
+			return
+		}
+		s.ServeHTTP(w, r)
+	}))
+	defer h.Close()
+	c, err := sqsqueue.NewImpatient(t.Context(), h.URL, time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := ensure(t, c, "jobs", sqsqueue.Settings{})
+	if ms, err := q.Receive(t.Context(), 1, 2*time.Second, time.Minute); err != nil || len(ms) > 0 {
+		t.Fatalf("a poll of 2 s: %v, %v", ms, err)
+	}
+	send(t, q, queue.Outgoing{Body: "x"})
+	errs, err := q.DeleteBatch(t.Context(), receive(t, q, 1))
+	if err != nil || errs[0] != nil || deletes.Load() < 2 {
+		t.Errorf("deleting: %v, %v after %d calls, want success after 2", errs, err, deletes.Load())
+	}
+}
+
 func TestNew(t *testing.T) {
 	h := httptest.NewServer(sqslocal.New(sqslocal.Options{}))
 	defer h.Close()

@@ -58,18 +58,12 @@ func TestEndlessBody(t *testing.T) {
 	wantFault(t, res, jobs.FaultBody, "body is larger than the cap of 2 MiB")
 }
 
-// A bomb of 1 MiB holds 1 GiB. It must cost neither its memory nor its time.
+// A bomb of 64 KiB holds 64 MiB. It must cost neither its memory nor its time.
 func TestGzipBomb(t *testing.T) {
-	var bomb bytes.Buffer
-	z, _ := gzip.NewWriterLevel(&bomb, gzip.BestCompression)
-	zeros := make([]byte, 1<<20)
-	for range 64 {
-		_, _ = z.Write(zeros)
-	}
-	_ = z.Close()
+	bomb := bytes.Repeat(zipped(strings.Repeat("\x00", 1<<20)), 64)
 	s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Encoding", "gzip")
-		_, _ = w.Write(bomb.Bytes())
+		_, _ = w.Write(bomb)
 	})
 	r := apirunner.New(apirunner.Options{})
 	var before, after runtime.MemStats
@@ -145,12 +139,12 @@ func TestExcerptIsShortAndClean(t *testing.T) {
 // A credential that straddles the end of the excerpt leaves no half behind.
 func TestCredentialAtTheEndOfTheExcerpt(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.WriteString(w, strings.Repeat("a", 4<<10-8)+r.Header.Get("Authorization"))
+		_, _ = io.WriteString(w, strings.Repeat("a", 4<<10-20)+r.Header.Get("Authorization"))
 	})
 	res := run(t, apirunner.New(apirunner.Options{}), job(s.URL, func(_ *check.Check, a *check.API) {
 		a.Request.Auth = &check.Auth{Bearer: "secretsecretsecret"}
 	}))
-	if got := res.Evidence.Response.Excerpt; strings.Contains(got, "secret") || len(got) != 4<<10 {
+	if got := res.Evidence.Response.Excerpt; strings.Contains(got, "secret") || !strings.HasSuffix(got, "aBearer (redacted)") {
 		t.Errorf("%d bytes, ends with %q", len(got), got[len(got)-20:])
 	}
 }

@@ -130,6 +130,48 @@ func TestHTTP2Faults(t *testing.T) {
 	wantFault(t, run(t, r, job(s.URL+"/silent", within(200*time.Millisecond))), jobs.FaultTimeout, "nothing had come back")
 }
 
+// However a run ends, its connections are closed.
+func TestConnectionsAreClosed(t *testing.T) {
+	a := newAuthority(t)
+	cert, key := a.make(t, &x509.Certificate{IPAddresses: loopback, NotAfter: time.Now().Add(time.Hour)})
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/redirect":
+			w.Header().Set("Location", "/large")
+			w.WriteHeader(http.StatusFound)
+			_, _ = io.WriteString(w, strings.Repeat("a", 1<<20))
+		case "/large":
+			_, _ = io.WriteString(w, strings.Repeat("a", 3<<20))
+		case "/silent":
+			<-r.Context().Done()
+		}
+	})
+	for _, h2 := range []bool{false, true} {
+		closed := make(chan struct{}, 10)
+		s := httptest.NewUnstartedServer(handler)
+		s.EnableHTTP2 = h2
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{cert.Raw}, PrivateKey: key}}}
+		s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+			if state == http.StateClosed {
+				closed <- struct{}{}
+			}
+		}
+		s.StartTLS()
+		r := apirunner.New(apirunner.Options{RootCAs: a.pool})
+		run(t, r, job(s.URL+"/"))
+		run(t, r, job(s.URL+"/redirect")) // two connections
+		run(t, r, job(s.URL+"/silent", within(200*time.Millisecond)))
+		for range 4 {
+			select {
+			case <-closed:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("HTTP/2 %v: a connection is still open", h2)
+			}
+		}
+		s.Close()
+	}
+}
+
 func TestCertificates(t *testing.T) {
 	trusted, unknown := newAuthority(t), newAuthority(t)
 	day := 24 * time.Hour

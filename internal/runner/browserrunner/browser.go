@@ -51,7 +51,7 @@ func launch(ctx context.Context, path, dir string, account child.Account) (_ *ch
 	if err != nil {
 		return nil, err
 	}
-	proc, err := startProcess(path, p, account)
+	proc, err := startProcess(ctx, path, p, account)
 	if err != nil {
 		_ = p.remove()
 		return nil, err
@@ -64,7 +64,7 @@ func launch(ctx context.Context, path, dir string, account child.Account) (_ *ch
 	if err := b.greet(ctx); err != nil {
 		proc.end(0)
 		_ = p.remove()
-		return nil, fmt.Errorf("starting %s: %w: it said %q", path, err, proc.output.last())
+		return nil, fmt.Errorf("starting %s: %w%s", path, err, proc.output.hint())
 	}
 	return b, nil
 }
@@ -121,6 +121,5 @@ func (b *chromium) shut(ctx context.Context, grace time.Duration) error {
 		_, _ = call(ctx, b.root(), browser.Close, cdp.Empty{})
 	}
 	b.proc.end(grace)
-	b.conn.close()
 	return b.profile.remove()
 }

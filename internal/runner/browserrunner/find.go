@@ -64,7 +64,7 @@ func unwrap(path string) string {
 }
 
 func isScript(path string) bool {
-	f, err := os.Open(path)
+	f, err := os.Open(path) //nolint:gosec // the program that is about to be run
 	if err != nil {
 		return false
 	}

@@ -9,11 +9,12 @@ async function locate(want) {
   const contains = (text, part) => text.includes(part) || collapse(text).includes(collapse(part));
   const cut = (text, length) => (text.length > length ? text.slice(0, length) + '…' : text);
 
-  // frame resolves at the next animation frame, or after 100 ms where the page
-  // draws none.
+  // frame resolves to the time of the next animation frame, or of now where the
+  // page draws none for a second: on a busy machine frames may be that far
+  // apart.
   const frame = () => new Promise((done) => {
-    const timer = setTimeout(done, 100);
-    requestAnimationFrame(() => { clearTimeout(timer); done(); });
+    const timer = setTimeout(() => done(performance.now()), 1000);
+    requestAnimationFrame((now) => { clearTimeout(timer); done(now); });
   });
 
   // change resolves when the document changes. Shadow trees, values and styles
@@ -136,12 +137,16 @@ async function locate(want) {
   const steady = async (el) => {
     let p = point(el);
     if (!p || !reaches(p, el)) el.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
-    await frame();
+    // An animation that is about to begin stands still, but not for long.
+    const begins = () => document.getAnimations().some((a) => a.pending && a.effect && a.effect.target && within(el, a.effect.target));
+    const first = await frame();
+    const pending = begins();
     const a = el.getBoundingClientRect();
-    await frame();
+    // A second frame may come for the same moment.
+    while (await frame() - first < 5);
     const b = el.getBoundingClientRect();
     if (!el.isConnected) return { reason: 'none' };
-    if (a.x !== b.x || a.y !== b.y || a.width !== b.width || a.height !== b.height) return { reason: 'moving' };
+    if (pending || begins() || a.x !== b.x || a.y !== b.y || a.width !== b.width || a.height !== b.height) return { reason: 'moving' };
     p = point(el);
     if (!p) return { reason: 'outside' };
     return p;

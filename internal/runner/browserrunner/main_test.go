@@ -149,6 +149,12 @@ func (m *memory) Put(_ context.Context, key, _ string, data []byte) error {
 	return nil
 }
 
+func (m *memory) get(key string) []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.files[key]
+}
+
 // own is a runner of the test's own, whose end is checked for leftovers.
 func own(t *testing.T, change func(*Options)) (*Runner, string) {
 	t.Helper()

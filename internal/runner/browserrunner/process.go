@@ -1,6 +1,7 @@
 package browserrunner
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
@@ -69,7 +70,7 @@ type process struct {
 }
 
 // startProcess starts the browser at path on the profile p, under account.
-func startProcess(path string, p *profile, account child.Account) (*process, error) {
+func startProcess(ctx context.Context, path string, p *profile, account child.Account) (*process, error) {
 	home := p.home()
 	for _, d := range []string{"profile", "tmp"} {
 		if err := os.Mkdir(filepath.Join(home, d), 0o700); err != nil {
@@ -83,7 +84,8 @@ func startProcess(path string, p *profile, account child.Account) (*process, err
 	if smallSharedMemory() {
 		args = append(args, "--disable-dev-shm-usage")
 	}
-	cmd := exec.Command(path, args...)
+	// It outlives ctx; end stops it.
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), path, args...)
 	cmd.Dir = home
 	cmd.Env = environment(home)
 	account.Prepare(cmd, syscall.SIGKILL)
@@ -132,6 +134,9 @@ func (p *process) run(cmd *exec.Cmd, started chan<- error) {
 		return
 	}
 	p.err = cmd.Wait()
+	// Processes that outlive the browser hold the pipe open: without this it
+	// would be missed only when they end.
+	_ = p.pipe.Close()
 	close(p.exited)
 }
 
@@ -147,10 +152,23 @@ func (p *process) end(grace time.Duration) {
 	}
 	endGroup(p.pid)
 	<-p.exited
-	_ = p.pipe.Close()
-	for deadline := time.Now().Add(5 * time.Second); groupAlive(p.pid) && time.Now().Before(deadline); {
-		time.Sleep(5 * time.Millisecond)
+	until(5*time.Second, func() bool { return !groupAlive(p.pid) })
+}
+
+// until asks again and again, for at most limit, whether something is so that
+// other processes do, which tell nobody.
+func until(limit time.Duration, ok func() bool) bool {
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	over := time.After(limit)
+	for !ok() {
+		select {
+		case <-again.C:
+		case <-over:
+			return false
+		}
 	}
+	return true
 }
 
 // endGroup kills every process of the group that pid leads.
@@ -208,16 +226,34 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// last is the last line that the browser printed, for errors. What it has to
-// say about D-Bus, which servers do not have, is no cause of anything.
+// last is the most telling line of what the browser printed, for errors: why
+// it gave up, else the last. What it has to say about D-Bus, which servers do
+// not have, is no cause of anything.
 func (t *tail) last() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	lines := strings.Split(strings.TrimSpace(string(t.text)), "\n")
-	for i := len(lines) - 1; i > 0; i-- {
-		if !strings.Contains(lines[i], ":dbus/") {
-			return lines[i]
+	last := ""
+	for _, line := range lines {
+		if strings.Contains(line, ":FATAL:") {
+			return line
+		}
+		if !strings.Contains(line, ":dbus/") {
+			last = line
 		}
 	}
-	return lines[0]
+	return last
+}
+
+// hint is what the browser said, in brackets, with what to do where that is
+// known; "" where it said nothing.
+func (t *tail) hint() string {
+	last := t.last()
+	switch {
+	case last == "":
+		return ""
+	case strings.Contains(last, "No usable sandbox"):
+		return " (" + last + "): allow unprivileged user namespaces on this machine or for this container; the browser is not run without its sandbox"
+	}
+	return " (" + last + ")"
 }

@@ -134,12 +134,16 @@ func TestBrowserDies(t *testing.T) {
 	r, _ := own(t, nil)
 	url, here := busy(t, "")
 	first := pid(t, r)
-	res := during(t, r, job(open(url), text("", "never")), here, func(*tab) {
+	began := time.Now()
+	res := during(t, r, job(open(url), within(15*time.Second, text("", "never"))), here, func(*tab) {
 		if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
 			t.Error(err)
 		}
 	})
 	faults(t, res, jobs.Inconclusive, jobs.FaultBrowser, "the browser went away")
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("noticed only after %s", took)
+	}
 	eventually(t, "the dead browser's other processes are gone", func() bool { return len(members(first, "")) == 0 })
 
 	passes(t, runOn(t, r, job(open(url), text("", "waiting"))))
@@ -149,16 +153,17 @@ func TestBrowserDies(t *testing.T) {
 }
 
 func TestRendererCrash(t *testing.T) {
+	r, _ := own(t, nil)
 	url, here := busy(t, "")
 	began := time.Now()
-	res := during(t, shared.Runner, job(open(url), within(15*time.Second, text("", "never"))), here, func(tb *tab) {
+	res := during(t, r, job(open(url), within(15*time.Second, text("", "never"))), here, func(tb *tab) {
 		send(t.Context(), tb.session, page.Crash, cdp.Empty{})
 	})
 	faults(t, res, jobs.Failed, jobs.FaultPage, "the page crashed its renderer (crashed)")
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("noticed only after %s", took)
 	}
-	passes(t, run(t, open(url), text("", "waiting")))
+	passes(t, runOn(t, r, job(open(url), text("", "waiting"))))
 }
 
 func TestRendererKilled(t *testing.T) {
@@ -185,7 +190,7 @@ func TestHang(t *testing.T) {
 	j := job(open(url), click("#spin"), text("", "never"))
 	j.Check.Timeout = 2 * time.Second
 	faults(t, runOn(t, r, j), jobs.Failed, jobs.FaultTimeout,
-		`click "#spin": the page did not respond before the check's timeout of 2s was over: a script keeps it busy`)
+		`click "#spin": the page did not respond before the check's timeout of 2s was over: a script may keep it busy`)
 	passes(t, runOn(t, r, job(open(url), text("", "waiting"))))
 
 	// A step of its own time ends before the check's.
@@ -200,11 +205,8 @@ func TestHang(t *testing.T) {
 // eventually waits up to ten seconds for something that other processes do.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(10 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Errorf("not so within 10 s: %s", what)
-			return
-		}
+	if !until(10*time.Second, ok) {
+		t.Errorf("not so within 10 s: %s", what)
 	}
 }
 
@@ -254,10 +256,7 @@ func TestWorkerKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	end := time.Now().Add(5 * time.Second)
-	for len(members(browsers[0], "")) > 0 && time.Now().Before(end) {
-		time.Sleep(20 * time.Millisecond)
-	}
+	until(5*time.Second, func() bool { return len(members(browsers[0], "")) == 0 })
 	if left := members(browsers[0], ""); len(left) > 0 {
 		t.Errorf("5 s after its worker was killed, processes %v are left", left)
 	}
@@ -344,4 +343,39 @@ func TestCloseMidRun(t *testing.T) {
 	if _, err := r.Run(t.Context(), job(open(url))); !errors.Is(err, errClosed) {
 		t.Errorf("error %v, want %v", err, errClosed)
 	}
+}
+
+func TestPageClosed(t *testing.T) {
+	r, _ := own(t, nil)
+	url, here := busy(t, "")
+	res := during(t, r, job(open(url), within(15*time.Second, text("", "never"))), here, func(tb *tab) {
+		send(t.Context(), tb.session, page.Close, cdp.Empty{})
+	})
+	faults(t, res, jobs.Failed, jobs.FaultPage, "the page closed itself")
+}
+
+func TestBrowserReadyTooLate(t *testing.T) {
+	r, _ := own(t, nil)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	<-ctx.Done()
+	res, err := r.Run(ctx, job(open("http://127.0.0.1:1/")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults(t, res, jobs.Inconclusive, jobs.FaultBrowser, "not ready before the check's time was over")
+}
+
+func TestLittleTimeLeftIsOurFault(t *testing.T) {
+	url, _ := busy(t, "")
+	if err := shared.Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+	defer cancel()
+	res, err := shared.Run(ctx, job(open(url), within(10*time.Second, text("", "never"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	faults(t, res, jobs.Inconclusive, jobs.FaultBrowser, "of the check's 20s were left")
 }

@@ -36,7 +36,7 @@ const profilePrefix = "browser-"
 // newProfile makes a profile in dir for account. Errors are *unusableError
 // where they will not go away by themselves.
 func newProfile(dir string, account child.Account) (*profile, error) {
-	if err := os.MkdirAll(dir, 0o711); err != nil {
+	if err := os.MkdirAll(dir, 0o711); err != nil { //nolint:gosec // the account passes through
 		return nil, &unusableError{fmt.Sprintf("making the browser's folder: %v: give this worker a state folder that it may write to", err)}
 	}
 	if err := passable(dir, account); err != nil {
@@ -59,7 +59,7 @@ func newProfile(dir string, account child.Account) (*profile, error) {
 }
 
 func (p *profile) fill(account child.Account) (err error) {
-	if err := os.Chmod(p.path, 0o711); err != nil {
+	if err := os.Chmod(p.path, 0o711); err != nil { //nolint:gosec // the account passes through
 		return err
 	}
 	if p.lock, err = flock(filepath.Join(p.path, "lock"), syscall.LOCK_NB); err != nil {
@@ -79,12 +79,10 @@ func (p *profile) note(pid int) error {
 // remove deletes the folder. Processes of the browser that are about to end
 // may still write into it, hence the tries.
 func (p *profile) remove() (err error) {
-	for range 100 {
-		if err = os.RemoveAll(p.path); err == nil {
-			break
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
+	until(2*time.Second, func() bool {
+		err = os.RemoveAll(p.path)
+		return err == nil
+	})
 	if p.lock != nil {
 		_ = p.lock.Close()
 	}
@@ -154,7 +152,7 @@ func (p *profile) endLeftover() {
 // flock opens, makes and locks a file; with LOCK_NB the error is EWOULDBLOCK
 // where somebody else holds it.
 func flock(path string, how int) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600) //nolint:gosec // a path of ours
 	if err != nil {
 		return nil, err
 	}

@@ -92,9 +92,7 @@ func (r *Runner) stopped(ctx context.Context) error {
 // dispose closes the tab and gives the browser back, beside the run's path.
 func (r *Runner) dispose(ctx context.Context, b *chromium, t *tab) {
 	ctx = context.WithoutCancel(ctx)
-	r.browsers.work.Add(1)
 	go func() {
-		defer r.browsers.work.Done()
 		defer r.browsers.release(b)
 		if t == nil {
 			return
@@ -119,6 +117,7 @@ type flow struct {
 	failed   string // the name of the step that did not succeed
 	scrub    scrubber
 	pictures []picture
+	pictured bool // by the last step
 }
 
 func newFlow(ctx context.Context, r *Runner, t *tab, c check.Check) *flow {
@@ -147,6 +146,8 @@ func (f *flow) run(res *jobs.Result, steps []check.Step) error {
 		err := f.runStep(f.ctx, s)
 		sr := jobs.StepResult{Name: f.name(s), Action: s.Action, Duration: time.Since(began), OK: err == nil}
 		f.took = time.Since(f.began)
+		// The end needs no second picture of the same.
+		f.pictured = err == nil && s.Action == check.ActionScreenshot
 		if err != nil {
 			sr.Error = err.Error()
 			f.failed = sr.Name
@@ -187,7 +188,7 @@ func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 		if failure != nil {
 			name = "failure"
 		}
-		if f.runner.artifacts != nil {
+		if f.runner.artifacts != nil && !f.pictured {
 			if err := f.picture(ctx, name); err != nil {
 				f.runner.log.Debug("no picture of the page", "err", err)
 			}

@@ -22,8 +22,8 @@ var (
 )
 
 // answerGrace is how much longer than its own patience we wait for the page
-// to say what it found.
-const answerGrace = 500 * time.Millisecond
+// to say what it found. It is long, as this machine may be the slow one.
+const answerGrace = 2 * time.Second
 
 // runStep runs one step. The error is a *stepError, or one that is not the
 // step's: errLost, errPageCrashed, errPageClosed, errCheckTime, or the cause
@@ -219,7 +219,7 @@ func (s *stepRun) late() error {
 	if s.cut {
 		over = fmt.Sprintf("before the check's timeout of %s was over", brief(s.timeout))
 	}
-	message := "the page did not respond " + over + ": a script keeps it busy"
+	message := "the page did not respond " + over + ": a script may keep it busy"
 	switch {
 	case s.step.Action != check.ActionOpen:
 	case s.loading:

@@ -135,6 +135,7 @@ func TestActions(t *testing.T) {
 	s := site(t, pages)
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
 			passes(t, run(t, append([]check.Step{open(s.URL + "/" + strings.ReplaceAll(r.name, " ", "-"))}, r.steps...)...))
 		})
 	}
@@ -173,6 +174,7 @@ func TestStepsThatDoNotSucceed(t *testing.T) {
 	s := site(t, pages)
 	for _, r := range rows {
 		t.Run(r.name, func(t *testing.T) {
+			t.Parallel()
 			url := s.URL + "/" + strings.ReplaceAll(r.name, " ", "-")
 			res := run(t, open(url), within(short, r.step), click("#not-begun"))
 			faults(t, res, jobs.Failed, jobs.FaultStep, strings.ReplaceAll(r.want, "{url}", url))

@@ -35,7 +35,8 @@ type supervisor struct {
 	starting *start // nil where none is being started
 	product  string
 
-	// work counts starts and watches that are under way.
+	// work counts starts, watches and users of browsers; it grows only while
+	// mu is held and closed is not set, or while it is not zero.
 	work sync.WaitGroup
 }
 
@@ -58,6 +59,7 @@ func (s *supervisor) acquire(ctx context.Context) (*chromium, error) {
 		if b := s.current; b != nil && b.conn.alive() {
 			b.users++
 			b.runs++
+			s.work.Add(1)
 			if b.runs >= s.recycle {
 				s.retireLocked(b)
 			}
@@ -147,6 +149,7 @@ func (s *supervisor) watch(ctx context.Context, b *chromium) {
 
 // release gives b back after a run.
 func (s *supervisor) release(b *chromium) {
+	defer s.work.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	b.users--
@@ -175,7 +178,8 @@ func (s *supervisor) stopIdleLocked(b *chromium) {
 	}
 }
 
-// close ends every browser and waits until nothing of them is left.
+// close ends every browser and waits until nothing of them is left and nobody
+// uses them.
 func (s *supervisor) close() {
 	s.mu.Lock()
 	s.closed = true

@@ -28,7 +28,7 @@ func groupAlive(pgid int) bool {
 	}
 	stats, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, path := range stats {
-		data, err := os.ReadFile(path)
+		data, err := os.ReadFile(path) //nolint:gosec // of proc(5)
 		if err != nil {
 			continue
 		}

@@ -238,7 +238,7 @@ func (t *tab) crashed(status string) {
 }
 
 // await waits until ready holds. It is called with t.mu held, first at once.
-// The error is the cause of ctx's end.
+// The error is errLost or the cause of ctx's end.
 func (t *tab) await(ctx context.Context, ready func() bool) error {
 	for {
 		t.mu.Lock()
@@ -250,6 +250,8 @@ func (t *tab) await(ctx context.Context, ready func() bool) error {
 		t.mu.Unlock()
 		select {
 		case <-changed:
+		case <-t.browser.conn.lost:
+			return errLost
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
