@@ -172,7 +172,8 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// An error page is a page: it fails only what it does not show.
+// An error page is a page where the check says what it expects to see there;
+// else it fails the step that opened it.
 func TestErrorStatusIsShown(t *testing.T) {
 	t.Parallel()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -196,7 +197,8 @@ func TestErrorStatusIsShown(t *testing.T) {
 	if name := run(t, open(s.URL+"/empty")).Steps[0].Name; !strings.Contains(name, "(answered 503 Service Unavailable)") {
 		t.Errorf("step name %q", name)
 	}
-	res = run(t, open(s.URL), within(200*time.Millisecond, click("#buy")))
+	faults(t, run(t, open(s.URL)), jobs.Failed, jobs.FaultProtocol, "the page answered 503 Service Unavailable")
+	res = run(t, open(s.URL), within(200*time.Millisecond, click("#buy")), text("h1", "Thanks"))
 	faults(t, res, jobs.Failed, jobs.FaultStep, `titled "Down", answered 503 Service Unavailable`)
 }
 
