@@ -38,6 +38,8 @@ type Options struct {
 	// Open finds the queue of the jobs of a class at a location. It is asked
 	// again after an error.
 	Open func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error)
+	// Retries, where it is set, says which attempts are to be made again.
+	Retries retryBook
 	// Owner names this process among all schedulers.
 	Owner   string
 	Logger  *slog.Logger
@@ -71,6 +73,7 @@ type Scheduler struct {
 	queues  *queues
 
 	shards   map[int]*shard
+	reruns   map[rerunKey]*slot
 	checks   []check.Check
 	revision int64
 	// offset is what the database's clock is ahead of ours.
@@ -84,7 +87,7 @@ type Scheduler struct {
 func New(o Options) *Scheduler {
 	return &Scheduler{
 		o: o, metrics: newMetrics(o.Metrics), queues: &queues{open: o.Open},
-		shards: map[int]*shard{}, revision: -1,
+		shards: map[int]*shard{}, reruns: map[rerunKey]*slot{}, revision: -1,
 	}
 }
 
@@ -129,6 +132,9 @@ func (s *Scheduler) step(ctx context.Context) {
 		if err := s.reload(ctx); err != nil && ctx.Err() == nil {
 			s.o.Logger.Warn("reading the checks", "err", err)
 		}
+		if err := s.readReruns(ctx); err != nil && ctx.Err() == nil {
+			s.o.Logger.Warn("reading what is to be run again", "err", err)
+		}
 	}
 	s.dropEnded()
 	if s.revision < 0 {
@@ -139,8 +145,9 @@ func (s *Scheduler) step(ctx context.Context) {
 	for _, sh := range s.shards {
 		due = append(due, sh.due(now, s.metrics)...)
 	}
-	s.send(ctx, due, now)
+	s.send(ctx, append(due, s.dueReruns(now)...), now)
 	s.advance(ctx)
+	s.settleReruns(ctx)
 }
 
 // renew reads the leases and the database's clock.
