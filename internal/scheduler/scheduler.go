@@ -64,6 +64,8 @@ const (
 	sendWindow = 2 * time.Minute
 	// callTimeout bounds one call to the database.
 	callTimeout = 5 * time.Second
+	// maxSkew is from where on our clock is reported.
+	maxSkew = 30 * time.Second
 )
 
 // Scheduler schedules the shards that it holds.
@@ -78,6 +80,7 @@ type Scheduler struct {
 	revision int64
 	// offset is what the database's clock is ahead of ours.
 	offset time.Duration
+	off    bool // by more than maxSkew, and reported
 
 	renewAt, reloadAt time.Time
 	leased            atomic.Pointer[time.Time] // when leases were last read
@@ -187,6 +190,11 @@ func (s *Scheduler) renew(ctx context.Context) error {
 	ours := asked.Add(time.Since(asked) / 2)
 	s.offset = theirs.Sub(ours)
 	s.metrics.offset.Set(s.offset.Seconds())
+	off := s.offset.Abs() > maxSkew
+	if off && !s.off {
+		s.o.Logger.Warn("this machine's clock is off by the database's, by which slots are scheduled: set it by NTP", "offset", s.offset)
+	}
+	s.off = off
 	return nil
 }
 

@@ -30,8 +30,7 @@ CREATE TABLE location_health (
     location   text COLLATE "C" PRIMARY KEY,
     healthy    boolean     NOT NULL,
     reason     text        NOT NULL,
-    since      timestamptz NOT NULL,
-    checked_at timestamptz NOT NULL
+    since      timestamptz NOT NULL
 );
 CREATE TABLE location_events (
     id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
