@@ -163,7 +163,7 @@ func job(id string) jobs.Job {
 	now := time.Now()
 	c := check.Check{
 		ID: id, Name: id, Every: time.Minute, Timeout: 10 * time.Second, Locations: []string{"here"},
-		Spec: &check.API{Request: check.Request{Method: "GET", URL: "http://localhost/", MaxBody: check.DefaultMaxBody}},
+		Spec: check.OneRequest(check.Request{Method: "GET", URL: "http://localhost/", MaxBody: check.DefaultMaxBody}, nil, nil),
 	}
 	return jobs.New(c, "here", now, 1, now, now.Add(time.Minute))
 }
