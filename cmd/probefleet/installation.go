@@ -36,6 +36,7 @@ type installation struct {
 	say     *progress
 	parts   *parts
 
+	hurry    <-chan struct{} // cuts the stop short
 	registry *prometheus.Registry
 	ready    daemon.Readiness
 	token    string
@@ -137,6 +138,7 @@ func (i *installation) kit(service string) daemon.Kit {
 		Log:     i.log.With("service", service),
 		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"service": service}, i.registry),
 		Ready:   ready,
+		Hurry:   i.hurry,
 		// The summary names every address.
 		Announce: func(string, string) {},
 	}

@@ -36,7 +36,12 @@ type ledger struct {
 	partitions int
 }
 
-func (l *ledger) Record(ctx context.Context, results []jobs.Result) (rec jobs.Recorded, err error) {
+func (l *ledger) RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (rec jobs.Recorded, err error) {
+	for i, r := range results {
+		if !strings.Contains(bodies[i], r.JobID) {
+			return rec, fmt.Errorf("result %s came with the message %q", r.JobID, bodies[i])
+		}
+	}
 	select {
 	case <-time.After(l.takes):
 	case <-ctx.Done():

@@ -55,6 +55,9 @@ type Options struct {
 	// DrainBudget is what running jobs get after the stop; default
 	// queue.DefaultDrainBudget.
 	DrainBudget time.Duration
+	// Hurry, where it is set, cuts the drain short when it is closed; see
+	// queue.Options.
+	Hurry <-chan struct{}
 
 	Logger *slog.Logger
 	// Metrics and Queues measure this room and its Consume loops.
@@ -139,7 +142,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			defer stop() // a lane that does not start takes the others with it
 			errs[i] = queue.Consume(ctx, l.Receiver, w.handler(l), queue.Options{
 				Name: l.Queue, Slots: l.Slots,
-				Visibility: w.Visibility, DrainBudget: w.DrainBudget, MaxExtension: maxHeld,
+				Visibility: w.Visibility, DrainBudget: w.DrainBudget, Hurry: w.Hurry, MaxExtension: maxHeld,
 				Ready: func(ctx context.Context) error {
 					w.results.wait(ctx)
 					l.versions.wait(ctx)

@@ -114,7 +114,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	}
 	w := worker.New(worker.Options{
 		Location: c.Location, Identity: identity(), Lanes: lanes, Runner: runners,
-		Results: queue.NewBatcher(results, 0), Visibility: c.Visibility, DrainBudget: c.DrainBudget,
+		Results: queue.NewBatcher(results, 0), Visibility: c.Visibility, DrainBudget: c.DrainBudget, Hurry: kit.Hurry,
 		Logger: kit.Log, Metrics: worker.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics),
 	})
 	kit.Ready.Add("queues", func(context.Context) error { return w.Check(time.Minute) })
