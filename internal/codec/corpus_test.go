@@ -39,6 +39,8 @@ var decoders = map[string]func(version int, data []byte) (any, error){
 	"job":    func(_ int, data []byte) (any, error) { return DecodeJob(data) },
 	"result": func(_ int, data []byte) (any, error) { return DecodeResult(data) },
 	"check":  func(v int, data []byte) (any, error) { return DecodeCheck(v, data) },
+
+	"deadletter": func(_ int, data []byte) (any, error) { return DecodeDeadLetter(data) },
 }
 
 // What is written today is what the corpus of today's version holds: its
@@ -74,6 +76,10 @@ func TestTodaysBytesAreInTheCorpus(t *testing.T) {
 	for _, name := range sorted(checkSamples()) {
 		version, body, err := EncodeCheck(checkSamples()[name])
 		write("check", version, name, body, err)
+	}
+	for _, name := range sorted(deadLetterSamples()) {
+		body, err := EncodeDeadLetter(deadLetterSamples()[name])
+		write("deadletter", DeadLetterVersion, name, body, err)
 	}
 }
 

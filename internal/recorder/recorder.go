@@ -24,6 +24,8 @@ type store interface {
 	// RecordReceived stores results in one transaction; bodies[i] is the
 	// message that results[i] came in. Offering the same again is harmless.
 	RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (jobs.Recorded, error)
+	// NoteDeadLetter keeps why a message became a dead letter.
+	NoteDeadLetter(ctx context.Context, d jobs.DeadLetter) error
 	// Ready answers nil where results can be stored.
 	Ready(ctx context.Context) error
 	// EnsurePartitions makes room for the results of the days from..to.
@@ -139,12 +141,26 @@ func (r *Recorder) handle(ctx context.Context, m queue.Message) error {
 		return queue.RetryAfter(err, between(newerMin, newerMax))
 	}
 	if err != nil {
+		if note, noteErr := codec.DecodeDeadLetter([]byte(m.Body)); noteErr == nil {
+			return r.note(ctx, note)
+		}
 		r.o.Metrics.unreadable.WithLabelValues("decode").Inc()
 		return err
 	}
 	if err := r.batches.add(ctx, res, m.Body); err != nil {
 		return queue.RetryAfter(fmt.Errorf("storing result of job %q of check %q: %w", res.JobID, res.CheckID, err), between(againMin, againMax))
 	}
+	return nil
+}
+
+// note keeps what a worker says of a dead letter.
+func (r *Recorder) note(ctx context.Context, note jobs.DeadLetter) error {
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	if err := r.o.Store.NoteDeadLetter(ctx, note); err != nil {
+		return queue.RetryAfter(fmt.Errorf("noting dead letter %q of queue %q: %w", note.MessageID, note.Queue, err), between(againMin, againMax))
+	}
+	r.o.Metrics.deadLetters.WithLabelValues(string(note.Reason)).Inc()
 	return nil
 }
 

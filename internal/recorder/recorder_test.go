@@ -31,6 +31,7 @@ type ledger struct {
 
 	mu         sync.Mutex
 	stored     map[string]int // times that a result was new
+	notes      []jobs.DeadLetter
 	away       bool
 	probes     int
 	partitions int
@@ -67,6 +68,16 @@ func (l *ledger) RecordReceived(ctx context.Context, results []jobs.Result, bodi
 		}
 	}
 	return rec, err
+}
+
+func (l *ledger) NoteDeadLetter(_ context.Context, d jobs.DeadLetter) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.away {
+		return errAway
+	}
+	l.notes = append(l.notes, d)
+	return nil
 }
 
 func (l *ledger) Ready(context.Context) error {

@@ -34,6 +34,10 @@ type Lane struct {
 	Receiver queue.Receiver
 	// Slots is the number of jobs that run at a time, at least 1.
 	Slots int
+	// MaxReceives is how often the queue delivers a message before it becomes
+	// a dead letter. At the last delivery the worker says why it gives the
+	// message up; with 0 it never does.
+	MaxReceives int
 }
 
 // Options of a worker. Logger and Metrics may be nil, durations 0.

@@ -106,7 +106,11 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		if err != nil {
 			return err
 		}
-		lanes[class] = worker.Lane{Queue: name, Receiver: q, Slots: slots}
+		receives, err := q.MaxReceives(ctx)
+		if err != nil {
+			kit.Log.Warn("dead letters of this queue will come without reasons; allow sqs:GetQueueAttributes", "queue", name, "err", err)
+		}
+		lanes[class] = worker.Lane{Queue: name, Receiver: q, Slots: slots, MaxReceives: receives}
 	}
 	runners, closeRunners, err := c.runners(ctx, kit)
 	if err != nil {
