@@ -26,7 +26,7 @@ check: lint ## what CI runs before the tests: formatting, vet, linters
 build: ## the binaries, into bin/
 	@mkdir -p $(BIN)
 	@echo "building (the first time takes a few minutes)"
-	$(GO) build -trimpath -o $(BIN)/ ./cmd/... ./examples/shop
+	$(GO) build -o $(BIN)/ ./cmd/... ./examples/shop
 
 deps: ## install Chromium and Postgres where they are missing
 	@sh scripts/deps.sh

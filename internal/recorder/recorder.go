@@ -103,6 +103,8 @@ func (r *Recorder) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { r.batches.run(work) })
 	parts.Go(func() { r.keepPartitions(work) })
+	// Asked once ahead: pollers that find others asking log it as an outage.
+	_ = r.breaker.check(ctx)
 	err := queue.Consume(ctx, r.o.Receiver, r.handle, queue.Options{
 		Name: r.o.Queue, Slots: r.o.Slots, Visibility: r.o.Visibility, DrainBudget: r.o.DrainBudget,
 		Hurry: r.o.Hurry, MaxExtension: maxHeld, Ready: r.breaker.check, Pulse: &r.pulse, Logger: r.o.Logger, Metrics: r.o.Queues,

@@ -3,6 +3,7 @@ package schedulercmd
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 
@@ -50,6 +51,8 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		}
 		c.Name = fmt.Sprintf("%s/%d", host, os.Getpid())
 	}
+	// A lease belongs to one life of a process: a restart may reuse the rest.
+	c.Name += "/" + rand.Text()[:8]
 	db, err := database.Open(ctx, c.DatabaseURL, c.Migrate, kit)
 	if err != nil {
 		return err
