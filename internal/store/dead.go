@@ -65,12 +65,28 @@ func (s *Store) DeadResults(ctx context.Context, limit int) (rows []DeadResult, 
 	if limit <= 0 {
 		return nil, total, nil
 	}
-	found, err := s.pool.Query(ctx, `
+	rows, err = s.deadResults(ctx, `
 		SELECT digest, reason, body, received_at FROM dead_results ORDER BY received_at DESC, digest LIMIT $1`, limit)
+	return rows, total, err
+}
+
+// DeadResultsByID are the dead results with these ids, in no order; those that
+// are not there are left out.
+func (s *Store) DeadResultsByID(ctx context.Context, ids []string) ([]DeadResult, error) {
+	digests, err := digestsOf(ids)
 	if err != nil {
-		return nil, 0, s.failed("reading dead results", err)
+		return nil, err
 	}
-	rows, err = pgx.CollectRows(found, func(row pgx.CollectableRow) (DeadResult, error) {
+	return s.deadResults(ctx, `
+		SELECT digest, reason, body, received_at FROM dead_results WHERE digest = ANY ($1)`, digests)
+}
+
+func (s *Store) deadResults(ctx context.Context, statement string, arg any) ([]DeadResult, error) {
+	found, err := s.pool.Query(ctx, statement, arg)
+	if err != nil {
+		return nil, s.failed("reading dead results", err)
+	}
+	rows, err := pgx.CollectRows(found, func(row pgx.CollectableRow) (DeadResult, error) {
 		var d DeadResult
 		var digest []byte
 		err := row.Scan(&digest, &d.Reason, &d.Body, &d.ReceivedAt)
@@ -78,21 +94,29 @@ func (s *Store) DeadResults(ctx context.Context, limit int) (rows []DeadResult, 
 		return d, err
 	})
 	if err != nil {
-		return nil, 0, s.failed("reading dead results", err)
+		return nil, s.failed("reading dead results", err)
 	}
-	return rows, total, nil
+	return rows, nil
+}
+
+func digestsOf(ids []string) ([][]byte, error) {
+	digests := make([][]byte, len(ids))
+	for i, id := range ids {
+		d, err := hex.DecodeString(id)
+		if err != nil || len(d) != sha256.Size {
+			return nil, fmt.Errorf("%q is not the id of a dead result; they have %d hexadecimal digits", id, 2*sha256.Size)
+		}
+		digests[i] = d
+	}
+	return digests, nil
 }
 
 // DropDeadResults deletes dead results by id and says how many there were. An
 // id that is not there is no error; one that is no SHA-256 is.
 func (s *Store) DropDeadResults(ctx context.Context, ids []string) (int, error) {
-	digests := make([][]byte, len(ids))
-	for i, id := range ids {
-		d, err := hex.DecodeString(id)
-		if err != nil || len(d) != sha256.Size {
-			return 0, fmt.Errorf("%q is not the id of a dead result; they have %d hexadecimal digits", id, 2*sha256.Size)
-		}
-		digests[i] = d
+	digests, err := digestsOf(ids)
+	if err != nil {
+		return 0, err
 	}
 	tag, err := s.pool.Exec(ctx, `DELETE FROM dead_results WHERE digest = ANY ($1)`, digests)
 	if err != nil {

@@ -109,6 +109,9 @@ func TestDeadResultsAreKeptRaw(t *testing.T) {
 	if _, total, err := s.DeadResults(t.Context(), 0); total != 1 || err != nil {
 		t.Errorf("%d are left, %v", total, err)
 	}
+	if left, err := s.DeadResultsByID(t.Context(), []string{dead[0].ID, dead[2].ID}); err != nil || len(left) != 1 || left[0].ID != dead[2].ID {
+		t.Errorf("by id: %d are left, %v", len(left), err)
+	}
 	for _, bad := range []string{"", "xyz", dead[2].ID + "00"} {
 		if _, err := s.DropDeadResults(t.Context(), []string{bad}); err == nil {
 			t.Errorf("the id %q was taken", bad)
