@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 )
@@ -201,7 +202,9 @@ func (r *Recorder) record(ctx context.Context, results []jobs.Result) error {
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
+	failpoint.Hit(failpoint.RecorderRecordBefore)
 	rec, err := r.o.Store.Record(ctx, results)
+	failpoint.Hit(failpoint.RecorderRecordAfter)
 	m.batchDuration.Observe(time.Since(start).Seconds())
 	if err != nil {
 		m.batches.WithLabelValues("error").Inc()

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/schedule"
@@ -233,7 +234,9 @@ func (s *Scheduler) advance(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	failpoint.Hit(failpoint.SchedulerWatermarkBefore)
 	lost, err := s.o.Store.AdvanceWatermarks(ctx, s.o.Owner, to)
+	failpoint.Hit(failpoint.SchedulerWatermarkAfter)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.o.Logger.Warn("moving watermarks", "err", err)
