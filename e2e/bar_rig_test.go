@@ -83,15 +83,20 @@ type rig struct {
 	target  string
 	answer  http.HandlerFunc // of the target; nil is 200 at once
 	members []*member
-	begun   time.Time
 	checks  []check.Check
+	// Slots count as due from begun on, but for those of the gap: an outage in
+	// which nothing can be scheduled.
+	begun time.Time
+	gap   [2]time.Time
 }
 
 // rigOptions are what bars differ in.
 type rigOptions struct {
-	bin         string // folder of the daemons
-	database    string // URL; a new one where empty
-	through     string // host:port at which the daemons reach the database
+	bin      string // folder of the daemons
+	database string // URL; a new one where empty
+	// before, where it is set, puts something before the database and answers
+	// the host:port at which the daemons reach it.
+	before      func(dsn string) string
 	maxReceives int
 	answer      http.HandlerFunc
 	seed        uint64
@@ -123,8 +128,12 @@ func newRig(t testing.TB, o rigOptions) *rig {
 	}))
 	t.Cleanup(target.Close)
 	r.target = target.URL
+	dsn := r.db
+	if o.before != nil {
+		dsn = redirected(t, dsn, o.before(dsn))
+	}
 	r.env = []string{
-		"DATABASE_URL=" + redirected(t, r.db, o.through), "AWS_ENDPOINT_URL_SQS=" + sqs.URL,
+		"DATABASE_URL=" + dsn, "AWS_ENDPOINT_URL_SQS=" + sqs.URL,
 		"PROBEFLEET_LOG_FORMAT=text", "PROBEFLEET_LOG_LEVEL=warn", "PROBEFLEET_ADMIN=127.0.0.1:0",
 		"PROBEFLEET_MIGRATE=false",
 	}
@@ -164,9 +173,7 @@ func redirected(t testing.TB, dsn, through string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if through != "" {
-		u.Host = through
-	}
+	u.Host = through
 	return u.String()
 }
 
@@ -280,7 +287,9 @@ func (r *rig) account(until time.Time) chaos.Account {
 	e := chaos.Ends{}
 	for _, c := range r.checks {
 		for slot := range schedule.Slots(c.ID, "local", c.Every, r.begun, until) {
-			e.Expected = append(e.Expected, jobs.AttemptID(c.ID, "local", slot, 1))
+			if slot.Before(r.gap[0]) || slot.After(r.gap[1]) {
+				e.Expected = append(e.Expected, jobs.AttemptID(c.ID, "local", slot, 1))
+			}
 		}
 	}
 	rows, err := r.conn.Query(r.t.Context(), `SELECT id::text FROM runs`)
@@ -312,7 +321,12 @@ func verdict(t *testing.T, name string, seed uint64, a chaos.Account, faults []s
 		figure += fmt.Sprintf("; %q", faults)
 		t.Errorf("%s: %q", name, faults)
 	}
-	chaos.Report(os.Stdout, len(faults) == 0, name, figure, seed)
+	report(len(faults) == 0, name, seed, "%s", figure)
+}
+
+// report writes the bar's line.
+func report(ok bool, name string, seed uint64, format string, args ...any) {
+	chaos.Report(os.Stdout, ok, name, fmt.Sprintf(format, args...), seed)
 }
 
 // address is the host:port of a database URL.
