@@ -95,8 +95,12 @@ func Simulate(ctx context.Context, seed uint64, mutant Mutant) Simulation {
 	}
 	wait(ctx, storm+calm)
 	f.db.SetChecks(nil)
-	for left := drain; left > 0 && (!f.jobs.Empty() || !f.results.Empty()); left -= time.Second {
+	// A job that was delivered twice may still run when its message is gone.
+	for left, quiet := drain, 0; left > 0 && quiet < 10; left -= time.Second {
 		wait(ctx, time.Second)
+		if quiet++; !f.jobs.Empty() || !f.results.Empty() {
+			quiet = 0
+		}
 	}
 	end()
 	f.all.Wait()

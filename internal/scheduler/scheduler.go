@@ -70,6 +70,7 @@ type Scheduler struct {
 	o       Options
 	metrics *metrics
 	queues  *queues
+	pace    pace
 
 	shards   map[int]*shard
 	checks   []check.Check
@@ -140,7 +141,9 @@ func (s *Scheduler) step(ctx context.Context) {
 	for _, sh := range s.shards {
 		due = append(due, sh.due(now, s.metrics)...)
 	}
-	s.send(ctx, due, now)
+	offered, late := s.pace.choose(due, s.shards, now)
+	s.send(ctx, offered, now)
+	s.pace.spend(late)
 	s.advance(ctx)
 }
 

@@ -105,7 +105,7 @@ func (s *Scheduler) send(ctx context.Context, due []*slot, now time.Time) {
 func byDestination(due []*slot) map[destination][]*slot {
 	m := map[destination][]*slot{}
 	for _, w := range due {
-		d := destination{w.location, jobs.ClassOf(w.check.Kind())}
+		d := w.destination()
 		m[d] = append(m[d], w)
 	}
 	return m
