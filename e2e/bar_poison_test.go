@@ -80,7 +80,7 @@ func poison(t *testing.T, n, bad int) (p95 time.Duration, faults []string) {
 	defer cancel()
 	go supervise(ctx, workers)
 	var killers []string
-	tick := time.NewTicker(25 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for i := range n {
 		<-tick.C
