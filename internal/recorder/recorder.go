@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 )
@@ -231,7 +232,9 @@ func (r *Recorder) record(ctx context.Context, results []jobs.Result, bodies []s
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
+	failpoint.Hit(failpoint.RecorderRecordBefore)
 	rec, err := r.o.Store.RecordReceived(ctx, results, bodies)
+	failpoint.Hit(failpoint.RecorderRecordAfter)
 	m.batchDuration.Observe(time.Since(start).Seconds())
 	if err != nil {
 		m.batches.WithLabelValues("error").Inc()
