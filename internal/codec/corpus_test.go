@@ -44,6 +44,8 @@ var decoders = map[string]func(version int, data []byte) (any, error){
 	"job":    func(_ int, data []byte) (any, error) { return DecodeJob(data) },
 	"result": func(_ int, data []byte) (any, error) { return DecodeResult(data) },
 	"check":  func(v int, data []byte) (any, error) { return DecodeCheck(v, data) },
+
+	"deadletter": func(_ int, data []byte) (any, error) { return DecodeDeadLetter(data) },
 }
 
 // What is written today in a version is what the corpus of that version holds:
@@ -89,6 +91,10 @@ func TestTodaysBytesAreInTheCorpus(t *testing.T) {
 			version, body, err := EncodeCheck(of[name])
 			write("check", version, name, body, err)
 		}
+	}
+	for _, name := range sorted(deadLetterSamples()) {
+		body, err := EncodeDeadLetter(deadLetterSamples()[name])
+		write("deadletter", DeadLetterVersion, name, body, err)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/schedule"
@@ -73,6 +74,7 @@ type Scheduler struct {
 	o       Options
 	metrics *metrics
 	queues  *queues
+	pace    pace
 
 	shards   map[int]*shard
 	reruns   map[rerunKey]*slot
@@ -148,7 +150,9 @@ func (s *Scheduler) step(ctx context.Context) {
 	for _, sh := range s.shards {
 		due = append(due, sh.due(now, s.metrics)...)
 	}
-	s.send(ctx, append(due, s.dueReruns(now)...), now)
+	offered, late := s.pace.choose(due, s.shards, now)
+	s.send(ctx, append(offered, s.dueReruns(now)...), now)
+	s.pace.spend(late)
 	s.advance(ctx)
 	s.settleReruns(ctx)
 }
@@ -248,7 +252,9 @@ func (s *Scheduler) advance(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	failpoint.Hit(failpoint.SchedulerWatermarkBefore)
 	lost, err := s.o.Store.AdvanceWatermarks(ctx, s.o.Owner, to)
+	failpoint.Hit(failpoint.SchedulerWatermarkAfter)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.o.Logger.Warn("moving watermarks", "err", err)
