@@ -17,7 +17,7 @@ import (
 func TestDiskFull(t *testing.T) {
 	f := newFleet(t)
 	small := filepath.Join(f.dir, "small")
-	if err := os.Mkdir(small, 0o711); err != nil { //nolint:gosec // the browser's account passes through
+	if err := os.Mkdir(small, 0o711); err != nil {
 		t.Fatal(err)
 	}
 	if err := syscall.Mount("tmpfs", small, "tmpfs", 0, "size=16m,mode=711"); err != nil {

@@ -125,7 +125,7 @@ func wrapped(t *testing.T, dir string) string {
 	}
 	script := fmt.Sprintf("#!/bin/sh\nRESOLV='%s' exec unshare -m --propagation private sh -c '%s' \"$(dirname \"$0\")/worker\" \"$@\"\n", resolv, inside)
 	const name = "worker-elsewhere"
-	if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o700); err != nil { //nolint:gosec // it is run
+	if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	return name
