@@ -159,7 +159,7 @@ func jobBody(t *testing.T, id string) string {
 	now := time.Now()
 	body, err := codec.EncodeJob(jobs.New(check.Check{
 		ID: id, Name: id, Every: time.Minute, Timeout: time.Second, Locations: []string{"here"}, Active: true,
-		Spec: &check.API{Request: check.Request{Method: "GET", URL: "http://example.com/", MaxBody: 1}},
+		Spec: check.OneRequest(check.Request{Method: "GET", URL: "http://example.com/", MaxBody: 1}, nil, nil),
 	}, "here", now, 1, now, now.Add(time.Minute)))
 	if err != nil {
 		t.Fatal(err)

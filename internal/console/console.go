@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/status"
 )
 
 // store is what the console needs of the database.
@@ -28,6 +29,8 @@ type store interface {
 // Options configure a Console.
 type Options struct {
 	Store store
+	// Fleet knows the places that measure; where it is nil they are not served.
+	Fleet fleet
 	// Token is asked for by every change, as a bearer token. Empty refuses
 	// every change.
 	Token string
@@ -83,6 +86,10 @@ func (c *Console) Handler() http.Handler {
 	if c.o.DeadQueues != nil {
 		c.routeDLQ(mux)
 	}
+	if c.o.Fleet != nil {
+		mux.HandleFunc("GET /api/v1/locations", c.authorised(c.locations))
+		mux.HandleFunc("GET /api/v1/coverage", c.authorised(c.coverage))
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -101,6 +108,7 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 		Build, StatusURL string
 		Dead             string
 		SomeDead         bool
+		Locations        []status.Location
 	}{Build: c.o.Build, StatusURL: c.o.StatusURL}
 	if c.o.DeadQueues != nil {
 		page.Dead, page.SomeDead = c.deadLine()
@@ -114,6 +122,17 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 		page.Faults = append(page.Faults, "the checks cannot be read from the database")
 	}
 	page.Active, page.Revision = len(checks), revision
+	if c.o.Fleet != nil {
+		if page.Locations, err = c.o.Fleet.Locations(r.Context()); err != nil {
+			c.o.Logger.Error("reading locations for the health page", "err", err)
+			page.Faults = append(page.Faults, "the locations cannot be read from the database")
+		}
+	}
+	for _, l := range page.Locations {
+		if !l.Healthy {
+			page.Faults = append(page.Faults, fmt.Sprintf("location %s is unhealthy since %s: %s", l.Name, l.Since.UTC().Format("2 Jan 15:04 MST"), l.Reason))
+		}
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if len(page.Faults) > 0 {
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -155,7 +155,7 @@ var slot = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 func resultAt(slot time.Time) jobs.Result {
 	c := check.Check{
 		ID: "a", Name: "A", Every: time.Minute, Timeout: time.Second, Locations: []string{"here"}, Active: true, Public: true,
-		Spec: &check.API{Request: check.Request{Method: "GET", URL: "https://a.example/", MaxBody: check.DefaultMaxBody}},
+		Spec: check.OneRequest(check.Request{Method: "GET", URL: "https://a.example/", MaxBody: check.DefaultMaxBody}, nil, nil),
 	}
 	r := jobs.ResultFor(jobs.New(c, "here", slot, 1, slot, slot.Add(time.Minute)))
 	r.StartedAt, r.FinishedAt = slot, slot.Add(time.Second)
@@ -360,7 +360,7 @@ func TestUnreadableMessagesAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bench
 		b.queue.MaxReceives = 3
-		newer := strings.Replace(body(t, resultAt(slot)), `"v":1`, `"v":9`, 1)
+		newer := strings.Replace(body(t, resultAt(slot)), `"v":2`, `"v":9`, 1)
 		newer = strings.Replace(newer, `"min":1`, `"min":9`, 1)
 		b.queue.Put("not json", newer)
 		b.put(t, 10)

@@ -38,6 +38,8 @@ type Options struct {
 	// Open finds the queue of the jobs of a class at a location. It is asked
 	// again after an error.
 	Open func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error)
+	// Retries, where it is set, says which attempts are to be made again.
+	Retries retryBook
 	// Owner names this process among all schedulers.
 	Owner   string
 	Logger  *slog.Logger
@@ -62,6 +64,8 @@ const (
 	sendWindow = 2 * time.Minute
 	// callTimeout bounds one call to the database.
 	callTimeout = 5 * time.Second
+	// maxSkew is from where on our clock is reported.
+	maxSkew = 30 * time.Second
 )
 
 // Scheduler schedules the shards that it holds.
@@ -71,10 +75,12 @@ type Scheduler struct {
 	queues  *queues
 
 	shards   map[int]*shard
+	reruns   map[rerunKey]*slot
 	checks   []check.Check
 	revision int64
 	// offset is what the database's clock is ahead of ours.
 	offset time.Duration
+	off    bool // by more than maxSkew, and reported
 
 	renewAt, reloadAt time.Time
 	leased            atomic.Pointer[time.Time] // when leases were last read
@@ -84,7 +90,7 @@ type Scheduler struct {
 func New(o Options) *Scheduler {
 	return &Scheduler{
 		o: o, metrics: newMetrics(o.Metrics), queues: &queues{open: o.Open},
-		shards: map[int]*shard{}, revision: -1,
+		shards: map[int]*shard{}, reruns: map[rerunKey]*slot{}, revision: -1,
 	}
 }
 
@@ -129,6 +135,9 @@ func (s *Scheduler) step(ctx context.Context) {
 		if err := s.reload(ctx); err != nil && ctx.Err() == nil {
 			s.o.Logger.Warn("reading the checks", "err", err)
 		}
+		if err := s.readReruns(ctx); err != nil && ctx.Err() == nil {
+			s.o.Logger.Warn("reading what is to be run again", "err", err)
+		}
 	}
 	s.dropEnded()
 	if s.revision < 0 {
@@ -139,8 +148,9 @@ func (s *Scheduler) step(ctx context.Context) {
 	for _, sh := range s.shards {
 		due = append(due, sh.due(now, s.metrics)...)
 	}
-	s.send(ctx, due, now)
+	s.send(ctx, append(due, s.dueReruns(now)...), now)
 	s.advance(ctx)
+	s.settleReruns(ctx)
 }
 
 // renew reads the leases and the database's clock.
@@ -180,6 +190,11 @@ func (s *Scheduler) renew(ctx context.Context) error {
 	ours := asked.Add(time.Since(asked) / 2)
 	s.offset = theirs.Sub(ours)
 	s.metrics.offset.Set(s.offset.Seconds())
+	off := s.offset.Abs() > maxSkew
+	if off && !s.off {
+		s.o.Logger.Warn("this machine's clock is off by the database's, by which slots are scheduled: set it by NTP", "offset", s.offset)
+	}
+	s.off = off
 	return nil
 }
 

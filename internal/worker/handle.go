@@ -33,7 +33,7 @@ func (w *Worker) handler(l *lane) queue.Handler {
 			return fmt.Errorf("running job %q of check %q: %w", job.ID, job.Check.ID, err)
 		}
 		res.ReceivedAt = m.ReceivedAt.UTC()
-		if err := w.send(ctx, l, res); err != nil {
+		if err := w.send(ctx, l, job.Reply, res); err != nil {
 			return fmt.Errorf("sending result of job %q of check %q: %w", job.ID, job.Check.ID, err)
 		}
 		w.Metrics.jobs.WithLabelValues(string(l.class), string(res.Outcome)).Inc()

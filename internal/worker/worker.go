@@ -53,6 +53,9 @@ type Options struct {
 	Runner runner
 	// Results takes the results.
 	Results sender
+	// Ready, where it is set, says what this worker lacks to run anything; no
+	// job is received while it does. What runs goes on.
+	Ready func() error
 	// Visibility is how long a job stays hidden when its worker dies; default
 	// queue.DefaultVisibility.
 	Visibility time.Duration
@@ -150,6 +153,9 @@ func (w *Worker) Run(ctx context.Context) error {
 				Ready: func(ctx context.Context) error {
 					w.results.wait(ctx)
 					l.versions.wait(ctx)
+					if w.Ready != nil && ctx.Err() == nil {
+						return w.Ready()
+					}
 					return ctx.Err()
 				},
 				Pulse: &l.pulse, Logger: w.Logger, Metrics: w.Queues,
