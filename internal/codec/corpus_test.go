@@ -115,7 +115,8 @@ func TestCorpusDecodes(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden := strings.TrimSuffix(file, ".json") + ".golden"
-			if version == 1 {
+			// Notes on dead letters have one version so far.
+			if version == 1 && path.Base(path.Dir(file)) != "deadletter" {
 				compare(t, golden, printedAsV1(v))
 				golden = strings.Replace(golden, "testdata/v1/", "testdata/v2/upcast/", 1)
 			}

@@ -83,12 +83,12 @@ func (c *Console) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /api/v1/checks", c.authorised(c.list))
 	mux.HandleFunc("PUT /api/v1/checks", c.authorised(c.apply))
+	if c.o.DeadQueues != nil {
+		c.routeDLQ(mux)
+	}
 	if c.o.Fleet != nil {
 		mux.HandleFunc("GET /api/v1/locations", c.authorised(c.locations))
 		mux.HandleFunc("GET /api/v1/coverage", c.authorised(c.coverage))
-	}
-	if c.o.DeadQueues != nil {
-		c.routeDLQ(mux)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -106,9 +106,9 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 		Active           int
 		Revision         int64
 		Build, StatusURL string
-		Locations        []status.Location
 		Dead             string
 		SomeDead         bool
+		Locations        []status.Location
 	}{Build: c.o.Build, StatusURL: c.o.StatusURL}
 	if c.o.DeadQueues != nil {
 		page.Dead, page.SomeDead = c.deadLine()
