@@ -7,7 +7,6 @@ package recorder
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -38,6 +37,10 @@ const DefaultSlots = 500
 // Options of a recorder. Logger, Metrics and Queues may be nil, numbers 0.
 type Options struct {
 	Store store
+	// Registry keeps who is in the fleet; nil keeps nobody.
+	Registry registry
+	// Identity names this recorder in the registry; Browser is not used.
+	Identity jobs.Worker
 	// Queue is the name of the results queue, Receiver the way to it.
 	Queue    string
 	Receiver queue.Receiver
@@ -62,6 +65,7 @@ type Recorder struct {
 	breaker *breaker
 	batches *batches
 	pulse   queue.Pulse
+	heard   heard
 	// stopping ends when Run's context does: a batch that cannot be stored
 	// is not tried again then.
 	stopping context.Context
@@ -98,6 +102,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { r.batches.run(work) })
 	parts.Go(func() { r.keepPartitions(work) })
+	parts.Go(func() { r.keepRegistered(work) })
 	// Asked once ahead: pollers that find others asking log it as an outage.
 	_ = r.breaker.check(ctx)
 	err := queue.Consume(ctx, r.o.Receiver, r.handle, queue.Options{
@@ -128,18 +133,21 @@ const newerMin, newerMax = 30 * time.Second, 60 * time.Second
 // whether it is received then is up to the breaker.
 const againMin, againMax = 5 * time.Second, 20 * time.Second
 
-// handle has one result stored. It returns nil after the commit only. What
+// handle has one message stored. It returns nil after the commit only. What
 // cannot be read is never dropped: it comes back, and at last lies among the
-// dead letters.
+// dead letters. A type that this build does not know is newer than it.
 func (r *Recorder) handle(ctx context.Context, m queue.Message) error {
-	res, err := codec.DecodeResult([]byte(m.Body))
-	if _, ok := errors.AsType[*codec.UnsupportedVersionError](err); ok {
-		r.o.Metrics.unreadable.WithLabelValues("unsupported_version").Inc()
-		return queue.RetryAfter(err, between(newerMin, newerMax))
+	switch typ := codec.TypeOf([]byte(m.Body)); typ {
+	case codec.TypeWorker:
+		return r.announced(ctx, m)
+	case codec.TypeResult, "":
+	default:
+		r.o.Metrics.unreadable.WithLabelValues("unsupported_type").Inc()
+		return queue.RetryAfter(fmt.Errorf("messages of type %.100q are not known to this release", typ), between(newerMin, newerMax))
 	}
+	res, err := codec.DecodeResult([]byte(m.Body))
 	if err != nil {
-		r.o.Metrics.unreadable.WithLabelValues("decode").Inc()
-		return err
+		return r.unreadable(err)
 	}
 	if err := r.batches.add(ctx, res); err != nil {
 		return queue.RetryAfter(fmt.Errorf("storing result of job %q of check %q: %w", res.JobID, res.CheckID, err), between(againMin, againMax))
@@ -172,6 +180,7 @@ func (r *Recorder) store(ctx context.Context, results []jobs.Result) error {
 		err := r.record(ctx, results)
 		if err == nil {
 			r.breaker.close()
+			r.worked(ctx, results)
 			return nil
 		}
 		r.breaker.open(err)

@@ -24,6 +24,7 @@ type slot struct {
 	at       time.Time
 	expires  time.Time
 	sent     bool
+	held     bool // its check waits for newer workers or recorders
 }
 
 // shard is a part of all checks, for as long as the lease is ours.
@@ -91,6 +92,8 @@ func (sh *shard) settle(now time.Time, m *metrics) {
 	for _, w := range sh.waiting {
 		switch {
 		case w.sent:
+		case w.held:
+			m.missed.WithLabelValues(w.location, "held").Inc()
 		case !now.Before(w.expires) || now.Sub(w.at) > sendWindow:
 			m.missed.WithLabelValues(w.location, "queue").Inc()
 		default:

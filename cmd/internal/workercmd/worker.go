@@ -17,6 +17,7 @@ import (
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
+	"github.com/probefleet/probefleet/internal/rollout"
 	"github.com/probefleet/probefleet/internal/runner"
 	"github.com/probefleet/probefleet/internal/runner/apirunner"
 	"github.com/probefleet/probefleet/internal/runner/browserrunner"
@@ -113,7 +114,8 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		return err
 	}
 	w := worker.New(worker.Options{
-		Location: c.Location, Identity: identity(), Lanes: lanes, Runner: runners,
+		AnnounceEvery: rollout.AnnounceEvery,
+		Location:      c.Location, Identity: daemon.Identity(), Lanes: lanes, Runner: runners,
 		Results: queue.NewBatcher(results, 0), Visibility: c.Visibility, DrainBudget: c.DrainBudget,
 		Logger: kit.Log, Metrics: worker.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics),
 	})
@@ -162,13 +164,4 @@ func (c Config) browser(ctx context.Context, kit daemon.Kit) (runner.Runner, fun
 	}
 	browser := browserrunner.New(o)
 	return browser, func() error { return errors.Join(browser.Close(), closeArtifacts()) }, nil
-}
-
-// identity says which worker gave a result.
-func identity() jobs.Worker {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown-host"
-	}
-	return jobs.Worker{ID: fmt.Sprintf("%s/%d", host, os.Getpid()), Build: daemon.Build()}
 }
