@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/status"
 )
 
 // store is what the console needs of the database.
@@ -28,6 +29,8 @@ type store interface {
 // Options configure a Console.
 type Options struct {
 	Store store
+	// Fleet knows the places that measure; where it is nil they are not served.
+	Fleet fleet
 	// Token is asked for by every change, as a bearer token. Empty refuses
 	// every change.
 	Token string
@@ -63,6 +66,10 @@ func (c *Console) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /api/v1/checks", c.authorised(c.list))
 	mux.HandleFunc("PUT /api/v1/checks", c.authorised(c.apply))
+	if c.o.Fleet != nil {
+		mux.HandleFunc("GET /api/v1/locations", c.authorised(c.locations))
+		mux.HandleFunc("GET /api/v1/coverage", c.authorised(c.coverage))
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -79,6 +86,7 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 		Active           int
 		Revision         int64
 		Build, StatusURL string
+		Locations        []status.Location
 	}{Build: c.o.Build, StatusURL: c.o.StatusURL}
 	if err := c.o.Ready(r.Context()); err != nil {
 		page.Faults = strings.Split(err.Error(), "\n")
@@ -89,6 +97,17 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 		page.Faults = append(page.Faults, "the checks cannot be read from the database")
 	}
 	page.Active, page.Revision = len(checks), revision
+	if c.o.Fleet != nil {
+		if page.Locations, err = c.o.Fleet.Locations(r.Context()); err != nil {
+			c.o.Logger.Error("reading locations for the health page", "err", err)
+			page.Faults = append(page.Faults, "the locations cannot be read from the database")
+		}
+	}
+	for _, l := range page.Locations {
+		if !l.Healthy {
+			page.Faults = append(page.Faults, fmt.Sprintf("location %s is unhealthy since %s: %s", l.Name, l.Since.UTC().Format("2 Jan 15:04 MST"), l.Reason))
+		}
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if len(page.Faults) > 0 {
 		w.WriteHeader(http.StatusServiceUnavailable)

@@ -56,6 +56,7 @@ const (
 	FaultNoBrowser FaultClass = "no_browser" // this worker has no browser
 	FaultBrowser   FaultClass = "browser"    // the browser itself went away
 	FaultInternal  FaultClass = "internal"   // a defect or an exhausted resource
+	FaultLocation  FaultClass = "location"   // the location's own network or DNS is away
 	FaultExpired   FaultClass = "expired"    // past Job.ExpiresAt before the start
 )
 

@@ -8,7 +8,9 @@ type Metrics struct {
 	partitionErrors               prometheus.Counter
 	announcements                 prometheus.Counter
 	batchSize, batchDuration, lag prometheus.Histogram
-	breakerOpen                   prometheus.Gauge
+	breakerOpen, clockOffset      prometheus.Gauge
+	workerSkew, unhealthy         *prometheus.GaugeVec
+	alerts                        *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of this room; a nil reg leaves them
@@ -37,7 +39,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "probefleet_recorder_breaker_open", Help: "1 while nothing is received because nothing can be stored.",
 		}),
 	}
+	more := clockMetrics(m)
 	if reg != nil {
+		reg.MustRegister(more...)
 		reg.MustRegister(m.results, m.unreadable, m.batches, m.partitionErrors, m.announcements, m.batchSize, m.batchDuration, m.lag, m.breakerOpen)
 	}
 	return m

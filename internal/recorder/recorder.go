@@ -41,6 +41,8 @@ type Options struct {
 	Registry registry
 	// Identity names this recorder in the registry; Browser is not used.
 	Identity jobs.Worker
+	// Locations, where it is set, is where locations are declared unhealthy.
+	Locations locationBook
 	// Queue is the name of the results queue, Receiver the way to it.
 	Queue    string
 	Receiver queue.Receiver
@@ -64,6 +66,7 @@ type Recorder struct {
 	o       Options
 	breaker *breaker
 	batches *batches
+	clocks  *clocks
 	pulse   queue.Pulse
 	heard   heard
 	// stopping ends when Run's context does: a batch that cannot be stored
@@ -88,6 +91,7 @@ func New(o Options) *Recorder {
 	r := &Recorder{o: o}
 	r.breaker = newBreaker(o.Store.Ready, o.Logger, o.Metrics)
 	r.batches = newBatches(r.store)
+	r.clocks = newClocks(o.Logger, o.Metrics)
 	return r
 }
 
@@ -103,6 +107,10 @@ func (r *Recorder) Run(ctx context.Context) error {
 	parts.Go(func() { r.batches.run(work) })
 	parts.Go(func() { r.keepPartitions(work) })
 	parts.Go(func() { r.keepRegistered(work) })
+	parts.Go(func() { r.watchClock(work) })
+	if r.o.Locations != nil {
+		parts.Go(func() { r.watchLocations(work) })
+	}
 	// Asked once ahead: pollers that find others asking log it as an outage.
 	_ = r.breaker.check(ctx)
 	err := queue.Consume(ctx, r.o.Receiver, r.handle, queue.Options{
@@ -149,6 +157,7 @@ func (r *Recorder) handle(ctx context.Context, m queue.Message) error {
 	if err != nil {
 		return r.unreadable(err)
 	}
+	r.clocks.worker(res, time.Now())
 	if err := r.batches.add(ctx, res); err != nil {
 		return queue.RetryAfter(fmt.Errorf("storing result of job %q of check %q: %w", res.JobID, res.CheckID, err), between(againMin, againMax))
 	}

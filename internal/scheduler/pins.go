@@ -79,6 +79,9 @@ func (s *Scheduler) hold(due []*slot, now time.Time) []*slot {
 			return false
 		}
 		w.held, w.expires = true, now
+		if w.rerun != nil {
+			w.rerun.fate = "held"
+		}
 		return true
 	})
 }

@@ -42,6 +42,8 @@ type Options struct {
 	// Open finds the queue of the jobs of a class at a location. It is asked
 	// again after an error.
 	Open func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error)
+	// Retries, where it is set, says which attempts are to be made again.
+	Retries retryBook
 	// Owner names this process among all schedulers.
 	Owner   string
 	Logger  *slog.Logger
@@ -66,6 +68,8 @@ const (
 	sendWindow = 2 * time.Minute
 	// callTimeout bounds one call to the database.
 	callTimeout = 5 * time.Second
+	// maxSkew is from where on our clock is reported.
+	maxSkew = 30 * time.Second
 )
 
 // Scheduler schedules the shards that it holds.
@@ -75,10 +79,12 @@ type Scheduler struct {
 	queues  *queues
 
 	shards   map[int]*shard
+	reruns   map[rerunKey]*slot
 	checks   []check.Check
 	revision int64
 	// offset is what the database's clock is ahead of ours.
 	offset time.Duration
+	off    bool // by more than maxSkew, and reported
 
 	// pins are the versions in which jobs are written, once pinned is true.
 	pins   rollout.Pins
@@ -92,7 +98,7 @@ type Scheduler struct {
 func New(o Options) *Scheduler {
 	return &Scheduler{
 		o: o, metrics: newMetrics(o.Metrics), queues: &queues{open: o.Open},
-		shards: map[int]*shard{}, revision: -1,
+		shards: map[int]*shard{}, reruns: map[rerunKey]*slot{}, revision: -1,
 	}
 }
 
@@ -137,6 +143,9 @@ func (s *Scheduler) step(ctx context.Context) {
 		if err := s.reload(ctx); err != nil && ctx.Err() == nil {
 			s.o.Logger.Warn("reading the checks", "err", err)
 		}
+		if err := s.readReruns(ctx); err != nil && ctx.Err() == nil {
+			s.o.Logger.Warn("reading what is to be run again", "err", err)
+		}
 	}
 	if now := time.Now(); !now.Before(s.pinAt) {
 		s.pinAt = now.Add(pinsEvery)
@@ -154,8 +163,9 @@ func (s *Scheduler) step(ctx context.Context) {
 	for _, sh := range s.shards {
 		due = append(due, sh.due(now, s.metrics)...)
 	}
-	s.send(ctx, s.hold(due, now), now)
+	s.send(ctx, s.hold(append(due, s.dueReruns(now)...), now), now)
 	s.advance(ctx)
+	s.settleReruns(ctx)
 }
 
 // renew reads the leases and the database's clock.
@@ -195,6 +205,11 @@ func (s *Scheduler) renew(ctx context.Context) error {
 	ours := asked.Add(time.Since(asked) / 2)
 	s.offset = theirs.Sub(ours)
 	s.metrics.offset.Set(s.offset.Seconds())
+	off := s.offset.Abs() > maxSkew
+	if off && !s.off {
+		s.o.Logger.Warn("this machine's clock is off by the database's, by which slots are scheduled: set it by NTP", "offset", s.offset)
+	}
+	s.off = off
 	return nil
 }
 

@@ -159,7 +159,9 @@ func (s *Scheduler) sendBatch(ctx context.Context, d destination, sender queue.S
 		}
 		w.sent = true
 		sent++
-		s.metrics.lateness.Observe(now.Sub(w.at).Seconds())
+		if w.rerun == nil {
+			s.metrics.lateness.Observe(now.Sub(w.at).Seconds())
+		}
 	}
 	s.metrics.sent.WithLabelValues(d.location, string(d.class)).Add(float64(sent))
 }

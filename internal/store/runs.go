@@ -55,6 +55,9 @@ type inserter func(ctx context.Context, tx pgx.Tx, rows []runRow) (fresh []runRo
 func (s *Store) record(ctx context.Context, rows []runRow, dead []deadResult, insert inserter) (Recorded, error) {
 	var rec Recorded
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := findOrigins(ctx, tx, rows); err != nil {
+			return err
+		}
 		fresh, refusedNow, err := insert(ctx, tx, rows)
 		if err != nil {
 			return err
@@ -70,6 +73,9 @@ func (s *Store) record(ctx context.Context, rows []runRow, dead []deadResult, in
 		if err := addRollups(ctx, tx, fresh); err != nil {
 			return err
 		}
+		if err := addRetries(ctx, tx, fresh); err != nil {
+			return err
+		}
 		return setLatest(ctx, tx, fresh)
 	})
 	return rec, err
@@ -82,6 +88,9 @@ type runRow struct {
 	slot    time.Time // as the column keeps it: whole microseconds, UTC
 	version int
 	data    string
+	// origin is the location whose slot was run again here, "" where it is
+	// the result's own.
+	origin string
 }
 
 // runRows makes rows in the order of their keys, so that two transactions with
@@ -165,6 +174,7 @@ func insertRuns(ctx context.Context, tx pgx.Tx, rows []runRow) ([]runRow, []dead
 	outcome, class, message, worker, data := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	attempt, version, latency := make([]int32, n), make([]int32, n), make([]int64, n)
 	slot, finished, started := make([]time.Time, n), make([]time.Time, n), make([]*time.Time, n)
+	origin := make([]*string, n)
 	for i, row := range rows {
 		r := row.result
 		id[i], run[i], checkID[i], location[i], kind[i] = row.id, row.run, r.CheckID, r.Location, string(r.Kind)
@@ -175,21 +185,24 @@ func insertRuns(ctx context.Context, tx pgx.Tx, rows []runRow) ([]runRow, []dead
 		if !r.StartedAt.IsZero() {
 			started[i] = &rows[i].result.StartedAt
 		}
+		if row.origin != "" {
+			origin[i] = &rows[i].origin
+		}
 	}
 	found, err := tx.Query(ctx, `
 		INSERT INTO runs (id, run_id, check_id, location, slot, attempt, kind, outcome, fault_class,
-			fault_message, started_at, finished_at, latency_us, worker, data_version, data)
+			fault_message, started_at, finished_at, latency_us, worker, data_version, data, origin)
 		SELECT id::uuid, run_id::uuid, check_id, location, slot, attempt, kind, outcome, fault_class,
-			fault_message, started_at, finished_at, latency_us, worker, data_version, data::jsonb
+			fault_message, started_at, finished_at, latency_us, worker, data_version, data::jsonb, origin
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[],
 			$7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-			$13::bigint[], $14::text[], $15::integer[], $16::text[])
+			$13::bigint[], $14::text[], $15::integer[], $16::text[], $17::text[])
 			AS r (id, run_id, check_id, location, slot, attempt, kind, outcome, fault_class,
-			fault_message, started_at, finished_at, latency_us, worker, data_version, data)
+			fault_message, started_at, finished_at, latency_us, worker, data_version, data, origin)
 		ON CONFLICT (id, slot) DO NOTHING
 		RETURNING id::text`,
 		id, run, checkID, location, slot, attempt, kind, outcome, class,
-		message, started, finished, latency, worker, version, data)
+		message, started, finished, latency, worker, version, data, origin)
 	if err != nil {
 		return nil, nil, err
 	}

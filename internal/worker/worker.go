@@ -53,6 +53,9 @@ type Options struct {
 	// AnnounceEvery is how often the worker says on the results queue what it
 	// is and does; 0 is never.
 	AnnounceEvery time.Duration
+	// Ready, where it is set, says what this worker lacks to run anything; no
+	// job is received while it does. What runs goes on.
+	Ready func() error
 	// Visibility is how long a job stays hidden when its worker dies; default
 	// queue.DefaultVisibility.
 	Visibility time.Duration
@@ -159,6 +162,9 @@ func (w *Worker) Run(ctx context.Context) error {
 				Ready: func(ctx context.Context) error {
 					w.results.wait(ctx)
 					l.versions.wait(ctx)
+					if w.Ready != nil && ctx.Err() == nil {
+						return w.Ready()
+					}
 					return ctx.Err()
 				},
 				Pulse: &l.pulse, Logger: w.Logger, Metrics: w.Queues,

@@ -55,6 +55,7 @@ type bench struct {
 	jobs, browser, results queuetest.Queue
 	reg                    *prometheus.Registry
 	log                    safeBuffer
+	ready                  func() error // of the options; may be nil
 	worker                 *worker.Worker
 	stop                   func()
 }
@@ -86,6 +87,7 @@ func (b *bench) start(t *testing.T, r run) {
 			jobs.ClassBrowser: {Queue: "jobs-browser", Receiver: &b.browser, Slots: 1},
 		},
 		Runner:  r,
+		Ready:   b.ready,
 		Results: queue.NewBatcher(&b.results, 0),
 		Logger:  slog.New(slog.NewTextHandler(&b.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Metrics: worker.NewMetrics(b.reg),

@@ -79,9 +79,15 @@ func exitCode(err error, stderr io.Writer) int {
 	return 1
 }
 
-// Build is the version of this program: its module version, else the commit
-// it was built from, else "devel".
+// build is set by the linker, see the Makefile.
+var build string
+
+// Build is the version of this program: what the linker was told, else its
+// module version, else the commit it was built from, else "devel".
 func Build() string {
+	if build != "" {
+		return build
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "devel"
