@@ -1,14 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/internal/check"
@@ -51,34 +48,7 @@ func applyTo(ctx context.Context, url, token string, checks []check.Check) (cons
 	if err != nil {
 		return done, err
 	}
-	body, err := json.Marshal(ds)
-	if err != nil {
-		return done, fmt.Errorf("encoding the checks: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPut, strings.TrimSuffix(url, "/")+"/api/v1/checks", bytes.NewReader(body))
-	if err != nil {
-		return done, fmt.Errorf("console address %q: %w", url, err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return done, fmt.Errorf("asking the console: %w (is it running, and is -console right?)", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, console.MaxApplyBytes))
-	if err != nil {
-		return done, fmt.Errorf("reading the console's answer: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return done, refusal(resp.Status, data)
-	}
-	if err := json.Unmarshal(data, &done); err != nil {
-		return done, fmt.Errorf("the console's answer is not JSON of what was applied (is -console right?): %w", err)
-	}
-	return done, nil
+	return done, askConsole(ctx, http.MethodPut, url, "/api/v1/checks", token, ds, &done)
 }
 
 // refusal reads an answer other than 200.

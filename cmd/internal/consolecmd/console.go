@@ -55,7 +55,7 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	}
 	defer db.Close()
 	h := console.New(console.Options{
-		Store: checks{db}, Fleet: db, Token: c.Token, Ready: well,
+		Store: checks{db}, Fleet: db, Registry: db, Token: c.Token, Ready: well,
 		StatusURL: c.StatusURL, Build: daemon.Build(), Logger: kit.Log,
 	})
 	kit.Announce("console", "http://"+l.Addr().String())
