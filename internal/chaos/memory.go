@@ -8,6 +8,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/rollout"
 	"github.com/probefleet/probefleet/internal/schedule"
 )
 
@@ -21,6 +22,8 @@ type Database interface {
 	ReleaseShards(ctx context.Context, owner string) error
 	Now(ctx context.Context) (time.Time, error)
 	RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (jobs.Recorded, error)
+	Fleet(ctx context.Context) (rollout.Fleet, error)
+	KeepPins(ctx context.Context, pins []rollout.Pin) error
 	NoteDeadLetter(ctx context.Context, d jobs.DeadLetter) error
 	Ready(ctx context.Context) error
 	EnsurePartitions(ctx context.Context, from, to time.Time) error
@@ -177,6 +180,12 @@ func (m *Memory) ReleaseShards(_ context.Context, owner string) error {
 	}
 	return nil
 }
+
+// Fleet implements [Database]: nobody is known, so the first version is written.
+func (m *Memory) Fleet(context.Context) (rollout.Fleet, error) { return rollout.Fleet{}, nil }
+
+// KeepPins implements [Database].
+func (m *Memory) KeepPins(context.Context, []rollout.Pin) error { return nil }
 
 // NoteDeadLetter implements [Database]; the ledger finds dead letters in their
 // queue.

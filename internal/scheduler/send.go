@@ -117,7 +117,7 @@ func (s *Scheduler) batches(slots []*slot, now time.Time) []batch {
 	var all []batch
 	var b batch
 	for _, w := range slots {
-		body, err := encode(w.job(now))
+		body, err := s.encode(w, now)
 		if err == nil && len(body) > queue.MaxBytes {
 			err = fmt.Errorf("%d bytes are more than a queue takes", len(body))
 		}
@@ -141,16 +141,6 @@ func (s *Scheduler) batches(slots []*slot, now time.Time) []batch {
 		all = append(all, b)
 	}
 	return all
-}
-
-// encode writes a job in the lowest version that has room for it.
-func encode(j jobs.Job) ([]byte, error) {
-	body, err := codec.EncodeJobAt(1, j)
-	if _, lossy := errors.AsType[*codec.CannotDowncastError](err); lossy {
-		j.Reply = codec.ResultVersion
-		body, err = codec.EncodeJob(j)
-	}
-	return body, err
 }
 
 func (s *Scheduler) sendBatch(ctx context.Context, d destination, sender queue.Sender, b batch, now time.Time) {

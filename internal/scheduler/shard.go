@@ -26,6 +26,7 @@ type slot struct {
 	attempt  int
 	tries    int // while late
 	sent     bool
+	held     bool   // its check waits for newer workers or recorders
 	rerun    *rerun // of an attempt after the first
 }
 
@@ -97,6 +98,8 @@ func (sh *shard) settle(now time.Time, m *metrics) {
 	for _, w := range sh.waiting {
 		switch {
 		case w.sent:
+		case w.held:
+			m.missed.WithLabelValues(w.location, "held").Inc()
 		case !now.Before(w.expires) || now.Sub(w.at) > sendWindow:
 			m.missed.WithLabelValues(w.location, "queue").Inc()
 		default:

@@ -28,12 +28,17 @@ func (w *Worker) handler(l *lane) queue.Handler {
 		busy := w.Metrics.busy.WithLabelValues(string(l.class))
 		busy.Inc()
 		defer busy.Dec()
+		l.busy.Add(1)
+		defer l.busy.Add(-1)
 		res, err := w.result(ctx, l, job)
 		if err != nil {
 			w.Metrics.runErrors.WithLabelValues(string(l.class)).Inc()
 			return fmt.Errorf("running job %q of check %q: %w", job.ID, job.Check.ID, err)
 		}
 		res.ReceivedAt = m.ReceivedAt.UTC()
+		if res.Worker.Browser != "" {
+			w.browser.Store(&res.Worker.Browser)
+		}
 		failpoint.Hit(failpoint.WorkerResultBefore)
 		if err := w.send(ctx, l, job.Reply, res); err != nil {
 			return fmt.Errorf("sending result of job %q of check %q: %w", job.ID, job.Check.ID, err)
