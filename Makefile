@@ -3,6 +3,8 @@ SHELL := /bin/sh
 GO    ?= go
 BIN   := bin
 GOLANGCI_VERSION := v2.15.0
+MODULE := github.com/probefleet/probefleet
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # Static binaries; the race detector alone needs a C compiler.
 export CGO_ENABLED ?= 0
 
@@ -26,7 +28,7 @@ check: lint ## what CI runs before the tests: formatting, vet, linters
 build: ## the binaries, into bin/
 	@mkdir -p $(BIN)
 	@echo "building (the first time takes a few minutes)"
-	$(GO) build -trimpath -o $(BIN)/ ./cmd/... ./examples/shop
+	$(GO) build -ldflags '-X $(MODULE)/cmd/internal/daemon.build=$(VERSION)' -o $(BIN)/ ./cmd/... ./examples/shop
 
 deps: ## install Chromium and Postgres where they are missing
 	@sh scripts/deps.sh

@@ -65,7 +65,7 @@ func poison(t *testing.T, n, bad int) (p95 time.Duration, faults []string) {
 		now := time.Now().UTC().Truncate(time.Microsecond)
 		j := jobs.New(check.Check{
 			ID: fmt.Sprintf("job-%d", i), Name: "job", Every: time.Minute, Timeout: 10 * time.Second, Locations: []string{"local"}, Active: true,
-			Spec: &check.API{Request: check.Request{Method: "GET", URL: r.target + path, MaxBody: 1 << 10}},
+			Spec: &check.API{Steps: []check.APIStep{{Request: check.Request{Method: "GET", URL: r.target + path, MaxBody: 1 << 10}}}},
 		}, "local", now, 1, now, now.Add(10*time.Minute))
 		body, err := codec.EncodeJob(j)
 		if err != nil {

@@ -220,7 +220,7 @@ func (r *rig) load(n int, every time.Duration) {
 		r.checks = append(r.checks, check.Check{
 			ID: fmt.Sprintf("bar-%d", i), Name: "bar", Every: every, Timeout: 20 * time.Second,
 			Locations: []string{"local"}, Active: true,
-			Spec: &check.API{Request: check.Request{Method: "GET", URL: r.target + "/", MaxBody: 1 << 10}},
+			Spec: &check.API{Steps: []check.APIStep{{Request: check.Request{Method: "GET", URL: r.target + "/", MaxBody: 1 << 10}}}},
 		})
 	}
 	r.apply(true)

@@ -10,18 +10,18 @@ import (
 )
 
 // TestUp starts everything in one process with the demo, looks at the page,
-// stops it, finds no child left, and starts it again on the same history.
+// kills it, finds no child left, and starts it again on the same history.
 func TestUp(t *testing.T) {
 	dir := folder(t)
-	runs := upOnce(t, dir, true)
-	if again := upOnce(t, dir, false); again < runs {
+	runs := upOnce(t, dir, true, (*process).kill)
+	if again := upOnce(t, dir, false, (*process).stop); again < runs {
 		t.Errorf("%d runs in the history after the second start, %d before", again, runs)
 	}
 }
 
-// upOnce runs `probefleet up -demo` until every check has a result, and
-// answers how many runs its pages list.
-func upOnce(t *testing.T, dir string, look bool) int {
+// upOnce runs `probefleet up -demo` until every check has a result, ends it,
+// and answers how many runs its pages list.
+func upOnce(t *testing.T, dir string, look bool, end func(*process, testing.TB)) int {
 	t.Helper()
 	addr := freeAddr(t)
 	p := start(t, []string{"PROBEFLEET_STATE=" + dir, "DATABASE_URL=", "AWS_ENDPOINT_URL_SQS="}, "probefleet", "up", "-demo",
@@ -66,10 +66,11 @@ func upOnce(t *testing.T, dir string, look bool) int {
 		}
 		runs += len(check.Runs)
 	}
-	p.stop(t)
-	if left, err := processesWith(dir); err != nil || len(left) > 0 {
-		t.Errorf("processes left behind: %v %v", left, err)
-	}
+	end(p, t)
+	eventually(t, 5*time.Second, func() error {
+		left, err := processesWith(dir + "/")
+		return expectf(err == nil && len(left) == 0, "processes left behind: %v %v", left, err)
+	})
 	env, err := os.ReadFile(filepath.Join(dir, "env"))
 	if err != nil || !strings.Contains(string(env), "AWS_ENDPOINT_URL_SQS=") {
 		t.Errorf("the addresses in %s: %v", dir, err)

@@ -9,7 +9,7 @@ say() { printf 'deps: %s\n' "$*"; }
 have() { command -v "$1" >/dev/null 2>&1; }
 fail() { printf 'deps: %s\n' "$*" >&2; exit 1; }
 
-chromium() {
+find_browser() {
 	if [ -n "${PROBEFLEET_CHROMIUM:-}" ]; then
 		[ -x "$PROBEFLEET_CHROMIUM" ] || fail "PROBEFLEET_CHROMIUM is $PROBEFLEET_CHROMIUM, which is no program: correct it or unset it"
 		echo "$PROBEFLEET_CHROMIUM"
@@ -24,7 +24,7 @@ chromium() {
 	done
 }
 
-postgres() {
+find_server() {
 	if have pg_config && [ -x "$(pg_config --bindir)/initdb" ] && [ -x "$(pg_config --bindir)/postgres" ]; then
 		pg_config --bindir
 		return
@@ -62,9 +62,9 @@ install_debian() {
 }
 
 missing=""
-browser=$(chromium)
+browser=$(find_browser)
 [ -n "$browser" ] || missing="chromium"
-server=$(postgres)
+server=$(find_server)
 [ -n "$server" ] || [ -n "${DATABASE_URL:-}" ] || missing="$missing postgresql"
 
 if [ -n "$missing" ]; then
@@ -88,8 +88,8 @@ if [ -n "$missing" ]; then
 	else
 		fail "missing:$(printf ' %s' $missing). Install Chromium or Chrome, and the PostgreSQL server (15 or newer), with this system's package manager; or set PROBEFLEET_CHROMIUM and DATABASE_URL"
 	fi
-	browser=$(chromium)
-	server=$(postgres)
+	browser=$(find_browser)
+	server=$(find_server)
 	[ -n "$browser" ] || fail "no Chromium was found after the installation: set PROBEFLEET_CHROMIUM to the path of one"
 fi
 

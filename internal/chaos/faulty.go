@@ -81,13 +81,13 @@ func (f Faulty) Ready(ctx context.Context) error {
 	return err
 }
 
-// Record implements [Database].
-func (f Faulty) Record(ctx context.Context, results []jobs.Result) (jobs.Recorded, error) {
+// RecordReceived implements [Database].
+func (f Faulty) RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (jobs.Recorded, error) {
 	err, after := f.Fault("record")
 	if err != nil && !after {
 		return jobs.Recorded{}, err
 	}
-	rec, recErr := f.Database.Record(ctx, results)
+	rec, recErr := f.Database.RecordReceived(ctx, results, bodies)
 	if err == nil {
 		return rec, recErr
 	}

@@ -18,7 +18,7 @@ func TestReconcile(t *testing.T) {
 	body := func(i int) (id, body string) {
 		c := check.Check{
 			ID: "c", Name: "c", Every: time.Minute, Timeout: time.Second, Locations: []string{"l"}, Active: true,
-			Spec: &check.API{Request: check.Request{Method: "GET", URL: "http://t.invalid"}},
+			Spec: &check.API{Steps: []check.APIStep{{Request: check.Request{Method: "GET", URL: "http://t.invalid"}}}},
 		}
 		j := jobs.New(c, "l", time.Unix(int64(60*i), 0), 1, time.Unix(1, 0), time.Unix(9, 0))
 		b, err := codec.EncodeJob(j)
@@ -64,7 +64,7 @@ func TestFaulty(t *testing.T) {
 	cut := 0
 	f := Faulty{Database: m, Fault: func(string) (error, bool) { return fault, after }, Cut: func(rs []jobs.Result) { cut += len(rs) }}
 	offer := func(id string) {
-		if _, err := f.Record(context.Background(), []jobs.Result{{JobID: id}}); !errors.Is(err, fault) {
+		if _, err := f.RecordReceived(context.Background(), []jobs.Result{{JobID: id}}, []string{""}); !errors.Is(err, fault) {
 			t.Errorf("error %v, want %v", err, fault)
 		}
 	}

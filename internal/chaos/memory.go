@@ -20,7 +20,8 @@ type Database interface {
 	AdvanceWatermarks(ctx context.Context, owner string, to map[int]time.Time) (lost []int, err error)
 	ReleaseShards(ctx context.Context, owner string) error
 	Now(ctx context.Context) (time.Time, error)
-	Record(ctx context.Context, results []jobs.Result) (jobs.Recorded, error)
+	RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (jobs.Recorded, error)
+	NoteDeadLetter(ctx context.Context, d jobs.DeadLetter) error
 	Ready(ctx context.Context) error
 	EnsurePartitions(ctx context.Context, from, to time.Time) error
 }
@@ -177,8 +178,12 @@ func (m *Memory) ReleaseShards(_ context.Context, owner string) error {
 	return nil
 }
 
-// Record implements [Database].
-func (m *Memory) Record(_ context.Context, results []jobs.Result) (rec jobs.Recorded, err error) {
+// NoteDeadLetter implements [Database]; the ledger finds dead letters in their
+// queue.
+func (m *Memory) NoteDeadLetter(context.Context, jobs.DeadLetter) error { return nil }
+
+// RecordReceived implements [Database].
+func (m *Memory) RecordReceived(_ context.Context, results []jobs.Result, _ []string) (rec jobs.Recorded, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, r := range results {

@@ -149,7 +149,7 @@ func simulatedChecks(p Plan) []check.Check {
 		checks = append(checks, check.Check{
 			ID: fmt.Sprintf("c%d", i), Name: "simulated", Every: every, Timeout: 5 * time.Second,
 			Locations: []string{location}, Active: true,
-			Spec: &check.API{Request: check.Request{Method: "GET", URL: "http://target.invalid/"}},
+			Spec: &check.API{Steps: []check.APIStep{{Request: check.Request{Method: "GET", URL: "http://target.invalid/"}}}},
 		})
 	}
 	return checks

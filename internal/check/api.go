@@ -3,12 +3,15 @@ package check
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 )
 
-// Bounds and defaults of an API check's request.
+// Bounds and defaults of an API check.
 const (
+	// MaxAPISteps is the highest number of steps.
+	MaxAPISteps = 20
 	// DefaultMaxBody is the number of decoded body bytes read by default.
 	DefaultMaxBody int64 = 2 << 20
 	// MaxMaxBody is the highest value of Request.MaxBody.
@@ -20,9 +23,19 @@ const (
 // Methods lists the HTTP methods a request may use.
 var Methods = []string{"GET", "POST", "PUT", "PATCH", "HEAD", "DELETE", "OPTIONS"}
 
-// API is the spec of an HTTP check: one request and what is expected of the
-// answer.
+// API is the spec of an HTTP check: requests one after the other, each with
+// what is expected of its answer. The first step that does not hold ends the
+// attempt. Cookies are kept from step to step.
 type API struct {
+	// Steps are 1 to [MaxAPISteps].
+	Steps []APIStep
+}
+
+// APIStep is one request of an API check.
+type APIStep struct {
+	// ID names the step; see [ValidStepID]. Only the step of a check that has
+	// no other may go without: such a check is one request.
+	ID      string
 	Request Request
 	// Expect holds one assertion a line; any that does not hold makes the
 	// attempt failed.
@@ -31,6 +44,20 @@ type API struct {
 	// not hold and nothing failed.
 	Degraded []string
 }
+
+// OneRequest is the spec of a check that is a single request.
+func OneRequest(r Request, expect, degraded []string) *API {
+	return &API{Steps: []APIStep{{Request: r, Expect: expect, Degraded: degraded}}}
+}
+
+// Single reports whether the check is a single request, without named steps.
+func (a *API) Single() bool { return len(a.Steps) == 1 && a.Steps[0].ID == "" }
+
+var stepIDForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
+
+// ValidStepID reports whether id may name a step: 1 to 63 lower-case letters,
+// digits and '_', starting with a letter, so that expressions can use it.
+func ValidStepID(id string) bool { return stepIDForm.MatchString(id) }
 
 // Request is one HTTP request.
 type Request struct {
@@ -64,31 +91,67 @@ func (*API) Kind() Kind { return KindAPI }
 
 func (a *API) faults() []Fault {
 	var fs []Fault
-	r := a.Request
+	if n := len(a.Steps); n < 1 || n > MaxAPISteps {
+		fs = append(fs, Fault{"steps", fmt.Sprintf("has %d steps; use 1 to %d", n, MaxAPISteps)})
+	}
+	first := map[string]int{}
+	for i, s := range a.Steps {
+		at := a.path(i)
+		if !a.Single() {
+			switch before, taken := first[s.ID]; {
+			case s.ID == "":
+				fs = append(fs, Fault{at + "id", "is missing; name the step, such as `id: login`"})
+			case !ValidStepID(s.ID):
+				fs = append(fs, Fault{at + "id", fmt.Sprintf("%q is not a step's id; use 1 to 63 of a-z, 0-9 and '_', starting with a letter", s.ID)})
+			case taken:
+				fs = append(fs, Fault{at + "id", fmt.Sprintf("%q is the id of step %d already", s.ID, before+1)})
+			}
+			first[s.ID] = i
+		}
+		fs = append(fs, s.Request.faults(at+"request.")...)
+	}
+	return fs
+}
+
+// path is where step i is written, with a dot at its end; "" for the step of
+// a single request.
+func (a *API) path(i int) string {
+	if a.Single() {
+		return ""
+	}
+	return fmt.Sprintf("steps[%d].", i)
+}
+
+func (r Request) faults(at string) []Fault {
+	var fs []Fault
 	if !slices.Contains(Methods, r.Method) {
-		fs = append(fs, Fault{"request.method", fmt.Sprintf("%q is not a method; use one of %s", r.Method, strings.Join(Methods, ", "))})
+		fs = append(fs, Fault{at + "method", fmt.Sprintf("%q is not a method; use one of %s", r.Method, strings.Join(Methods, ", "))})
 	}
 	if msg := urlFault(r.URL); msg != "" {
-		fs = append(fs, Fault{"request.url", msg})
+		fs = append(fs, Fault{at + "url", msg})
 	}
 	if r.MaxRedirects < 0 || r.MaxRedirects > 20 {
-		fs = append(fs, Fault{"request.max_redirects", fmt.Sprintf("%d is out of range; use 0 to 20", r.MaxRedirects)})
+		fs = append(fs, Fault{at + "max_redirects", fmt.Sprintf("%d is out of range; use 0 to 20", r.MaxRedirects)})
 	}
 	if r.MaxBody < 1 || r.MaxBody > MaxMaxBody {
-		fs = append(fs, Fault{"request.max_body", fmt.Sprintf("%d bytes is out of range; use 1 to %d", r.MaxBody, MaxMaxBody)})
+		fs = append(fs, Fault{at + "max_body", fmt.Sprintf("%d bytes is out of range; use 1 to %d", r.MaxBody, MaxMaxBody)})
 	}
 	return fs
 }
 
 func (a *API) texts() []text {
-	r := a.Request
-	ts := []text{{"request.url", r.URL}, {"request.body", r.Body}}
-	if r.Auth != nil {
-		ts = append(ts, text{"request.auth", r.Auth.Bearer + "\n" + r.Auth.User + "\n" + r.Auth.Password})
+	var ts []text
+	for i, s := range a.Steps {
+		at, r := a.path(i), s.Request
+		ts = append(ts, text{at + "request.url", r.URL}, text{at + "request.body", r.Body})
+		if r.Auth != nil {
+			ts = append(ts, text{at + "request.auth", r.Auth.Bearer + "\n" + r.Auth.User + "\n" + r.Auth.Password})
+		}
+		ts = append(ts, pairs(at+"request.headers", r.Headers)...)
+		ts = append(ts, pairs(at+"request.query", r.Query)...)
+		ts = append(append(ts, list(at+"expect", s.Expect)...), list(at+"degraded", s.Degraded)...)
 	}
-	ts = append(ts, pairs("request.headers", r.Headers)...)
-	ts = append(ts, pairs("request.query", r.Query)...)
-	return append(append(ts, list("expect", a.Expect)...), list("degraded", a.Degraded)...)
+	return ts
 }
 
 // urlFault says what is wrong with an absolute http or https URL, or "".

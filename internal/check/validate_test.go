@@ -12,14 +12,11 @@ func goodAPI() Check {
 	return Check{
 		ID: "shop-orders", Name: "Orders", Every: DefaultEvery, Timeout: DefaultAPITimeout,
 		Locations: []string{"local", "eu-west-1"}, Tags: []string{"shop"}, Active: true,
-		Spec: &API{
-			Request: Request{
-				Method: "GET", URL: "https://shop.example/api/orders?a=b#c",
-				Headers: map[string]string{"Accept": "*/*"}, Query: map[string]string{"q": "ü"},
-				Auth: &Auth{Bearer: "x"}, MaxRedirects: DefaultMaxRedirects, MaxBody: DefaultMaxBody,
-			},
-			Expect: []string{"status == 200"},
-		},
+		Spec: OneRequest(Request{
+			Method: "GET", URL: "https://shop.example/api/orders?a=b#c",
+			Headers: map[string]string{"Accept": "*/*"}, Query: map[string]string{"q": "ü"},
+			Auth: &Auth{Bearer: "x"}, MaxRedirects: DefaultMaxRedirects, MaxBody: DefaultMaxBody,
+		}, []string{"status == 200"}, nil),
 	}
 }
 
@@ -53,7 +50,7 @@ func TestGoodChecksHaveNoFaults(t *testing.T) {
 func TestEachFaultOnce(t *testing.T) {
 	api := func(change func(*Check, *Request)) []Fault {
 		c := goodAPI()
-		change(&c, &c.Spec.(*API).Request)
+		change(&c, &c.Spec.(*API).Steps[0].Request)
 		return c.Validate()
 	}
 	browser := func(change func(*Browser)) []Fault {
@@ -119,7 +116,7 @@ func TestEachFaultOnce(t *testing.T) {
 }
 
 func TestAllFaultsAreListed(t *testing.T) {
-	fs := Check{Spec: &API{}}.Validate()
+	fs := Check{Spec: OneRequest(Request{}, nil, nil)}.Validate()
 	var paths []string
 	for _, f := range fs {
 		paths = append(paths, f.Path)
@@ -130,24 +127,66 @@ func TestAllFaultsAreListed(t *testing.T) {
 	}
 }
 
+func TestFaultsOfAPISteps(t *testing.T) {
+	good := goodAPI().Spec.(*API).Steps[0]
+	named := func(ids ...string) (steps []APIStep) {
+		for _, id := range ids {
+			s := good
+			s.ID = id
+			steps = append(steps, s)
+		}
+		return steps
+	}
+	broken := named("token", "orders")
+	broken[1].Request.URL = "orders"
+	garbled := named("token", "orders")
+	garbled[1].Expect = []string{"\xff"}
+	for _, f := range []struct {
+		steps []APIStep
+		want  []string
+	}{
+		{named("token", "orders"), nil},
+		{named("token"), nil},
+		{nil, []string{"steps: has 0 steps; use 1 to 20"}},
+		{named(make([]string, 2)...), []string{
+			"steps[0].id: is missing; name the step, such as `id: login`",
+			"steps[1].id: is missing; name the step, such as `id: login`",
+		}},
+		{named("token", "a-b"), []string{`steps[1].id: "a-b" is not a step's id; use 1 to 63 of a-z, 0-9 and '_', starting with a letter`}},
+		{named("a", "b", "a"), []string{`steps[2].id: "a" is the id of step 1 already`}},
+		{broken, []string{`steps[1].request.url: "orders" does not start with http:// or https://`}},
+		{garbled, []string{"steps[1].expect[0]: holds a NUL or bytes that are not UTF-8; neither can be sent or stored"}},
+	} {
+		c := goodAPI()
+		c.Spec = &API{Steps: f.steps}
+		var got []string
+		for _, fault := range c.Validate() {
+			got = append(got, fault.Error())
+		}
+		if d := cmp.Diff(f.want, got); d != "" {
+			t.Errorf("(-want +got):\n%s", d)
+		}
+	}
+}
+
 // Text that JSONB and JSON cannot hold would be altered on its way.
 func TestTextThatCannotTravel(t *testing.T) {
 	for _, bad := range []string{"\x00", "a\x00b", "\xff", "cut \xe2\x82", "\xed\xa0\x80"} {
-		for path, change := range map[string]func(*Check, *API){
-			"name":                      func(c *Check, _ *API) { c.Name = bad },
-			"description":               func(c *Check, _ *API) { c.Description = bad },
-			"group":                     func(c *Check, _ *API) { c.Group = bad },
-			"tags[0]":                   func(c *Check, _ *API) { c.Tags[0] = bad },
-			"request.body":              func(_ *Check, a *API) { a.Request.Body = bad },
-			"request.auth":              func(_ *Check, a *API) { a.Request.Auth = &Auth{User: "u", Password: bad} },
-			`request.headers["Accept"]`: func(_ *Check, a *API) { a.Request.Headers["Accept"] = bad },
-			`request.query["q"]`:        func(_ *Check, a *API) { a.Request.Query["q"] = bad },
-			`request.query["\xe2"]`:     func(_ *Check, a *API) { a.Request.Query = map[string]string{"\xe2": "\x82\xac"} },
-			"expect[0]":                 func(_ *Check, a *API) { a.Expect[0] = bad },
-			"degraded[1]":               func(_ *Check, a *API) { a.Degraded = []string{"true", bad} },
+		for path, change := range map[string]func(*Check, *APIStep){
+			"name":                      func(c *Check, _ *APIStep) { c.Name = bad },
+			"description":               func(c *Check, _ *APIStep) { c.Description = bad },
+			"group":                     func(c *Check, _ *APIStep) { c.Group = bad },
+			"tags[0]":                   func(c *Check, _ *APIStep) { c.Tags[0] = bad },
+			"request.body":              func(_ *Check, a *APIStep) { a.Request.Body = bad },
+			"request.auth":              func(_ *Check, a *APIStep) { a.Request.Auth = &Auth{User: "u", Password: bad} },
+			`request.headers["Accept"]`: func(_ *Check, a *APIStep) { a.Request.Headers["Accept"] = bad },
+			`request.query["q"]`:        func(_ *Check, a *APIStep) { a.Request.Query["q"] = bad },
+			`request.query["\xe2"]`:     func(_ *Check, a *APIStep) { a.Request.Query = map[string]string{"\xe2": "\x82\xac"} },
+			"expect[0]":                 func(_ *Check, a *APIStep) { a.Expect[0] = bad },
+			"degraded[1]":               func(_ *Check, a *APIStep) { a.Degraded = []string{"true", bad} },
 		} {
 			c := goodAPI()
-			change(&c, c.Spec.(*API))
+			change(&c, &c.Spec.(*API).Steps[0])
 			want := []Fault{{path, "holds a NUL or bytes that are not UTF-8; neither can be sent or stored"}}
 			if d := cmp.Diff(want, c.Validate()); d != "" {
 				t.Errorf("%s = %q (-want +got):\n%s", path, bad, d)

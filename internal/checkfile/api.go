@@ -1,9 +1,11 @@
 package checkfile
 
 import (
+	"fmt"
 	"net/http"
 	"net/textproto"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -20,31 +22,72 @@ func hasControl(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f })
 }
 
-// api decodes what is special to an API check.
+var apiStepKeys = []string{"id", "request", "expect", "degraded"}
+
+// api decodes what is special to an API check: one request, or steps.
 func (o *object) api() *check.API {
-	return &check.API{
-		Request:  o.request(),
-		Expect:   o.assertions("expect", check.KindAPI),
-		Degraded: o.assertions("degraded", check.KindAPI),
+	if !o.has("steps") {
+		return check.OneRequest(o.request(), o.assertions("expect", check.KindAPI), o.assertions("degraded", check.KindAPI))
 	}
+	for _, f := range o.fields {
+		if f.name != "steps" && slices.Contains(apiKeys, f.name) {
+			o.d.fault(f.key, "%s: belongs to a step, as the check has steps:; move it into one of them", f.name)
+		}
+	}
+	items, ok := o.list("steps")
+	if !ok {
+		o.d.at["steps"] = nil
+	}
+	a := &check.API{}
+	for i, n := range items {
+		a.Steps = append(a.Steps, o.d.apiStep(n, i))
+	}
+	return a
+}
+
+// apiStep decodes one step. Where it is not understood, its place is marked so
+// that check.Validate's opinion of the rest is not asked for.
+func (d *decoder) apiStep(n *yaml.Node, i int) check.APIStep {
+	path := fmt.Sprintf("steps[%d]", i)
+	d.at[path] = nil
+	o, ok := d.object(n, path, "a step of an API check", apiStepKeys)
+	if !ok {
+		return check.APIStep{}
+	}
+	if !o.has("request") {
+		if len(o.node.Content) == 2*len(o.fields) { // else an unknown key was reported
+			d.fault(o.node, "%s has no request; write `request: https://example.com/`", path)
+		}
+		return check.APIStep{}
+	}
+	d.at[path] = o.node
+	var s check.APIStep
+	o.text("id", &s.ID)
+	if !o.has("id") {
+		d.fault(o.node, "%s has no id; name the step, such as `id: login`", path)
+		d.at[path+".id"] = nil
+	}
+	s.Request = o.request()
+	s.Expect, s.Degraded = o.assertions("expect", check.KindAPI), o.assertions("degraded", check.KindAPI)
+	return s
 }
 
 func (o *object) request() check.Request {
 	r := check.Request{Method: http.MethodGet, MaxRedirects: check.DefaultMaxRedirects, MaxBody: check.DefaultMaxBody}
-	n := o.value("request")
+	n, path := o.value("request"), o.path+"request"
 	o.place("request", n, true)
 	if n.Kind == yaml.ScalarNode {
-		url, ok := o.d.expanded(n, "request")
+		url, ok := o.d.expanded(n, path)
 		r.URL = url
-		o.d.at["request.url"] = n
+		o.d.at[path+".url"] = n
 		if !ok {
-			o.d.at["request.url"] = nil
+			o.d.at[path+".url"] = nil
 		}
 		return r
 	}
-	q, ok := o.d.object(n, "request", "request", requestKeys)
+	q, ok := o.d.object(n, path, path, requestKeys)
 	if !ok {
-		o.d.at["request"] = nil
+		o.d.at[path] = nil
 		return r
 	}
 	q.text("method", &r.Method)
@@ -126,7 +169,7 @@ func (o *object) json(r *check.Request) {
 		o.d.fault(f.key, "the request has both body: and json:; leave one of the two out")
 		return
 	}
-	body, ok := o.d.jsonText(f.value, "request.json")
+	body, ok := o.d.jsonText(f.value, o.path+"json")
 	if !ok {
 		return
 	}
@@ -147,25 +190,26 @@ func (o *object) auth() *check.Auth {
 	if n == nil {
 		return nil
 	}
-	a, ok := o.d.object(n, "request.auth", "request.auth", []string{"bearer", "basic"})
+	path := o.path + "auth"
+	a, ok := o.d.object(n, path, path, []string{"bearer", "basic"})
 	if !ok {
 		return nil
 	}
 	if a.has("bearer") == a.has("basic") {
 		if 2*len(a.fields) == len(a.node.Content) { // else an unknown key was reported
-			o.d.fault(a.node, "request.auth wants one of `bearer: TOKEN` and `basic: {user: NAME, password: WORD}`")
+			o.d.fault(a.node, "%s wants one of `bearer: TOKEN` and `basic: {user: NAME, password: WORD}`", path)
 		}
 		return nil
 	}
 	auth := &check.Auth{}
 	if a.has("bearer") {
 		a.text("bearer", &auth.Bearer)
-		if a.d.at["request.auth.bearer"] != nil && (auth.Bearer == "" || hasControl(auth.Bearer)) {
-			o.d.fault(a.value("bearer"), "request.auth.bearer is empty or has a control character; write the token")
+		if a.d.at[path+".bearer"] != nil && (auth.Bearer == "" || hasControl(auth.Bearer)) {
+			o.d.fault(a.value("bearer"), "%s.bearer is empty or has a control character; write the token", path)
 		}
 		return auth
 	}
-	b, ok := o.d.object(a.value("basic"), "request.auth.basic", "request.auth.basic", []string{"user", "password"})
+	b, ok := o.d.object(a.value("basic"), path+".basic", path+".basic", []string{"user", "password"})
 	if !ok {
 		return nil
 	}
@@ -173,11 +217,11 @@ func (o *object) auth() *check.Auth {
 	b.text("password", &auth.Password)
 	switch {
 	case !b.has("user"):
-		o.d.fault(b.node, "request.auth.basic has no user; write basic: {user: NAME, password: WORD}")
+		o.d.fault(b.node, "%s.basic has no user; write basic: {user: NAME, password: WORD}", path)
 	case strings.Contains(auth.User, ":"):
-		o.d.fault(b.value("user"), "request.auth.basic.user contains a colon, which basic authentication cannot send")
-	case auth.User == "" && auth.Password == "" && o.d.at["request.auth.basic.user"] != nil:
-		o.d.fault(b.node, "request.auth.basic is empty; write a user and a password")
+		o.d.fault(b.value("user"), "%s.basic.user contains a colon, which basic authentication cannot send", path)
+	case auth.User == "" && auth.Password == "" && o.d.at[path+".basic.user"] != nil:
+		o.d.fault(b.node, "%s.basic is empty; write a user and a password", path)
 	}
 	return auth
 }

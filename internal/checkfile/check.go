@@ -91,8 +91,8 @@ func (o *object) kind() check.Kind {
 	if said == nil {
 		switch {
 		case request && steps:
-			o.d.fault(o.node, "the check has both request: and steps:; a check is either an API check or a browser check, make two of it")
-		case request:
+			o.d.fault(o.node, "the check has both request: and steps:; a check is either one request or steps, make two of it")
+		case request, o.stepsOfRequests() && !o.has("viewport"):
 			return check.KindAPI
 		case steps:
 			return check.KindBrowser
@@ -111,18 +111,38 @@ func (o *object) kind() check.Kind {
 		return ""
 	}
 	for _, f := range o.fields {
-		if kind == check.KindAPI && slices.Contains(browserKeys, f.name) && !slices.Contains(apiKeys, f.name) {
+		if kind == check.KindAPI && slices.Contains(browserKeys, f.name) && !slices.Contains(apiKeys, f.name) && f.name != "steps" {
 			o.d.fault(f.key, "%s: is for browser checks, and this is `kind: api`", f.name)
 		}
 		if kind == check.KindBrowser && slices.Contains(apiKeys, f.name) && !slices.Contains(browserKeys, f.name) {
 			o.d.fault(f.key, "%s: is for API checks, and this is `kind: browser`", f.name)
 		}
 	}
-	if kind == check.KindAPI && !request {
+	switch {
+	case kind == check.KindAPI && !request && !o.has("steps"):
 		o.d.fault(o.node, "an API check needs `request:`, such as `request: https://example.com/`")
+		return ""
+	case kind == check.KindAPI && request && o.has("steps"):
+		o.d.fault(o.field("steps").key, "the check has both request: and steps:; a check is either one request or steps, make two of it")
 		return ""
 	}
 	return kind
+}
+
+// stepsOfRequests reports whether the steps are those of an API check: the
+// first has a request.
+func (o *object) stepsOfRequests() bool {
+	n := o.value("steps")
+	if n == nil || n.Kind != yaml.SequenceNode || len(n.Content) == 0 {
+		return false
+	}
+	first := o.d.resolve(n.Content[0])
+	for i := 0; i+1 < len(first.Content) && first.Kind == yaml.MappingNode; i += 2 {
+		if first.Content[i].Value == "request" {
+			return true
+		}
+	}
+	return false
 }
 
 // invalid reports what check.Validate found at the place where it is written,

@@ -191,7 +191,7 @@ func TestOptionsOverrideVars(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := cs[0].Spec.(*check.API).Request.URL; got != "https://b.example/x" {
+	if got := cs[0].Spec.(*check.API).Steps[0].Request.URL; got != "https://b.example/x" {
 		t.Error(got)
 	}
 	_, err = Parse("f", []byte(file), Options{Vars: map[string]string{"base": "no url", "path": ""}})

@@ -7,8 +7,12 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 )
 
-// checkV1 is a check in version 1. The spec is under the name of its kind.
-type checkV1 struct {
+// checkV1 is a check in version 1: an API check is one request.
+type checkV1 = checkOf[apiV1]
+
+// checkOf is a check with API checks of shape A: what versions 1 and 2 have in
+// common. The spec is under the name of its kind.
+type checkOf[A apiShape] struct {
 	ID          string   `json:"id"`
 	Name        string   `json:"name,omitempty"`
 	Description string   `json:"description,omitempty"`
@@ -22,7 +26,7 @@ type checkV1 struct {
 	Public      bool     `json:"public,omitempty"`
 
 	Kind    check.Kind `json:"kind"`
-	API     *apiV1     `json:"api,omitempty"`
+	API     *A         `json:"api,omitempty"`
 	Browser *browserV1 `json:"browser,omitempty"`
 }
 
@@ -31,6 +35,14 @@ type apiV1 struct {
 	Expect   []string  `json:"expect,omitempty"`
 	Degraded []string  `json:"degraded,omitempty"`
 }
+
+// apiShape is the spec of an API check in some version.
+type apiShape interface {
+	// fault finds the first field without which the spec has no meaning.
+	fault() (field, reason string)
+}
+
+func (apiV1) fault() (field, reason string) { return "", "" }
 
 type requestV1 struct {
 	Method       string            `json:"method"`
@@ -64,43 +76,6 @@ type stepV1 struct {
 	Timeout  micros       `json:"timeout_us,omitempty"`
 }
 
-func newCheckV1(c check.Check) (*checkV1, error) {
-	w := &checkV1{
-		ID: c.ID, Name: c.Name, Description: c.Description, Group: c.Group, Tags: c.Tags,
-		Every: microsOf(c.Every), Timeout: microsOf(c.Timeout), Locations: c.Locations,
-		Active: c.Active, Muted: c.Muted, Public: c.Public,
-	}
-	switch s := c.Spec.(type) {
-	case *check.API:
-		if s != nil {
-			w.Kind, w.API = check.KindAPI, newAPIV1(s)
-		}
-	case *check.Browser:
-		if s != nil {
-			w.Kind, w.Browser = check.KindBrowser, newBrowserV1(s)
-		}
-	}
-	if w.Kind == "" {
-		return nil, fmt.Errorf("encoding %s %q: it has no spec", TypeCheck, c.ID)
-	}
-	return w, nil
-}
-
-func newAPIV1(s *check.API) *apiV1 {
-	r := s.Request
-	w := &apiV1{
-		Request: requestV1{
-			Method: r.Method, URL: r.URL, Headers: distinctKeys(r.Headers), Query: distinctKeys(r.Query),
-			Body: r.Body, MaxRedirects: r.MaxRedirects, MaxBody: r.MaxBody,
-		},
-		Expect: s.Expect, Degraded: s.Degraded,
-	}
-	if r.Auth != nil {
-		w.Request.Auth = &authV1{Bearer: r.Auth.Bearer, User: r.Auth.User, Password: r.Auth.Password}
-	}
-	return w
-}
-
 func newBrowserV1(s *check.Browser) *browserV1 {
 	w := &browserV1{
 		Steps: make([]stepV1, len(s.Steps)), Width: s.Width, Height: s.Height,
@@ -113,7 +88,7 @@ func newBrowserV1(s *check.Browser) *browserV1 {
 }
 
 // fault finds the first field without which the check has no meaning.
-func (w *checkV1) fault() (field, reason string) {
+func (w *checkOf[A]) fault() (field, reason string) {
 	switch {
 	case w.ID == "":
 		return "id", "is missing"
@@ -127,37 +102,12 @@ func (w *checkV1) fault() (field, reason string) {
 		return "kind", fmt.Sprintf("is %.100q; this build knows %q", w.Kind, check.Kinds)
 	case w.Kind == check.KindAPI && w.API == nil, w.Kind == check.KindBrowser && w.Browser == nil:
 		return string(w.Kind), "is missing, though kind names it"
+	case w.Kind == check.KindAPI:
+		if field, reason = (*w.API).fault(); field != "" {
+			return "api." + field, reason
+		}
 	}
 	return "", ""
-}
-
-func (w *checkV1) check() check.Check {
-	c := check.Check{
-		ID: w.ID, Name: w.Name, Description: w.Description, Group: w.Group, Tags: some(w.Tags),
-		Every: w.Every.duration(), Timeout: w.Timeout.duration(), Locations: some(w.Locations),
-		Active: w.Active, Muted: w.Muted, Public: w.Public,
-	}
-	if w.Kind == check.KindBrowser {
-		c.Spec = w.Browser.spec()
-	} else {
-		c.Spec = w.API.spec()
-	}
-	return c
-}
-
-func (w *apiV1) spec() *check.API {
-	r := w.Request
-	s := &check.API{
-		Request: check.Request{
-			Method: r.Method, URL: r.URL, Headers: someKeys(r.Headers), Query: someKeys(r.Query),
-			Body: r.Body, MaxRedirects: r.MaxRedirects, MaxBody: r.MaxBody,
-		},
-		Expect: some(w.Expect), Degraded: some(w.Degraded),
-	}
-	if r.Auth != nil {
-		s.Request.Auth = &check.Auth{Bearer: r.Auth.Bearer, User: r.Auth.User, Password: r.Auth.Password}
-	}
-	return s
 }
 
 func (w *browserV1) spec() *check.Browser {
@@ -170,15 +120,4 @@ func (w *browserV1) spec() *check.Browser {
 	}
 	s.Steps = some(s.Steps)
 	return s
-}
-
-func readCheckV1(_ Header, data []byte) (check.Check, error) {
-	var w checkV1
-	if err := unmarshal(TypeCheck, "", data, &w); err != nil {
-		return check.Check{}, err
-	}
-	if field, reason := w.fault(); field != "" {
-		return check.Check{}, &DecodeError{Type: TypeCheck, Field: field, Reason: reason}
-	}
-	return w.check(), nil
 }

@@ -29,11 +29,12 @@ import (
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
-// The newest version of each type: the one that is written.
+// The newest version of each type. Everything past this package sees only
+// their values: readers upcast.
 const (
-	JobVersion    = 1
-	ResultVersion = 1
-	CheckVersion  = 1
+	JobVersion    = 2
+	ResultVersion = 2
+	CheckVersion  = 2
 )
 
 // The types of messages, as their envelopes name them. A check has no
@@ -58,22 +59,42 @@ const (
 type reader[T any] func(h Header, data []byte) (T, error)
 
 var (
-	jobReaders    = []reader[jobs.Job]{1: readJobV1}
-	resultReaders = []reader[jobs.Result]{1: readResultV1}
-	checkReaders  = []reader[check.Check]{1: readCheckV1}
+	jobReaders    = []reader[jobs.Job]{1: readJobV1, 2: readJobV2}
+	resultReaders = []reader[jobs.Result]{1: readResultV1, 2: readResultV2}
+	checkReaders  = []reader[check.Check]{1: readCheckV1, 2: readCheckV2}
 )
 
-// EncodeJob writes j as a message of version [JobVersion]. It is an error if
-// j has no spec, lacks a field without which it could not be read, or comes
-// to more than [MaxBytes].
-func EncodeJob(j jobs.Job) ([]byte, error) {
-	w, err := newJobV1(j)
+// EncodeJob writes j as a message of version [JobVersion]; see [EncodeJobAt].
+func EncodeJob(j jobs.Job) ([]byte, error) { return EncodeJobAt(JobVersion, j) }
+
+// EncodeJobAt writes j as a message of a version that this build knows. It is a
+// *[CannotDowncastError] if that version, or results of version j.Reply, have
+// no room for something that the check has; and another error if j has no spec,
+// lacks a field without which it could not be read, or comes to more than
+// [MaxBytes].
+func EncodeJobAt(version int, j jobs.Job) ([]byte, error) {
+	w, err := newJobV2(j)
 	if err != nil {
 		return nil, err
 	}
-	return encode(TypeJob, j.ID, MaxBytes, envelope[*jobV1]{
-		Type: TypeJob, V: JobVersion, Min: 1,
-		ID: j.ID, Time: stamp(j.SentAt), Trace: j.TraceParent, Data: w,
+	var data any = w
+	switch version {
+	case 2:
+		if reply := max(1, j.Reply); reply < ResultVersionOf(j.Check) {
+			return nil, &CannotDowncastError{Type: TypeResult, ID: j.ID, Version: reply, Lost: "the steps of its API check"}
+		}
+	case 1:
+		down, lost := downcastJobV2(w)
+		if lost != "" {
+			return nil, &CannotDowncastError{Type: TypeJob, ID: j.ID, Version: version, Lost: lost}
+		}
+		data = down
+	default:
+		return nil, unknownVersion(TypeJob, j.ID, version, JobVersion)
+	}
+	return encode(TypeJob, j.ID, MaxBytes, envelope[any]{
+		Type: TypeJob, V: version, Min: version,
+		ID: j.ID, Time: stamp(j.SentAt), Trace: j.TraceParent, Data: data,
 	})
 }
 
@@ -83,10 +104,24 @@ func DecodeJob(body []byte) (jobs.Job, error) {
 	return decode(TypeJob, jobReaders, body)
 }
 
-// EncodeResult writes r as a message of version [ResultVersion]; errors as of
-// [EncodeJob].
-func EncodeResult(r jobs.Result) ([]byte, error) {
-	w, err := newResultV1(r)
+// ResultVersionOf is the lowest version of results that has room for every
+// result of c.
+func ResultVersionOf(c check.Check) int {
+	if a, ok := c.Spec.(*check.API); ok && a != nil && !a.Single() {
+		return 2
+	}
+	return 1
+}
+
+// EncodeResult writes r as a message of version [ResultVersion]; see
+// [EncodeResultAt].
+func EncodeResult(r jobs.Result) ([]byte, error) { return EncodeResultAt(ResultVersion, r) }
+
+// EncodeResultAt writes r as a message of a version that this build knows;
+// errors as of [EncodeJobAt]. What a reader of a lower version understands as
+// well is marked so.
+func EncodeResultAt(version int, r jobs.Result) ([]byte, error) {
+	data, lowest, err := resultAt(version, r)
 	if err != nil {
 		return nil, err
 	}
@@ -96,10 +131,31 @@ func EncodeResult(r jobs.Result) ([]byte, error) {
 			at = t
 		}
 	}
-	return encode(TypeResult, r.JobID, MaxBytes, envelope[*resultV1]{
-		Type: TypeResult, V: ResultVersion, Min: 1,
-		ID: r.JobID, Time: stamp(at), Data: w,
+	return encode(TypeResult, r.JobID, MaxBytes, envelope[any]{
+		Type: TypeResult, V: version, Min: lowest,
+		ID: r.JobID, Time: stamp(at), Data: data,
 	})
+}
+
+// resultAt is the data of r in a version, and the lowest version of readers
+// that understand it.
+func resultAt(version int, r jobs.Result) (data any, lowest int, err error) {
+	w, err := newResultV2(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	down, lost := downcastResultV2(w)
+	switch {
+	case version < 1 || version > ResultVersion:
+		return nil, 0, unknownVersion(TypeResult, r.JobID, version, ResultVersion)
+	case version == 2 && lost != "":
+		return w, 2, nil
+	case version == 2:
+		return w, 1, nil
+	case lost != "":
+		return nil, 0, &CannotDowncastError{Type: TypeResult, ID: r.JobID, Version: version, Lost: lost}
+	}
+	return down, 1, nil
 }
 
 // DecodeResult reads a result of any known version; errors as of [DecodeJob].
@@ -110,7 +166,7 @@ func DecodeResult(body []byte) (jobs.Result, error) {
 // EncodeResultData writes the data of r's message without the envelope, and
 // the version in which it is written. Store both.
 func EncodeResultData(r jobs.Result) (version int, data []byte, err error) {
-	w, err := newResultV1(r)
+	w, _, err := resultAt(ResultVersion, r)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -125,18 +181,23 @@ func DecodeResultData(version int, data []byte) (jobs.Result, error) {
 }
 
 // EncodeCheck writes c without an envelope, and the version in which it is
-// written. It is an error if c has no spec, lacks a field without which it
-// could not be read, or comes to more than [MaxCheckBytes].
+// written: the lowest that has room for it, so that the release before goes on
+// with the checks that it knows. It is an error if c has no spec, lacks a field
+// without which it could not be read, or comes to more than [MaxCheckBytes].
 func EncodeCheck(c check.Check) (version int, data []byte, err error) {
-	w, err := newCheckV1(c)
+	w, err := newCheckV2(c)
 	if err == nil {
 		err = unreadable(TypeCheck, c.ID, w)
 	}
 	if err != nil {
 		return 0, nil, err
 	}
+	if down, lost := downcastCheckV2(w); lost == "" {
+		data, err = encode(TypeCheck, c.ID, MaxCheckBytes, down)
+		return 1, data, err
+	}
 	data, err = encode(TypeCheck, c.ID, MaxCheckBytes, w)
-	return CheckVersion, data, err
+	return 2, data, err
 }
 
 // DecodeCheck reads what [EncodeCheck] of any version wrote; errors as of

@@ -39,7 +39,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	for name, want := range checkSamples() {
 		version, data, err := EncodeCheck(want)
-		if err != nil || version != CheckVersion {
+		if err != nil || version != 1 {
 			t.Fatalf("check %s: version %d, %v", name, version, err)
 		}
 		got, err := DecodeCheck(version, data)
@@ -83,7 +83,7 @@ func TestSameValueSameBytes(t *testing.T) {
 	}
 	job := func() jobs.Job {
 		j := sampleJob(sampleAPI())
-		j.Check.Spec.(*check.API).Request.Headers = headers
+		j.Check.Spec.(*check.API).Steps[0].Request.Headers = headers
 		return j
 	}
 	first, err := EncodeJob(job())

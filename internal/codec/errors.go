@@ -44,6 +44,26 @@ func (e *DecodeError) Error() string {
 	return fmt.Sprintf("decoding %s: %s %s", typ, field, e.Reason)
 }
 
+// CannotDowncastError says that a value cannot be written in an old version
+// without loss. Hold it back until its readers know a newer one.
+type CannotDowncastError struct {
+	Type string
+	// ID is that of the message.
+	ID string
+	// Version is the one that was asked for.
+	Version int
+	// Lost names what would be lost.
+	Lost string
+}
+
+func (e *CannotDowncastError) Error() string {
+	return fmt.Sprintf("encoding %s %q in version %d: it would lose %s; wait until every reader knows a newer version", e.Type, e.ID, e.Version, e.Lost)
+}
+
+func unknownVersion(typ, id string, version, highest int) error {
+	return fmt.Errorf("encoding %s %q in version %d: this build writes versions 1 to %d", typ, id, version, highest)
+}
+
 func missing(typ, field string) error {
 	return &DecodeError{Type: typ, Field: field, Reason: "is missing"}
 }

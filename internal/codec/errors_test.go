@@ -23,9 +23,10 @@ func edit(t *testing.T, body []byte, old, new string) []byte {
 	return []byte(strings.Replace(string(body), old, new, 1))
 }
 
+// jobBytes and resultBytes are samples in version 1.
 func jobBytes(t testing.TB, name string) []byte {
 	t.Helper()
-	body, err := EncodeJob(jobSamples()[name])
+	body, err := EncodeJobAt(1, jobSamples()[name])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -34,7 +35,7 @@ func jobBytes(t testing.TB, name string) []byte {
 
 func resultBytes(t testing.TB, name string) []byte {
 	t.Helper()
-	body, err := EncodeResult(resultSamples()[name])
+	body, err := EncodeResultAt(1, resultSamples()[name])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,7 +141,7 @@ func TestUndecodable(t *testing.T) {
 }
 
 func TestVersions(t *testing.T) {
-	body := jobBytes(t, "api")
+	body := jobBytes(t, "browser") // its shape is the same in all versions
 	for _, v := range []struct {
 		head string
 		want *UnsupportedVersionError
@@ -148,27 +149,27 @@ func TestVersions(t *testing.T) {
 		{`"v":1,"min":1`, nil},
 		// A newer writer that says that this build still understands it.
 		{`"v":7,"min":1`, nil},
-		{`"v":2,"min":2`, &UnsupportedVersionError{TypeJob, 2, 2, 1}},
-		{`"v":9,"min":3,"new":{"x":[1,2]}`, &UnsupportedVersionError{TypeJob, 9, 3, 1}},
+		{`"v":3,"min":3`, &UnsupportedVersionError{TypeJob, 3, 3, 2}},
+		{`"v":9,"min":4,"new":{"x":[1,2]}`, &UnsupportedVersionError{TypeJob, 9, 4, 2}},
 	} {
 		got, err := DecodeJob(edit(t, body, `"v":1,"min":1`, v.head))
 		e, _ := errors.AsType[*UnsupportedVersionError](err)
 		if d := cmp.Diff(v.want, e); d != "" {
 			t.Errorf("%s (-want +got):\n%s", v.head, d)
 		}
-		if v.want == nil && got.Check.ID != "shop-orders" {
+		if v.want == nil && got.Check.ID != "shop-checkout" {
 			t.Errorf("%s: got %+v, %v", v.head, got, err)
 		}
 	}
 	// Data of another shape altogether must not hide that the version is new.
-	if _, err := DecodeResult([]byte(`{"type":"probefleet.result","v":2,"min":2,"id":"x","data":"gzip:…"}`)); err == nil ||
-		err.Error() != "decoding probefleet.result: version 2 needs a reader of version 2, this build reads up to 1; update this process, or leave the message to a newer one" {
+	if _, err := DecodeResult([]byte(`{"type":"probefleet.result","v":3,"min":3,"id":"x","data":"gzip:…"}`)); err == nil ||
+		err.Error() != "decoding probefleet.result: version 3 needs a reader of version 3, this build reads up to 2; update this process, or leave the message to a newer one" {
 		t.Errorf("got %v", err)
 	}
 }
 
 func TestVersionsOfStoredData(t *testing.T) {
-	_, result, err := EncodeResultData(samplePassed())
+	_, result, err := EncodeResultData(samplePassed()) // its shape is the same in all versions
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +178,7 @@ func TestVersionsOfStoredData(t *testing.T) {
 		t.Fatal(err)
 	}
 	for version, want := range map[int]error{
-		0: &DecodeError{}, -1: &DecodeError{}, 1: nil, 2: &UnsupportedVersionError{}, 1 << 40: &UnsupportedVersionError{},
+		0: &DecodeError{}, -1: &DecodeError{}, 1: nil, 3: &UnsupportedVersionError{}, 1 << 40: &UnsupportedVersionError{},
 	} {
 		_, errResult := DecodeResultData(version, result)
 		_, errCheck := DecodeCheck(version, chk)

@@ -39,7 +39,7 @@ func TestTimesAreUTC(t *testing.T) {
 	j := sampleJob(sampleAPI())
 	zone := time.FixedZone("Kolkata", 5*3600+1800)
 	j.Slot, j.SentAt, j.ExpiresAt = j.Slot.In(zone), j.SentAt.In(zone), j.ExpiresAt.In(zone)
-	body, err := EncodeJob(j)
+	body, err := EncodeJobAt(1, j)
 	if err != nil {
 		t.Fatal(err)
 	}

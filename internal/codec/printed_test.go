@@ -8,19 +8,36 @@ import (
 	"reflect"
 	"slices"
 	"time"
+
+	"github.com/probefleet/probefleet/internal/check"
 )
 
 // printed lists the fields of v that are not zero, one a line, in the order of
 // their declaration. Fields that the nouns gain later do not show while they
 // are zero, so old golden values stay true.
-func printed(v any) []byte {
-	var out bytes.Buffer
-	out.WriteString(reflect.TypeOf(v).String() + "\n")
-	printFields(&out, "", reflect.ValueOf(v))
-	return out.Bytes()
+func printed(v any) []byte { return print(v, false) }
+
+// printedAsV1 is printed in the words of the nouns when the golden values of
+// version 1 were written: an API check was one request.
+func printedAsV1(v any) []byte { return print(v, true) }
+
+func print(v any, asV1 bool) []byte {
+	p := printer{asV1: asV1}
+	p.out.WriteString(reflect.TypeOf(v).String() + "\n")
+	p.fields("", reflect.ValueOf(v))
+	return p.out.Bytes()
 }
 
-func printFields(out *bytes.Buffer, path string, v reflect.Value) {
+type printer struct {
+	out  bytes.Buffer
+	asV1 bool
+}
+
+// later are fields that decoding sets even where version 1 says nothing.
+var later = []string{"Reply", "Unknown"}
+
+func (p *printer) fields(path string, v reflect.Value) {
+	out := &p.out
 	switch x := v.Interface().(type) {
 	case time.Time:
 		fmt.Fprintf(out, "%s = %s\n", path, x.Format(time.RFC3339Nano))
@@ -32,25 +49,33 @@ func printFields(out *bytes.Buffer, path string, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
+			name := v.Type().Field(i).Name
+			if p.asV1 && slices.Contains(later, name) {
+				continue
+			}
 			if f := v.Field(i); !f.IsZero() {
-				printFields(out, path+"."+v.Type().Field(i).Name, f)
+				p.fields(path+"."+name, f)
 			}
 		}
 	case reflect.Interface:
 		fmt.Fprintf(out, "%s = %s\n", path, v.Elem().Type())
-		printFields(out, path, v.Elem().Elem())
+		value := v.Elem().Elem()
+		if a, ok := v.Interface().(*check.API); ok && p.asV1 && a.Single() {
+			value = reflect.ValueOf(a.Steps[0])
+		}
+		p.fields(path, value)
 	case reflect.Pointer:
 		if v.Elem().IsZero() {
 			fmt.Fprintf(out, "%s is empty\n", path)
 		}
-		printFields(out, path, v.Elem())
+		p.fields(path, v.Elem())
 	case reflect.Slice:
 		for i := range v.Len() {
-			printFields(out, fmt.Sprintf("%s[%d]", path, i), v.Index(i))
+			p.fields(fmt.Sprintf("%s[%d]", path, i), v.Index(i))
 		}
 	case reflect.Map:
 		for _, k := range sorted(v.Interface().(map[string]string)) {
-			printFields(out, fmt.Sprintf("%s[%q]", path, k), v.MapIndex(reflect.ValueOf(k)))
+			p.fields(fmt.Sprintf("%s[%q]", path, k), v.MapIndex(reflect.ValueOf(k)))
 		}
 	default:
 		fmt.Fprintf(out, "%s = %#v\n", path, v.Interface())

@@ -17,7 +17,7 @@ func sampleAPI() check.Check {
 		ID: "shop-orders", Name: "List orders", Description: "The orders of the demo account.", Group: "Shop",
 		Tags: []string{"shop", "api"}, Every: 30 * time.Second, Timeout: 10 * time.Second,
 		Locations: []string{"local", "eu-west-1"}, Active: true, Muted: true, Public: true,
-		Spec: &check.API{
+		Spec: &check.API{Steps: []check.APIStep{{
 			Request: check.Request{
 				Method: "POST", URL: "https://shop.example/api/orders?page=1",
 				Headers: map[string]string{"Accept": "application/json", "X-Trace": "yes", "B": "<&>"},
@@ -29,8 +29,24 @@ func sampleAPI() check.Check {
 			},
 			Expect:   []string{"status == 200", "len(json.orders) >= 1"},
 			Degraded: []string{"time.total < 300ms"},
-		},
+		}}},
 	}
+}
+
+// sampleSteps is a check that version 1 has no room for.
+func sampleSteps() check.Check {
+	c := sampleAPI()
+	orders := c.Spec.(*check.API).Steps[0]
+	orders.ID = "orders"
+	c.Spec = &check.API{Steps: []check.APIStep{
+		{
+			ID:      "token",
+			Request: check.Request{Method: "GET", URL: "https://shop.example/api/login", MaxBody: 1 << 20},
+			Expect:  []string{"status == 200"},
+		},
+		orders,
+	}}
+	return c
 }
 
 func sampleBrowser() check.Check {
@@ -63,23 +79,58 @@ func sampleUnicode() check.Check {
 func sampleJob(c check.Check) jobs.Job {
 	j := jobs.New(c, "local", at(0), 1, at(120), at(30_000))
 	j.TraceParent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+	j.Reply = 1
 	return j
+}
+
+// The samples of version 2 only; all others are written in every version.
+func newJobSamples() map[string]jobs.Job {
+	single := sampleAPI()
+	single.Spec.(*check.API).Steps[0].ID = "only"
+	steps, only := sampleJob(sampleSteps()), sampleJob(single)
+	steps.Reply, only.Reply = 2, 2
+	return map[string]jobs.Job{"steps": steps, "one-named-step": only}
+}
+
+func newResultSamples() map[string]jobs.Result {
+	r := sampleResult(sampleSteps())
+	token := jobs.Timings{DNS: time.Millisecond, Connect: 2 * time.Millisecond, FirstByte: 30 * time.Millisecond, Total: 33 * time.Millisecond}
+	orders := jobs.Timings{Connect: 2 * time.Millisecond, TLS: time.Microsecond, Download: time.Millisecond, Total: 4 * time.Millisecond}
+	r.Timings = jobs.Timings{DNS: time.Millisecond, Connect: 4 * time.Millisecond, TLS: time.Microsecond,
+		FirstByte: 30 * time.Millisecond, Download: time.Millisecond, Total: 37 * time.Millisecond}
+	r.Steps = []jobs.StepResult{
+		{Name: "token", Duration: token.Total, Timings: token, OK: true},
+		{Name: "orders", Duration: orders.Total, Timings: orders, Error: "status == 200 (got 503)"},
+	}
+	r.Verdicts = []jobs.Verdict{
+		{Step: "token", Expr: "status == 200", OK: true},
+		{Step: "orders", Expr: "status == 200", Message: "status == 200 (got 503)"},
+	}
+	r.Conclude()
+	return map[string]jobs.Result{"steps": r}
+}
+
+func newCheckSamples() map[string]check.Check {
+	return map[string]check.Check{"steps": sampleSteps()}
 }
 
 func jobSamples() map[string]jobs.Job {
 	retry := jobs.New(sampleAPI(), "eu-west-1", at(0).Add(987654321), 3, at(0).Add(987654322), at(60_000))
+	retry.Reply = 1
+	minimal := jobs.New(check.Check{ID: "a", Every: time.Second, Timeout: time.Second, Spec: &check.API{Steps: make([]check.APIStep, 1)}}, "l", at(0), 1, at(0), at(0))
+	minimal.Reply = 1
 	return map[string]jobs.Job{
 		"api":     sampleJob(sampleAPI()),
 		"browser": sampleJob(sampleBrowser()),
 		"unicode": sampleJob(sampleUnicode()),
 		"retry":   retry,
-		"minimal": jobs.New(check.Check{ID: "a", Every: time.Second, Timeout: time.Second, Spec: &check.API{}}, "l", at(0), 1, at(0), at(0)),
+		"minimal": minimal,
 	}
 }
 
 func checkSamples() map[string]check.Check {
 	bearer := sampleAPI()
-	bearer.Spec.(*check.API).Request.Auth = &check.Auth{Bearer: "secret"}
+	bearer.Spec.(*check.API).Steps[0].Request.Auth = &check.Auth{Bearer: "secret"}
 	return map[string]check.Check{
 		"api": sampleAPI(), "browser": sampleBrowser(), "unicode": sampleUnicode(), "bearer": bearer,
 		"minimal": {ID: "a", Every: time.Second, Timeout: time.Second, Spec: &check.Browser{}},

@@ -186,7 +186,7 @@ func TestKeysThatBecomeEqualAreKept(t *testing.T) {
 	want := map[string]string{"x\ufffd": "3", "x\ufffd\ufffd": "1", "x\ufffd\ufffd\ufffd": "4", "x\ufffd\ufffd\ufffd\ufffd": "2", "sane": "5"}
 
 	r, j := samplePassed(), sampleJob(sampleAPI())
-	request := &j.Check.Spec.(*check.API).Request
+	request := &j.Check.Spec.(*check.API).Steps[0].Request
 	r.Evidence.Response.Headers, request.Headers, request.Query = nasty(), nasty(), nasty()
 	body, err := EncodeResult(r)
 	if err != nil {
@@ -203,7 +203,7 @@ func TestKeysThatBecomeEqualAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := gotJob.Check.Spec.(*check.API).Request
+	got := gotJob.Check.Spec.(*check.API).Steps[0].Request
 	for _, m := range []map[string]string{gotResult.Evidence.Response.Headers, got.Headers, got.Query} {
 		if d := cmp.Diff(want, m); d != "" {
 			t.Errorf("(-want +got):\n%s", d)

@@ -123,13 +123,16 @@ func decode(ds Definitions) (checks []check.Check, faults []string) {
 }
 
 func expressions(c check.Check) []string {
+	var lines []string
 	switch s := c.Spec.(type) {
 	case *check.API:
-		return append(append([]string(nil), s.Expect...), s.Degraded...)
+		for _, step := range s.Steps {
+			lines = append(append(lines, step.Expect...), step.Degraded...)
+		}
 	case *check.Browser:
-		return append(append([]string(nil), s.Expect...), s.Degraded...)
+		lines = append(append(lines, s.Expect...), s.Degraded...)
 	}
-	return nil
+	return lines
 }
 
 func answer(w http.ResponseWriter, v any) {

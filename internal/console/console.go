@@ -1,7 +1,7 @@
-// Package console is where checks are changed: an HTTP API for those who hold
-// its token, and a page that says whether the installation is well. It refuses
-// to change anything without the token, and to accept a check that the rest
-// of the fleet could not run.
+// Package console is where checks are changed and dead letters are seen to: an
+// HTTP API for those who hold its token, and a page that says whether the
+// installation is well. It refuses to change anything without the token, and
+// to accept a check that the rest of the fleet could not run.
 package console
 
 import (
@@ -17,6 +17,7 @@ import (
 	"strings"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/status"
 )
 
 // store is what the console needs of the database.
@@ -28,6 +29,8 @@ type store interface {
 // Options configure a Console.
 type Options struct {
 	Store store
+	// Fleet knows the places that measure; where it is nil they are not served.
+	Fleet fleet
 	// Token is asked for by every change, as a bearer token. Empty refuses
 	// every change.
 	Token string
@@ -37,13 +40,30 @@ type Options struct {
 	StatusURL string
 	Build     string
 	Logger    *slog.Logger
+
+	// DeadQueues and DeadRows are where the dead letters are; without them the
+	// console knows nothing of these.
+	DeadQueues deadQueues
+	DeadRows   deadRows
+	// QueuePrefix is the first part of the queues' names.
+	QueuePrefix string
+	// Metrics may be nil.
+	Metrics *Metrics
 }
 
 // Console is the operations console.
-type Console struct{ o Options }
+type Console struct {
+	o      Options
+	depths depths
+}
 
 // New makes a Console.
-func New(o Options) *Console { return &Console{o} }
+func New(o Options) *Console {
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	return &Console{o: o}
+}
 
 //go:embed health.html
 var healthSource string
@@ -63,6 +83,13 @@ func (c *Console) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /api/v1/checks", c.authorised(c.list))
 	mux.HandleFunc("PUT /api/v1/checks", c.authorised(c.apply))
+	if c.o.DeadQueues != nil {
+		c.routeDLQ(mux)
+	}
+	if c.o.Fleet != nil {
+		mux.HandleFunc("GET /api/v1/locations", c.authorised(c.locations))
+		mux.HandleFunc("GET /api/v1/coverage", c.authorised(c.coverage))
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -79,7 +106,13 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 		Active           int
 		Revision         int64
 		Build, StatusURL string
+		Dead             string
+		SomeDead         bool
+		Locations        []status.Location
 	}{Build: c.o.Build, StatusURL: c.o.StatusURL}
+	if c.o.DeadQueues != nil {
+		page.Dead, page.SomeDead = c.deadLine()
+	}
 	if err := c.o.Ready(r.Context()); err != nil {
 		page.Faults = strings.Split(err.Error(), "\n")
 	}
@@ -89,6 +122,17 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 		page.Faults = append(page.Faults, "the checks cannot be read from the database")
 	}
 	page.Active, page.Revision = len(checks), revision
+	if c.o.Fleet != nil {
+		if page.Locations, err = c.o.Fleet.Locations(r.Context()); err != nil {
+			c.o.Logger.Error("reading locations for the health page", "err", err)
+			page.Faults = append(page.Faults, "the locations cannot be read from the database")
+		}
+	}
+	for _, l := range page.Locations {
+		if !l.Healthy {
+			page.Faults = append(page.Faults, fmt.Sprintf("location %s is unhealthy since %s: %s", l.Name, l.Since.UTC().Format("2 Jan 15:04 MST"), l.Reason))
+		}
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	if len(page.Faults) > 0 {
 		w.WriteHeader(http.StatusServiceUnavailable)

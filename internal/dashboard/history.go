@@ -1,7 +1,6 @@
 package dashboard
 
 import (
-	"math"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/status"
@@ -85,15 +84,23 @@ func newRecord(c status.Check, p period, buckets []status.Bucket, now time.Time)
 	return r
 }
 
-// cover compares what was measured with what was due. A run may take its
-// timeout, so the newest slot is not expected yet.
+// cover compares what was measured with what was due, slot by slot; see
+// [status.Expected] and [status.Settled].
 func (r *record) cover(c status.Check, now time.Time) {
 	r.coverage, r.known = 1, 1
 	if c.Every <= 0 || len(c.Locations) == 0 {
 		return
 	}
-	due := now.Add(-c.Every - c.Timeout)
-	perBar := float64(r.period.step) / float64(c.Every) * float64(len(c.Locations))
+	due := status.Settled(c.Every, c.Timeout, now)
+	expected := func(from, before time.Time) (n float64) {
+		if d := before.Sub(from); d > 0 && d%c.Every == 0 { // the same whatever the phase
+			return float64(d/c.Every) * float64(len(c.Locations))
+		}
+		for _, l := range c.Locations {
+			n += float64(status.Expected(c.ID, l, c.Every, from, before))
+		}
+		return n
+	}
 	seldom := c.Every > r.period.step
 	var all, known share
 	var spoken time.Time // end of the newest bar with a conclusive run
@@ -101,12 +108,12 @@ func (r *record) cover(c status.Check, now time.Time) {
 	for i := range r.bars {
 		b := &r.bars[i]
 		n := float64(b.Conclusive())
-		want := perBar
+		want := expected(b.Start, b.End)
 		b.Share = 1
 		if b.End.After(due) {
-			want = math.Floor(perBar * max(0, float64(due.Sub(b.Start))/float64(r.period.step)))
+			want = expected(b.Start, due)
 		} else if !seldom {
-			b.Share = min(1, n/perBar)
+			b.Share = share{n, want}.value()
 		}
 		if n > 0 {
 			spoken = b.End

@@ -52,6 +52,9 @@ type Job struct {
 	ExpiresAt time.Time
 	// TraceParent is a W3C trace context, or "".
 	TraceParent string
+	// Reply is the version in which the result is to be written: the highest
+	// that every recorder reads. 0 counts as 1.
+	Reply int
 }
 
 // New makes the job of an attempt, ids included.

@@ -1,6 +1,7 @@
 package jobs
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -55,6 +56,7 @@ const (
 	FaultNoBrowser FaultClass = "no_browser" // this worker has no browser
 	FaultBrowser   FaultClass = "browser"    // the browser itself went away
 	FaultInternal  FaultClass = "internal"   // a defect or an exhausted resource
+	FaultLocation  FaultClass = "location"   // the location's own network or DNS is away
 	FaultExpired   FaultClass = "expired"    // past Job.ExpiresAt before the start
 )
 
@@ -82,25 +84,30 @@ type Result struct {
 	SentAt, ReceivedAt, StartedAt, FinishedAt time.Time
 
 	Timings Timings
-	// Verdicts has one entry per assertion, in the order of the check:
-	// expect, then degraded.
+	// Verdicts has one entry per assertion that was judged, in the order of
+	// the check: step by step, expect, then degraded.
 	Verdicts []Verdict
-	// Steps has one entry per browser step that was begun.
+	// Steps has one entry per step that was begun; none for an API check that
+	// is a single request.
 	Steps    []StepResult
 	Evidence Evidence
 	Worker   Worker
 }
 
-// Timings are the phases of the attempt. Those that did not happen are 0. For
-// a browser flow only Total is set. Durations are monotonic.
+// Timings are the phases of the attempt, or of one of its steps. Those that did
+// not happen are 0. For a browser flow only Total is set. Durations are
+// monotonic.
 type Timings struct {
 	DNS, Connect, TLS, FirstByte, Download time.Duration
-	// Total is the whole attempt, redirects included.
+	// Total is the whole, redirects included.
 	Total time.Duration
 }
 
 // Verdict is the judgement of one assertion.
 type Verdict struct {
+	// Step is the id of the API check's step, "" for a single request and for
+	// a browser flow.
+	Step string
 	Expr string
 	OK   bool
 	// Degraded marks an assertion of the check's `degraded` list.
@@ -110,12 +117,16 @@ type Verdict struct {
 	Message string
 }
 
-// StepResult is how one browser step went.
+// StepResult is how one step of a browser flow or of an API check went.
 type StepResult struct {
-	Name     string
+	// Name describes a browser step, and is the id of an API step.
+	Name string
+	// Action is that of a browser step, "" for an API step.
 	Action   check.Action
 	Duration time.Duration
-	OK       bool
+	// Timings are the phases of an API step; zero for a browser step.
+	Timings Timings
+	OK      bool
 	// Error says why a step did not succeed.
 	Error string
 }
@@ -201,12 +212,21 @@ func (r *Result) Conclude() {
 		switch {
 		case v.OK:
 		case !v.Degraded:
-			r.Outcome, r.Fault = Failed, &Fault{FaultAssertion, v.Message}
+			r.Outcome, r.Fault = Failed, &Fault{FaultAssertion, InStep(v.Step, v.Message)}
 			return
 		case r.Outcome == Passed:
-			r.Outcome, r.Fault = Degraded, &Fault{FaultAssertion, v.Message}
+			r.Outcome, r.Fault = Degraded, &Fault{FaultAssertion, InStep(v.Step, v.Message)}
 		}
 	}
+}
+
+// InStep names the step of which a message speaks: `step "orders": …`. The
+// message stays as it is where there is no step.
+func InStep(step, message string) string {
+	if step == "" {
+		return message
+	}
+	return fmt.Sprintf("step %q: %s", step, message)
 }
 
 // Fail sets outcome failed with its cause.

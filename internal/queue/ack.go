@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"context"
 	"errors"
 	"time"
 
@@ -33,7 +34,7 @@ func (c *consumer) settle(l *lease, err error) {
 		log.Warn("message was lost while it was worked on", "err", err)
 		return
 	case c.work.Err() != nil:
-		log.Warn("handler did not finish within the drain budget; releasing its message", "err", err)
+		log.Warn("handler did not finish before the end of the drain; releasing its message", "cause", context.Cause(c.work), "err", err)
 		c.release(l)
 		return
 	case isWish:

@@ -5,9 +5,12 @@ import "github.com/prometheus/client_golang/prometheus"
 // Metrics are the measurements of a recorder.
 type Metrics struct {
 	results, unreadable, batches  *prometheus.CounterVec
+	deadLetters                   *prometheus.CounterVec
 	partitionErrors               prometheus.Counter
 	batchSize, batchDuration, lag prometheus.Histogram
-	breakerOpen                   prometheus.Gauge
+	breakerOpen, clockOffset      prometheus.Gauge
+	workerSkew, unhealthy         *prometheus.GaugeVec
+	alerts                        *prometheus.CounterVec
 }
 
 // NewMetrics registers the metrics of this room; a nil reg leaves them
@@ -20,9 +23,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "probefleet_recorder_" + name, Help: help, Buckets: buckets})
 	}
 	m := &Metrics{
-		results:    counter("results_total", "Results by what became of them: stored, duplicate, dead.", "fate"),
-		unreadable: counter("unreadable_total", "Messages that this build cannot read, by reason: unsupported_version, decode.", "reason"),
-		batches:    counter("batches_total", "Transactions by how they ended: ok, error.", "outcome"),
+		results:     counter("results_total", "Results by what became of them: stored, duplicate, dead.", "fate"),
+		unreadable:  counter("unreadable_total", "Messages that this build cannot read, by reason: unsupported_version, decode.", "reason"),
+		deadLetters: counter("dead_letters_total", "Dead letters of which workers told, by reason.", "reason"),
+		batches:     counter("batches_total", "Transactions by how they ended: ok, error.", "outcome"),
 		partitionErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "probefleet_recorder_partition_errors_total", Help: "Tries to make partitions ahead that did not succeed.",
 		}),
@@ -33,8 +37,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "probefleet_recorder_breaker_open", Help: "1 while nothing is received because nothing can be stored.",
 		}),
 	}
+	more := clockMetrics(m)
 	if reg != nil {
-		reg.MustRegister(m.results, m.unreadable, m.batches, m.partitionErrors, m.batchSize, m.batchDuration, m.lag, m.breakerOpen)
+		reg.MustRegister(more...)
+		reg.MustRegister(m.results, m.unreadable, m.batches, m.deadLetters, m.partitionErrors, m.batchSize, m.batchDuration, m.lag, m.breakerOpen)
 	}
 	return m
 }

@@ -31,12 +31,18 @@ type ledger struct {
 
 	mu         sync.Mutex
 	stored     map[string]int // times that a result was new
+	notes      []jobs.DeadLetter
 	away       bool
 	probes     int
 	partitions int
 }
 
-func (l *ledger) Record(ctx context.Context, results []jobs.Result) (rec jobs.Recorded, err error) {
+func (l *ledger) RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (rec jobs.Recorded, err error) {
+	for i, r := range results {
+		if !strings.Contains(bodies[i], r.JobID) {
+			return rec, fmt.Errorf("result %s came with the message %q", r.JobID, bodies[i])
+		}
+	}
 	select {
 	case <-time.After(l.takes):
 	case <-ctx.Done():
@@ -62,6 +68,16 @@ func (l *ledger) Record(ctx context.Context, results []jobs.Result) (rec jobs.Re
 		}
 	}
 	return rec, err
+}
+
+func (l *ledger) NoteDeadLetter(_ context.Context, d jobs.DeadLetter) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.away {
+		return errAway
+	}
+	l.notes = append(l.notes, d)
+	return nil
 }
 
 func (l *ledger) Ready(context.Context) error {
@@ -139,7 +155,7 @@ var slot = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
 func resultAt(slot time.Time) jobs.Result {
 	c := check.Check{
 		ID: "a", Name: "A", Every: time.Minute, Timeout: time.Second, Locations: []string{"here"}, Active: true, Public: true,
-		Spec: &check.API{Request: check.Request{Method: "GET", URL: "https://a.example/", MaxBody: check.DefaultMaxBody}},
+		Spec: check.OneRequest(check.Request{Method: "GET", URL: "https://a.example/", MaxBody: check.DefaultMaxBody}, nil, nil),
 	}
 	r := jobs.ResultFor(jobs.New(c, "here", slot, 1, slot, slot.Add(time.Minute)))
 	r.StartedAt, r.FinishedAt = slot, slot.Add(time.Second)
@@ -344,7 +360,7 @@ func TestUnreadableMessagesAreKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bench
 		b.queue.MaxReceives = 3
-		newer := strings.Replace(body(t, resultAt(slot)), `"v":1`, `"v":9`, 1)
+		newer := strings.Replace(body(t, resultAt(slot)), `"v":2`, `"v":9`, 1)
 		newer = strings.Replace(newer, `"min":1`, `"min":9`, 1)
 		b.queue.Put("not json", newer)
 		b.put(t, 10)

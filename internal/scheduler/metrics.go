@@ -3,9 +3,9 @@ package scheduler
 import "github.com/prometheus/client_golang/prometheus"
 
 type metrics struct {
-	sent, missed, errors   *prometheus.CounterVec
-	lateness               prometheus.Histogram
-	shards, checks, offset prometheus.Gauge
+	sent, missed, errors, reruns *prometheus.CounterVec
+	lateness                     prometheus.Histogram
+	shards, checks, offset       prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -19,6 +19,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "probefleet_scheduler_errors_total", Help: "Jobs that could not be encoded, or whose sending did not succeed at first.",
 		}, []string{"reason"}),
+		reruns: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "probefleet_scheduler_reruns_total", Help: "Attempts after the first of a slot, by what became of them: sent, expired, gone (the check is not active any more).",
+		}, []string{"fate"}),
 		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "probefleet_scheduler_lateness_seconds", Help: "From a slot to the tick that sent its job.",
 			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120},
@@ -34,7 +37,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.sent, m.missed, m.errors, m.lateness, m.shards, m.checks, m.offset)
+		reg.MustRegister(m.sent, m.missed, m.errors, m.reruns, m.lateness, m.shards, m.checks, m.offset)
 	}
 	return m
 }

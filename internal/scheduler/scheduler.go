@@ -39,6 +39,8 @@ type Options struct {
 	// Open finds the queue of the jobs of a class at a location. It is asked
 	// again after an error.
 	Open func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error)
+	// Retries, where it is set, says which attempts are to be made again.
+	Retries retryBook
 	// Owner names this process among all schedulers.
 	Owner   string
 	Logger  *slog.Logger
@@ -63,6 +65,8 @@ const (
 	sendWindow = 2 * time.Minute
 	// callTimeout bounds one call to the database.
 	callTimeout = 5 * time.Second
+	// maxSkew is from where on our clock is reported.
+	maxSkew = 30 * time.Second
 )
 
 // Scheduler schedules the shards that it holds.
@@ -73,10 +77,12 @@ type Scheduler struct {
 	pace    pace
 
 	shards   map[int]*shard
+	reruns   map[rerunKey]*slot
 	checks   []check.Check
 	revision int64
 	// offset is what the database's clock is ahead of ours.
 	offset time.Duration
+	off    bool // by more than maxSkew, and reported
 
 	renewAt, reloadAt time.Time
 	leased            atomic.Pointer[time.Time] // when leases were last read
@@ -86,7 +92,7 @@ type Scheduler struct {
 func New(o Options) *Scheduler {
 	return &Scheduler{
 		o: o, metrics: newMetrics(o.Metrics), queues: &queues{open: o.Open},
-		shards: map[int]*shard{}, revision: -1,
+		shards: map[int]*shard{}, reruns: map[rerunKey]*slot{}, revision: -1,
 	}
 }
 
@@ -131,6 +137,9 @@ func (s *Scheduler) step(ctx context.Context) {
 		if err := s.reload(ctx); err != nil && ctx.Err() == nil {
 			s.o.Logger.Warn("reading the checks", "err", err)
 		}
+		if err := s.readReruns(ctx); err != nil && ctx.Err() == nil {
+			s.o.Logger.Warn("reading what is to be run again", "err", err)
+		}
 	}
 	s.dropEnded()
 	if s.revision < 0 {
@@ -142,9 +151,10 @@ func (s *Scheduler) step(ctx context.Context) {
 		due = append(due, sh.due(now, s.metrics)...)
 	}
 	offered, late := s.pace.choose(due, s.shards, now)
-	s.send(ctx, offered, now)
+	s.send(ctx, append(offered, s.dueReruns(now)...), now)
 	s.pace.spend(late)
 	s.advance(ctx)
+	s.settleReruns(ctx)
 }
 
 // renew reads the leases and the database's clock.
@@ -184,6 +194,11 @@ func (s *Scheduler) renew(ctx context.Context) error {
 	ours := asked.Add(time.Since(asked) / 2)
 	s.offset = theirs.Sub(ours)
 	s.metrics.offset.Set(s.offset.Seconds())
+	off := s.offset.Abs() > maxSkew
+	if off && !s.off {
+		s.o.Logger.Warn("this machine's clock is off by the database's, by which slots are scheduled: set it by NTP", "offset", s.offset)
+	}
+	s.off = off
 	return nil
 }
 

@@ -183,7 +183,7 @@ func apiCheck(id string, every time.Duration, locations ...string) check.Check {
 	}
 	return check.Check{
 		ID: id, Name: id, Every: every, Timeout: time.Second, Locations: locations, Active: true,
-		Spec: &check.API{Request: check.Request{Method: "GET", URL: "http://example.com/", MaxBody: 1}},
+		Spec: check.OneRequest(check.Request{Method: "GET", URL: "http://example.com/", MaxBody: 1}, nil, nil),
 	}
 }
 

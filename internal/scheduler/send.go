@@ -117,7 +117,7 @@ func (s *Scheduler) batches(slots []*slot, now time.Time) []batch {
 	var all []batch
 	var b batch
 	for _, w := range slots {
-		body, err := codec.EncodeJob(w.job(now))
+		body, err := encode(w.job(now))
 		if err == nil && len(body) > queue.MaxBytes {
 			err = fmt.Errorf("%d bytes are more than a queue takes", len(body))
 		}
@@ -143,6 +143,16 @@ func (s *Scheduler) batches(slots []*slot, now time.Time) []batch {
 	return all
 }
 
+// encode writes a job in the lowest version that has room for it.
+func encode(j jobs.Job) ([]byte, error) {
+	body, err := codec.EncodeJobAt(1, j)
+	if _, lossy := errors.AsType[*codec.CannotDowncastError](err); lossy {
+		j.Reply = codec.ResultVersion
+		body, err = codec.EncodeJob(j)
+	}
+	return body, err
+}
+
 func (s *Scheduler) sendBatch(ctx context.Context, d destination, sender queue.Sender, b batch, now time.Time) {
 	if slices.ContainsFunc(b.slots, func(w *slot) bool { return !w.shard.held() }) {
 		return // a lease ended while others were sent; the rest is offered again
@@ -162,7 +172,9 @@ func (s *Scheduler) sendBatch(ctx context.Context, d destination, sender queue.S
 		}
 		w.sent = true
 		sent++
-		s.metrics.lateness.Observe(now.Sub(w.at).Seconds())
+		if w.rerun == nil {
+			s.metrics.lateness.Observe(now.Sub(w.at).Seconds())
+		}
 	}
 	s.metrics.sent.WithLabelValues(d.location, string(d.class)).Add(float64(sent))
 }

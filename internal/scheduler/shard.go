@@ -23,8 +23,10 @@ type slot struct {
 	location string
 	at       time.Time
 	expires  time.Time
+	attempt  int
 	tries    int // while late
 	sent     bool
+	rerun    *rerun // of an attempt after the first
 }
 
 // shard is a part of all checks, for as long as the lease is ours.
@@ -78,7 +80,7 @@ func (sh *shard) due(now time.Time, m *metrics) []*slot {
 		} else {
 			sh.waiting = append(sh.waiting, &slot{
 				shard: sh, check: s.check, location: s.location, at: s.next,
-				expires: schedule.Expires(s.next, s.check.Every),
+				expires: schedule.Expires(s.next, s.check.Every), attempt: 1,
 			})
 			s.next = s.next.Add(s.check.Every)
 		}
@@ -118,7 +120,7 @@ func (sh *shard) watermark() time.Time {
 
 // job is the job of a slot.
 func (s *slot) job(now time.Time) jobs.Job {
-	return jobs.New(*s.check, s.location, s.at, 1, now, s.expires)
+	return jobs.New(*s.check, s.location, s.at, s.attempt, now, s.expires)
 }
 
 // seriesHeap orders series by their next slot; see container/heap.

@@ -20,6 +20,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 	"github.com/aws/smithy-go"
 
+	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/sqslocal"
 )
 
@@ -128,7 +129,7 @@ func client(endpoint string, h aws.HTTPClient) *sqs.Client {
 		Region:           sqslocal.Region,
 		BaseEndpoint:     &endpoint,
 		Credentials:      credentials.NewStaticCredentialsProvider("local", "local", ""),
-		HTTPClient:       h,
+		HTTPClient:       sqsqueue.WholeBodies(h),
 		RetryMaxAttempts: 1,
 	})
 }
@@ -139,6 +140,7 @@ func remote(t *testing.T, endpoint string) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cfg.HTTPClient = sqsqueue.WholeBodies(cfg.HTTPClient)
 	return &world{sqs.NewFromConfig(cfg), fmt.Sprintf("t%x", time.Now().UnixNano()), false}
 }
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/probefleet/probefleet/internal/jobs"
 )
 
 // latestKey names one row of latest.
@@ -26,10 +28,24 @@ func (k latestKey) compare(o latestKey) int {
 		cmp.Compare(rank(k.conclusive), rank(o.conclusive)))
 }
 
-// newer orders runs of one check and location by slot, then attempt.
+// newer orders runs of one check and location by slot, then by whether they
+// are conclusive, then by attempt: what a slot is known by is its newest
+// conclusive attempt, else its newest.
 func (r runRow) newer(o runRow) bool {
-	return cmp.Or(r.slot.Compare(o.slot), cmp.Compare(r.result.Attempt, o.result.Attempt)) > 0
+	return cmp.Or(r.slot.Compare(o.slot), cmp.Compare(conclusive(r.result.Outcome), conclusive(o.result.Outcome)),
+		cmp.Compare(r.result.Attempt, o.result.Attempt)) > 0
 }
+
+// conclusive is 1 where the outcome says something about the target, else 0.
+func conclusive(o jobs.Outcome) int {
+	if o.Conclusive() {
+		return 1
+	}
+	return 0
+}
+
+// isConclusive is the same as a condition over a row's outcome.
+const isConclusive = `outcome IN ('passed', 'degraded', 'failed')`
 
 // setLatest keeps the newest runs in view; an older run never replaces a newer
 // one, in whatever order they come.
@@ -60,7 +76,7 @@ func setLatest(ctx context.Context, tx pgx.Tx, fresh []runRow) error {
 	for i, k := range keys {
 		row := newest[k]
 		checkID[i], location[i], conclusive[i], run[i] = k.checkID, k.location, k.conclusive, row.run
-		slot[i], finished[i], attempt[i] = row.slot, row.result.FinishedAt, int32(row.result.Attempt)
+		slot[i], finished[i], attempt[i] = row.slot, row.ended, int32(row.result.Attempt)
 		latency[i], outcome[i] = row.result.Timings.Total.Microseconds(), string(row.result.Outcome)
 		class[i], message[i] = row.fault()
 	}
@@ -77,7 +93,7 @@ func setLatest(ctx context.Context, tx pgx.Tx, fresh []runRow) error {
 			(run_id, slot, attempt, outcome, fault_class, fault_message, finished_at, latency_us) =
 			(excluded.run_id, excluded.slot, excluded.attempt, excluded.outcome, excluded.fault_class,
 			excluded.fault_message, excluded.finished_at, excluded.latency_us)
-		WHERE (excluded.slot, excluded.attempt) > (l.slot, l.attempt)`,
+		WHERE (excluded.slot, excluded.`+isConclusive+`, excluded.attempt) > (l.slot, l.`+isConclusive+`, l.attempt)`,
 		checkID, location, conclusive, run, slot, attempt, outcome,
 		class, message, finished, latency)
 	return err

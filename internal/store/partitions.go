@@ -63,7 +63,7 @@ func (s *Store) ensurePartition(ctx context.Context, start, end time.Time) error
 
 // runColumns lists every column of runs.
 const runColumns = `id, run_id, check_id, location, slot, attempt, kind, outcome, fault_class, fault_message,
-	started_at, finished_at, stored_at, latency_us, worker, data_version, data`
+	started_at, finished_at, stored_at, latency_us, worker, data_version, data, origin`
 
 // querier is a pool or a transaction.
 type querier interface {

@@ -44,27 +44,48 @@ type rollup struct {
 	latencyCount, latencySum, latencyMax int64
 }
 
-func (r *rollup) add(row runRow) {
-	r.outcomes[row.result.Outcome]++
-	if o := row.result.Outcome; o == jobs.Passed || o == jobs.Degraded {
-		us := row.result.Timings.Total.Microseconds()
-		r.latencyCount++
-		r.latencySum += us
+// add counts an attempt, or with sign -1 takes back that it was counted; the
+// highest latency stays.
+func (r *rollup) add(a attempt, sign int64) {
+	r.outcomes[a.outcome] += sign
+	if a.outcome == jobs.Passed || a.outcome == jobs.Degraded {
+		us := a.latency.Microseconds()
+		r.latencyCount += sign
+		r.latencySum += sign * us
 		r.latencyMax = max(r.latencyMax, us)
 	}
 }
 
-// addRollups counts runs that are new. Rows are touched in the order of their
-// keys, so that no two transactions wait for each other in a circle.
+// addRollups counts the slots of runs that are new, each once: by its newest
+// conclusive attempt, else its newest. An attempt after the first takes the
+// place of what was counted before. Runs at another location than the slot's
+// count nowhere. Rows are touched in the order of their keys, so that no two
+// transactions wait for each other in a circle.
 func addRollups(ctx context.Context, tx pgx.Tx, fresh []runRow) error {
+	before, err := countedAttempts(ctx, tx, fresh)
+	if err != nil {
+		return err
+	}
 	sums := map[rollupKey]*rollup{}
 	for _, row := range fresh {
+		if row.origin != "" {
+			continue
+		}
+		now := attempt{row.result.Attempt, row.result.Outcome, row.result.Timings.Total}
+		was, counted := before[row.slotKey()]
+		if counted && !now.replaces(was) {
+			continue
+		}
+		before[row.slotKey()] = now
 		for _, grain := range []string{Hour, Day} {
 			k := rollupKey{grain, row.slot.Truncate(span(grain)), row.result.CheckID, row.result.Location}
 			if sums[k] == nil {
 				sums[k] = &rollup{outcomes: map[jobs.Outcome]int64{}}
 			}
-			sums[k].add(row)
+			if counted {
+				sums[k].add(was, -1)
+			}
+			sums[k].add(now, 1)
 		}
 	}
 	keys := make([]rollupKey, 0, len(sums))
@@ -84,7 +105,7 @@ func addRollups(ctx context.Context, tx pgx.Tx, fresh []runRow) error {
 		inconclusive[i], expired[i] = r.outcomes[jobs.Inconclusive], r.outcomes[jobs.Expired]
 		count[i], sum[i], highest[i] = r.latencyCount, r.latencySum, r.latencyMax
 	}
-	_, err := tx.Exec(ctx, `
+	_, err = tx.Exec(ctx, `
 		INSERT INTO rollups AS r (grain, start, check_id, location, passed, degraded, failed, inconclusive,
 			expired, latency_count, latency_sum_us, latency_max_us)
 		SELECT grain, start, check_id, location, passed, degraded, failed, inconclusive,

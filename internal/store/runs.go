@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,7 +29,17 @@ const crossedTries = 4
 // which nobody can tell whether it came before or after the commit: what is
 // stored already is a duplicate, and counts nowhere twice.
 func (s *Store) Record(ctx context.Context, results []jobs.Result) (Recorded, error) {
-	rows, dead := runRows(results)
+	return s.RecordReceived(ctx, results, nil)
+}
+
+// RecordReceived is [Store.Record] for results that came in messages:
+// bodies[i] is what results[i] was read from, and is what is kept of it where
+// the database refuses it. Without bodies the results are written anew.
+func (s *Store) RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (Recorded, error) {
+	if len(bodies) != 0 && len(bodies) != len(results) {
+		return Recorded{}, fmt.Errorf("storing %d results: there are %d bodies", len(results), len(bodies))
+	}
+	rows, dead := runRows(results, bodies)
 	var rec Recorded
 	var err error
 	for range crossedTries {
@@ -56,6 +65,9 @@ type inserter func(ctx context.Context, tx pgx.Tx, rows []runRow) (fresh []runRo
 func (s *Store) record(ctx context.Context, rows []runRow, dead []deadResult, insert inserter) (Recorded, error) {
 	var rec Recorded
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := findOrigins(ctx, tx, rows); err != nil {
+			return err
+		}
 		fresh, refusedNow, err := insert(ctx, tx, rows)
 		if err != nil {
 			return err
@@ -67,6 +79,9 @@ func (s *Store) record(ctx context.Context, rows []runRow, dead []deadResult, in
 		}
 		if len(fresh) > 0 {
 			if err := addRollups(ctx, tx, fresh); err != nil {
+				return err
+			}
+			if err := addRetries(ctx, tx, fresh); err != nil {
 				return err
 			}
 			if err := setLatest(ctx, tx, fresh); err != nil {
@@ -83,25 +98,35 @@ func (s *Store) record(ctx context.Context, rows []runRow, dead []deadResult, in
 // runRow is a result as the table runs holds it.
 type runRow struct {
 	result  jobs.Result
+	body    string    // the message that it came in, or ""
 	id, run string    // in the form in which the database writes them
 	slot    time.Time // as the column keeps it: whole microseconds, UTC
+	ended   time.Time // when it finished, or the latest time known of it
 	version int
 	data    string
+	// origin is the location whose slot was run again here, "" where it is
+	// the result's own.
+	origin string
 }
 
 // runRows makes rows in the order of their keys, so that two transactions with
 // results in common wait for each other in one order and never in a circle.
 // Of results with one id the first counts. What cannot be a row at all is
 // dead.
-func runRows(results []jobs.Result) ([]runRow, []deadResult) {
+func runRows(results []jobs.Result, bodies []string) ([]runRow, []deadResult) {
 	var dead []deadResult
 	rows := make([]runRow, 0, len(results))
-	for _, r := range results {
+	for i, r := range results {
+		body := ""
+		if len(bodies) > 0 {
+			body = bodies[i]
+		}
 		row, err := newRunRow(r)
 		if err != nil {
-			dead = append(dead, newDeadResult(r, err.Error()))
+			dead = append(dead, newDeadResult(r, body, err.Error()))
 			continue
 		}
+		row.body = body
 		rows = append(rows, row)
 	}
 	slices.SortStableFunc(rows, func(a, b runRow) int { return cmp.Compare(a.id, b.id) })
@@ -132,7 +157,14 @@ func newRunRow(r jobs.Result) (runRow, error) {
 		return runRow{}, fmt.Errorf("it cannot be encoded: %w", err)
 	}
 	slot := r.Slot.UTC().Truncate(time.Microsecond)
-	return runRow{result: r, id: id, run: run, slot: slot, version: version, data: string(data)}, nil
+	ended := slot
+	for _, t := range []time.Time{r.FinishedAt, r.StartedAt, r.ReceivedAt, r.SentAt} {
+		if !t.IsZero() {
+			ended = t
+			break
+		}
+	}
+	return runRow{result: r, id: id, run: run, slot: slot, ended: ended, version: version, data: string(data)}, nil
 }
 
 // uuid is s in the form in which the database writes a UUID.
@@ -170,31 +202,35 @@ func insertRuns(ctx context.Context, tx pgx.Tx, rows []runRow) ([]runRow, []dead
 	outcome, class, message, worker, data := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	attempt, version, latency := make([]int32, n), make([]int32, n), make([]int64, n)
 	slot, finished, started := make([]time.Time, n), make([]time.Time, n), make([]*time.Time, n)
+	origin := make([]*string, n)
 	for i, row := range rows {
 		r := row.result
 		id[i], run[i], checkID[i], location[i], kind[i] = row.id, row.run, r.CheckID, r.Location, string(r.Kind)
 		outcome[i], worker[i], data[i] = string(r.Outcome), text(r.Worker.ID), row.data
 		class[i], message[i] = row.fault()
 		attempt[i], version[i], latency[i] = int32(r.Attempt), int32(row.version), r.Timings.Total.Microseconds()
-		slot[i], finished[i] = row.slot, r.FinishedAt
+		slot[i], finished[i] = row.slot, row.ended
 		if !r.StartedAt.IsZero() {
 			started[i] = &rows[i].result.StartedAt
+		}
+		if row.origin != "" {
+			origin[i] = &rows[i].origin
 		}
 	}
 	found, err := tx.Query(ctx, `
 		INSERT INTO runs (id, run_id, check_id, location, slot, attempt, kind, outcome, fault_class,
-			fault_message, started_at, finished_at, latency_us, worker, data_version, data)
+			fault_message, started_at, finished_at, latency_us, worker, data_version, data, origin)
 		SELECT id::uuid, run_id::uuid, check_id, location, slot, attempt, kind, outcome, fault_class,
-			fault_message, started_at, finished_at, latency_us, worker, data_version, data::jsonb
+			fault_message, started_at, finished_at, latency_us, worker, data_version, data::jsonb, origin
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[],
 			$7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-			$13::bigint[], $14::text[], $15::integer[], $16::text[])
+			$13::bigint[], $14::text[], $15::integer[], $16::text[], $17::text[])
 			AS r (id, run_id, check_id, location, slot, attempt, kind, outcome, fault_class,
-			fault_message, started_at, finished_at, latency_us, worker, data_version, data)
+			fault_message, started_at, finished_at, latency_us, worker, data_version, data, origin)
 		ON CONFLICT (id, slot) DO NOTHING
 		RETURNING id::text`,
 		id, run, checkID, location, slot, attempt, kind, outcome, class,
-		message, started, finished, latency, worker, version, data)
+		message, started, finished, latency, worker, version, data, origin)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -233,7 +269,7 @@ func sift(ctx context.Context, tx pgx.Tx, rows []runRow) ([]runRow, []deadResult
 	case !bad:
 		return nil, nil, err
 	case len(rows) == 1:
-		return nil, []deadResult{newDeadResult(rows[0].result, reason(pg))}, nil
+		return nil, []deadResult{newDeadResult(rows[0].result, rows[0].body, reason(pg))}, nil
 	}
 	fresh, dead, err := sift(ctx, tx, rows[:len(rows)/2])
 	if err != nil {
@@ -250,32 +286,4 @@ func reason(pg *pgconn.PgError) string {
 		r += ": " + pg.Detail
 	}
 	return text(r)
-}
-
-// deadResult is a result that is kept whole because nothing else can be done.
-type deadResult struct {
-	reason string
-	body   []byte
-}
-
-func newDeadResult(r jobs.Result, reason string) deadResult {
-	body, err := codec.EncodeResult(r)
-	if err != nil { // what was decoded is not always what can be encoded
-		body = fmt.Appendf(nil, "%#v", r)
-	}
-	return deadResult{reason, body}
-}
-
-// bury keeps dead results; one that is there already stays as it is.
-func bury(ctx context.Context, tx pgx.Tx, dead []deadResult) error {
-	for _, d := range dead {
-		sum := sha256.Sum256(d.body)
-		_, err := tx.Exec(ctx, `
-			INSERT INTO dead_results (digest, reason, body) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING`,
-			sum[:], d.reason, d.body)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

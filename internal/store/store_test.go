@@ -71,7 +71,7 @@ func shopLogin() check.Check {
 		ID: "shop-login", Name: "Log in", Group: "Shop", Tags: []string{"shop", "two words"},
 		Every: time.Minute, Timeout: 10 * time.Second, Locations: []string{"here", "there"},
 		Active: true, Public: true,
-		Spec: &check.API{Request: check.Request{Method: "GET", URL: "https://shop.example/", MaxBody: check.DefaultMaxBody}, Expect: []string{"status == 200"}},
+		Spec: check.OneRequest(check.Request{Method: "GET", URL: "https://shop.example/", MaxBody: check.DefaultMaxBody}, []string{"status == 200"}, nil),
 	}
 }
 

@@ -19,7 +19,8 @@ const newerMin, newerMax = 30 * time.Second, 60 * time.Second
 // handler is what a lane does with one message: job in, result out. The job is
 // deleted only where it returns nil.
 func (w *Worker) handler(l *lane) queue.Handler {
-	return func(ctx context.Context, m queue.Message) error {
+	return func(ctx context.Context, m queue.Message) (err error) {
+		defer func() { w.lastWords(ctx, l, m, recover(), err) }()
 		job, err := w.decode(l, m)
 		if err != nil {
 			return err
@@ -34,7 +35,7 @@ func (w *Worker) handler(l *lane) queue.Handler {
 		}
 		res.ReceivedAt = m.ReceivedAt.UTC()
 		failpoint.Hit(failpoint.WorkerResultBefore)
-		if err := w.send(ctx, l, res); err != nil {
+		if err := w.send(ctx, l, job.Reply, res); err != nil {
 			return fmt.Errorf("sending result of job %q of check %q: %w", job.ID, job.Check.ID, err)
 		}
 		failpoint.Hit(failpoint.WorkerResultAfter)
@@ -63,7 +64,7 @@ func (w *Worker) decode(l *lane, m queue.Message) (jobs.Job, error) {
 	l.versions.known()
 	if w.Location != "" && job.Location != w.Location {
 		w.Metrics.decodeFailures.WithLabelValues(string(l.class), "location").Inc()
-		return job, fmt.Errorf("job %q is for location %q and this worker is at %q; check which queue this worker is given", job.ID, job.Location, w.Location)
+		return job, fmt.Errorf("%w: job %q is for location %q and this worker is at %q; check which queue this worker is given", errElsewhere, job.ID, job.Location, w.Location)
 	}
 	return job, nil
 }

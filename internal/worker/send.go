@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -20,10 +21,10 @@ const (
 	resultHoldMin, resultHoldMax = 10 * time.Second, 20 * time.Second
 )
 
-// send hands res over. It tries for a while, as running the job again would
+// send hands res over, in the version that the job wants its reply in. It tries for a while, as running the job again would
 // cost more, and stops trying when ctx ends.
-func (w *Worker) send(ctx context.Context, l *lane, res jobs.Result) error {
-	m, cut, err := outgoing(res)
+func (w *Worker) send(ctx context.Context, l *lane, reply int, res jobs.Result) error {
+	m, cut, err := outgoing(reply, res)
 	if err != nil {
 		return err
 	}
@@ -50,17 +51,23 @@ func (w *Worker) send(ctx context.Context, l *lane, res jobs.Result) error {
 
 // outgoing is res as a message that fits into the queue; cut says that it did
 // not fit as it was.
-func outgoing(res jobs.Result) (m queue.Outgoing, cut bool, err error) {
-	m, err = encode(res)
+func outgoing(reply int, res jobs.Result) (m queue.Outgoing, cut bool, err error) {
+	m, err = encode(reply, res)
 	if err == nil {
 		return m, false, nil
 	}
-	m, err = encode(trim(res))
+	m, err = encode(reply, trim(res))
 	return m, true, err
 }
 
-func encode(res jobs.Result) (queue.Outgoing, error) {
-	body, err := codec.EncodeResult(res)
+// encode writes res in the version reply, 0 as 1, or in the newest where that
+// one has no room for it: better a result that waits for a newer recorder than
+// none.
+func encode(reply int, res jobs.Result) (queue.Outgoing, error) {
+	body, err := codec.EncodeResultAt(min(max(reply, 1), codec.ResultVersion), res)
+	if _, lossy := errors.AsType[*codec.CannotDowncastError](err); lossy {
+		body, err = codec.EncodeResult(res)
+	}
 	if err != nil {
 		return queue.Outgoing{}, err
 	}

@@ -27,7 +27,7 @@ func sample(excerpt int) jobs.Result {
 // size of the limit.
 func atLimit(t *testing.T) int {
 	t.Helper()
-	m, err := encode(sample(1))
+	m, err := encode(1, sample(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -37,7 +37,7 @@ func atLimit(t *testing.T) int {
 func TestResultsUpToTheLimitAreSentWhole(t *testing.T) {
 	n := atLimit(t)
 	for _, n := range []int{n - 1, n} {
-		m, cut, err := outgoing(sample(n))
+		m, cut, err := outgoing(1, sample(n))
 		if err != nil || cut {
 			t.Fatalf("excerpt of %d bytes, message of %d: cut %t, %v", n, m.Bytes(), cut, err)
 		}
@@ -50,7 +50,7 @@ func TestResultsUpToTheLimitAreSentWhole(t *testing.T) {
 func TestLargerResultsAreTrimmedAndSaySo(t *testing.T) {
 	for _, n := range []int{atLimit(t) + 1, 3 << 20} {
 		in := sample(n)
-		m, cut, err := outgoing(in)
+		m, cut, err := outgoing(1, in)
 		if err != nil || !cut || m.Bytes() > queue.MaxBytes {
 			t.Fatalf("cut %t, %d bytes, %v", cut, m.Bytes(), err)
 		}
@@ -78,7 +78,7 @@ func TestWorstResultFits(t *testing.T) {
 		res.Evidence.Artifacts = append(res.Evidence.Artifacts, jobs.Artifact{Name: long, ContentType: long, Key: long[:min(i, 256)]})
 	}
 	res.Evidence.Page = &jobs.Page{URL: long, Title: long}
-	m, err := encode(trim(res))
+	m, err := encode(1, trim(res))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,10 +97,30 @@ func TestWorstResultFits(t *testing.T) {
 	}
 }
 
+// A result goes out in the version that its job asks for, as far as that one
+// has room for it.
+func TestVersionOfReplies(t *testing.T) {
+	steps := sample(1)
+	steps.Steps = []jobs.StepResult{{Name: "token", OK: true}}
+	for _, c := range []struct {
+		reply int
+		res   jobs.Result
+		want  int
+	}{{0, sample(1), 1}, {1, sample(1), 1}, {2, sample(1), 2}, {99, sample(1), codec.ResultVersion}, {1, steps, 2}, {2, steps, 2}} {
+		m, cut, err := outgoing(c.reply, c.res)
+		if err != nil || cut {
+			t.Fatalf("reply %d: cut %t, %v", c.reply, cut, err)
+		}
+		if h, err := codec.Peek([]byte(m.Body)); err != nil || h.Version != c.want {
+			t.Errorf("reply %d: version %d, want %d (%v)", c.reply, h.Version, c.want, err)
+		}
+	}
+}
+
 func TestResultThatIsNoneIsAnError(t *testing.T) {
 	res := sample(1)
 	res.Outcome = "splendid"
-	if _, _, err := outgoing(res); err == nil || errors.Is(err, queue.ErrTooLarge) {
+	if _, _, err := outgoing(1, res); err == nil || errors.Is(err, queue.ErrTooLarge) {
 		t.Errorf("error %v", err)
 	}
 }

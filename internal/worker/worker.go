@@ -34,6 +34,10 @@ type Lane struct {
 	Receiver queue.Receiver
 	// Slots is the number of jobs that run at a time, at least 1.
 	Slots int
+	// MaxReceives is how often the queue delivers a message before it becomes
+	// a dead letter. At the last delivery the worker says why it gives the
+	// message up; with 0 it never does.
+	MaxReceives int
 }
 
 // Options of a worker. Logger and Metrics may be nil, durations 0.
@@ -49,12 +53,18 @@ type Options struct {
 	Runner runner
 	// Results takes the results.
 	Results sender
+	// Ready, where it is set, says what this worker lacks to run anything; no
+	// job is received while it does. What runs goes on.
+	Ready func() error
 	// Visibility is how long a job stays hidden when its worker dies; default
 	// queue.DefaultVisibility.
 	Visibility time.Duration
 	// DrainBudget is what running jobs get after the stop; default
 	// queue.DefaultDrainBudget.
 	DrainBudget time.Duration
+	// Hurry, where it is set, cuts the drain short when it is closed; see
+	// queue.Options.
+	Hurry <-chan struct{}
 
 	Logger *slog.Logger
 	// Metrics and Queues measure this room and its Consume loops.
@@ -139,10 +149,13 @@ func (w *Worker) Run(ctx context.Context) error {
 			defer stop() // a lane that does not start takes the others with it
 			errs[i] = queue.Consume(ctx, l.Receiver, w.handler(l), queue.Options{
 				Name: l.Queue, Slots: l.Slots,
-				Visibility: w.Visibility, DrainBudget: w.DrainBudget, MaxExtension: maxHeld,
+				Visibility: w.Visibility, DrainBudget: w.DrainBudget, Hurry: w.Hurry, MaxExtension: maxHeld,
 				Ready: func(ctx context.Context) error {
 					w.results.wait(ctx)
 					l.versions.wait(ctx)
+					if w.Ready != nil && ctx.Err() == nil {
+						return w.Ready()
+					}
 					return ctx.Err()
 				},
 				Pulse: &l.pulse, Logger: w.Logger, Metrics: w.Queues,

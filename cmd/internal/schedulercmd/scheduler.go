@@ -3,6 +3,7 @@ package schedulercmd
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"os"
 
@@ -50,6 +51,8 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		}
 		c.Name = fmt.Sprintf("%s/%d", host, os.Getpid())
 	}
+	// A lease belongs to one life of a process: a restart may reuse the rest.
+	c.Name += "/" + rand.Text()[:8]
 	db, err := database.Open(ctx, c.DatabaseURL, c.Migrate, kit)
 	if err != nil {
 		return err
@@ -60,7 +63,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		return err
 	}
 	s := scheduler.New(scheduler.Options{
-		Store: db, Owner: c.Name, Logger: kit.Log, Metrics: kit.Metrics,
+		Store: db, Retries: db, Owner: c.Name, Logger: kit.Log, Metrics: kit.Metrics,
 		Open: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
 			name := queue.JobsName(c.QueuePrefix, location, string(class))
 			if c.CreateQueues {

@@ -13,7 +13,6 @@ import (
 	"github.com/probefleet/probefleet/internal/blob"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/child"
-	"github.com/probefleet/probefleet/internal/egress"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
@@ -36,6 +35,8 @@ type Config struct {
 	BrowserDir              string // of the browser's profiles
 	Artifacts               string // URL of the object store
 	AllowPrivate            bool
+	Canaries                string // what says whether the location is well
+	MinDisk, MinMemory      int    // MiB, below which nothing is run
 	Visibility, DrainBudget time.Duration
 }
 
@@ -53,6 +54,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 	f.StringVar(&c.BrowserDir, "browser-dir", filepath.Join(os.TempDir(), "probefleet-browser"), "folder for the browser's profiles")
 	f.StringVar(&c.Artifacts, "artifacts", "", "object store for screenshots, as file:///folder; none are kept where empty")
 	f.BoolVar(&c.AllowPrivate, "allow-private", false, "let checks reach private and loopback addresses")
+	c.localFlags(f)
 	f.DurationVar(&c.Visibility, "visibility", queue.DefaultVisibility, "how soon a job is run again after its worker has died, 3s to 1h")
 	f.DurationVar(&c.DrainBudget, "drain", queue.DefaultDrainBudget, "how long running checks may take to finish after SIGTERM")
 	f.Check(c.faults)
@@ -75,6 +77,7 @@ func (c *Config) faults() error {
 	if c.Visibility < 3*time.Second || c.Visibility > time.Hour {
 		fs = append(fs, fmt.Errorf("-visibility %s: use 3s to 1h", c.Visibility))
 	}
+	fs = append(fs, c.localFaults())
 	return errors.Join(fs...)
 }
 
@@ -106,15 +109,23 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		if err != nil {
 			return err
 		}
-		lanes[class] = worker.Lane{Queue: name, Receiver: q, Slots: slots}
+		receives, err := q.MaxReceives(ctx)
+		if err != nil {
+			kit.Log.Warn("dead letters of this queue will come without reasons; allow sqs:GetQueueAttributes", "queue", name, "err", err)
+		}
+		lanes[class] = worker.Lane{Queue: name, Receiver: q, Slots: slots, MaxReceives: receives}
 	}
 	runners, closeRunners, err := c.runners(ctx, kit)
 	if err != nil {
 		return err
 	}
+	local, well, err := c.local(ctx, runners, kit)
+	if err != nil {
+		return errors.Join(err, closeRunners())
+	}
 	w := worker.New(worker.Options{
-		Location: c.Location, Identity: identity(), Lanes: lanes, Runner: runners,
-		Results: queue.NewBatcher(results, 0), Visibility: c.Visibility, DrainBudget: c.DrainBudget,
+		Location: c.Location, Identity: identity(), Lanes: lanes, Runner: local, Ready: well,
+		Results: queue.NewBatcher(results, 0), Visibility: c.Visibility, DrainBudget: c.DrainBudget, Hurry: kit.Hurry,
 		Logger: kit.Log, Metrics: worker.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics),
 	})
 	kit.Ready.Add("queues", func(context.Context) error { return w.Check(time.Minute) })
@@ -123,13 +134,9 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 
 // runners makes the runners of every kind that this worker has slots for.
 func (c Config) runners(ctx context.Context, kit daemon.Kit) (*runner.Mux, func() error, error) {
-	var allow = egress.Private
-	if !c.AllowPrivate {
-		allow = nil
-	}
 	all := map[check.Kind]runner.Runner{
 		check.KindAPI: apirunner.New(apirunner.Options{
-			Control: egress.NewPolicy(allow, nil).Control, UserAgent: "probefleet/" + daemon.Build(),
+			Control: c.policy().Control, UserAgent: "probefleet/" + daemon.Build(),
 		}),
 	}
 	closeAll := func() error { return nil }

@@ -103,8 +103,8 @@ func open(ctx context.Context, endpoint string, patience time.Duration, last ...
 	if loaded, ok := cfg.HTTPClient.(*awshttp.BuildableClient); ok {
 		pool = loaded
 	}
-	cfg.HTTPClient = pool.WithTimeout(patience)
-	polling := pool.WithTimeout(queue.MaxWait + patience)
+	cfg.HTTPClient = WholeBodies(pool.WithTimeout(patience))
+	polling := WholeBodies(pool.WithTimeout(queue.MaxWait + patience))
 	return &Client{
 		api:   sqs.NewFromConfig(cfg, last...),
 		polls: func(o *sqs.Options) { o.HTTPClient = polling },

@@ -1,8 +1,8 @@
-// Package apirunner runs API checks: one HTTP request on a fresh connection,
-// redirects included, judged by the check's assertions. It owns what is
-// measured, what is kept as evidence and how a fault of the target is put
-// into words. It refuses to reuse connections, to go through a proxy and to
-// carry credentials to another origin.
+// Package apirunner runs API checks: HTTP requests one after the other, each on
+// fresh connections, redirects included, judged by the assertions of its step.
+// It owns what is measured, what is kept as evidence and how a fault of the
+// target is put into words. It refuses to reuse connections, to go through a
+// proxy and to carry credentials to another origin.
 package apirunner
 
 import (
@@ -83,14 +83,15 @@ func New(o Options) *Runner {
 // errDeadline is the cause with which an attempt ends that outlasts its check.
 var errDeadline = errors.New("the check's timeout has passed")
 
-// Run makes one attempt within the check's timeout. Timings are sums over all
-// hops: each has its own connection. Where ctx ends before the attempt does,
-// the error is its cause and there is no result.
+// Run makes one attempt within the check's timeout: step after step, up to the
+// first that fails. Timings are sums over all steps and hops: each hop has its
+// own connection. Where ctx ends before the attempt does, the error is its
+// cause and there is no result.
 func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	res := jobs.ResultFor(j)
 	spec, ok := j.Check.Spec.(*check.API)
-	if !ok {
-		res.Excuse(jobs.FaultInternal, fmt.Sprintf("a check of kind %q came to the runner of API checks", j.Check.Kind()))
+	if !ok || len(spec.Steps) == 0 {
+		res.Excuse(jobs.FaultInternal, fmt.Sprintf("a check of kind %q without a request came to the runner of API checks", j.Check.Kind()))
 		return res, nil
 	}
 	timeout := j.Check.Timeout
@@ -100,26 +101,58 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, timeout, errDeadline)
 	defer cancel()
 
-	a := newAttempt(r, spec)
-	err := a.run(limited)
-	res.Timings = a.watch.stop()
-	if err != nil && ctx.Err() != nil {
-		return jobs.Result{}, fmt.Errorf("running check %q: %w", j.Check.ID, context.Cause(ctx))
-	}
-	res.Evidence.Response = a.evidence()
-	if err != nil {
-		if limited.Err() != nil {
+	known, cookies := secretsOf(spec), newCookies(spec)
+	for i := range spec.Steps {
+		a := newAttempt(r, &spec.Steps[i], known, cookies)
+		err := a.run(limited)
+		timings := a.watch.stop()
+		if err != nil && ctx.Err() != nil {
+			return jobs.Result{}, fmt.Errorf("running check %q: %w", j.Check.ID, context.Cause(ctx))
+		}
+		if err != nil && limited.Err() != nil {
 			err = a.overdue(err, timeout)
 		}
-		a.conclude(&res, err)
-		return res, nil
+		res.Timings = sum(res.Timings, timings)
+		res.Evidence.Response = a.evidence()
+		step := a.step(&res, timings, err)
+		if !spec.Single() {
+			res.Steps = append(res.Steps, step)
+		}
+		if !step.OK {
+			break
+		}
 	}
-	res.Verdicts = a.judge(res.Timings, time.Now())
 	res.Conclude()
 	return res, nil
 }
 
-// judge hands what was seen to the assertions. A check that expects nothing
+// step adds to the result what became of one step: a fault, or verdicts.
+func (a *attempt) step(res *jobs.Result, t jobs.Timings, err error) jobs.StepResult {
+	s := jobs.StepResult{Name: a.spec.ID, Duration: t.Total, Timings: t, OK: err == nil}
+	if err != nil {
+		s.Error = a.conclude(res, err)
+		return s
+	}
+	verdicts := a.judge(t, time.Now())
+	for i, v := range verdicts {
+		verdicts[i].Step = a.spec.ID
+		if !v.OK && !v.Degraded && s.OK {
+			s.OK, s.Error = false, v.Message
+		}
+	}
+	res.Verdicts = append(res.Verdicts, verdicts...)
+	return s
+}
+
+// sum adds the timings of steps.
+func sum(a, b jobs.Timings) jobs.Timings {
+	return jobs.Timings{
+		DNS: a.DNS + b.DNS, Connect: a.Connect + b.Connect, TLS: a.TLS + b.TLS,
+		FirstByte: a.FirstByte + b.FirstByte, Download: a.Download + b.Download, Total: a.Total + b.Total,
+	}
+}
+
+// judge hands what was seen to the assertions. A step that expects nothing
 // at all expects an answer that is no error.
 func (a *attempt) judge(t jobs.Timings, now time.Time) []jobs.Verdict {
 	expect := a.spec.Expect

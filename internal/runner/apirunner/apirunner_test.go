@@ -27,7 +27,7 @@ func TestPassed(t *testing.T) {
 		fmt.Fprintf(w, `{"q": %q, "ok": true}`, r.URL.Query().Get("q"))
 	})
 	j := job(s.URL+"/search?lang=en", expecting("status == 200", "json.q == 'blue mug'", "headers['content-type'] contains 'json'", "ip == '127.0.0.1'"),
-		func(_ *check.Check, a *check.API) { a.Request.Query = map[string]string{"q": "blue mug"} })
+		func(_ *check.Check, a *check.APIStep) { a.Request.Query = map[string]string{"q": "blue mug"} })
 	res := run(t, apirunner.New(apirunner.Options{}), j)
 	if res.Outcome != jobs.Passed || res.Fault != nil || res.JobID != j.ID {
 		t.Fatalf("got %+v, fault %+v", res, res.Fault)
@@ -58,7 +58,7 @@ func TestFailedAndDegraded(t *testing.T) {
 	res = run(t, r, job(s.URL)) // expects nothing in particular
 	wantFault(t, res, jobs.FaultAssertion, "status < 400", "503")
 
-	res = run(t, r, job(s.URL, expecting("status == 503"), func(_ *check.Check, a *check.API) {
+	res = run(t, r, job(s.URL, expecting("status == 503"), func(_ *check.Check, a *check.APIStep) {
 		a.Degraded = []string{"time.total < 1us"}
 	}))
 	if res.Outcome != jobs.Degraded || len(res.Verdicts) != 2 || !res.Verdicts[1].Degraded {
@@ -131,7 +131,7 @@ func TestWhatIsSent(t *testing.T) {
 	r := apirunner.New(apirunner.Options{})
 	send := func(f func(*check.Request)) *http.Request {
 		t.Helper()
-		if res := run(t, r, job(s.URL+"/p", func(_ *check.Check, a *check.API) { f(&a.Request) })); res.Outcome != jobs.Passed {
+		if res := run(t, r, job(s.URL+"/p", func(_ *check.Check, a *check.APIStep) { f(&a.Request) })); res.Outcome != jobs.Passed {
 			t.Fatalf("fault %+v", res.Fault)
 		}
 		return <-seen
@@ -170,7 +170,7 @@ func TestRequestThatCannotBeSent(t *testing.T) {
 		"URL":          func(r *check.Request) { r.URL = "http://a b/" },
 		"method":       func(r *check.Request) { r.Method = "GE T" },
 	} {
-		res := run(t, apirunner.New(apirunner.Options{}), job(s.URL, func(_ *check.Check, a *check.API) { f(&a.Request) }))
+		res := run(t, apirunner.New(apirunner.Options{}), job(s.URL, func(_ *check.Check, a *check.APIStep) { f(&a.Request) }))
 		if res.Outcome != jobs.Inconclusive || res.Fault.Class != jobs.FaultInternal {
 			t.Errorf("%s: got %s, fault %+v", name, res.Outcome, res.Fault)
 		}
@@ -191,7 +191,7 @@ func TestCredentialsAreNotKept(t *testing.T) {
 	url := strings.Replace(s.URL, "://", "://dora:url-password@", 1)
 	res := run(t, apirunner.New(apirunner.Options{}), job(url+"/a?token=kept",
 		expecting("body == ''", "headers['set-cookie'] contains 'sid=' && headers['set-cookie'] contains 'HttpOnly'", "headers['set-cookie'] == ''", "headers['x-echo'] == ''"),
-		func(_ *check.Check, a *check.API) {
+		func(_ *check.Check, a *check.APIStep) {
 			a.Request.Auth = &check.Auth{Bearer: "bearer-secret"}
 			a.Request.Headers = map[string]string{"Cookie": "sid=cookie-secret"}
 		}))

@@ -17,12 +17,13 @@ import (
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
-// attempt is one run of one check.
+// attempt is one run of one step of a check.
 type attempt struct {
 	runner  *Runner
-	spec    *check.API
+	spec    *check.APIStep
 	watch   *watch
 	secrets secrets
+	cookies cookies
 
 	// chain holds the URLs that were requested, as shown to people.
 	chain []string
@@ -33,8 +34,8 @@ type attempt struct {
 	body   body
 }
 
-func newAttempt(r *Runner, spec *check.API) *attempt {
-	a := &attempt{runner: r, spec: spec, watch: newWatch(), secrets: secretsOf(spec.Request)}
+func newAttempt(r *Runner, spec *check.APIStep, known secrets, kept cookies) *attempt {
+	a := &attempt{runner: r, spec: spec, watch: newWatch(), secrets: known, cookies: kept}
 	a.body.keep = mentionsBody(spec.Expect) || mentionsBody(spec.Degraded)
 	a.body.limit = spec.Request.MaxBody
 	if a.body.limit <= 0 {
@@ -91,6 +92,7 @@ func (a *attempt) exchange(ctx context.Context, h hop) (location string, err err
 	if err != nil {
 		return "", ours("the check's request cannot be sent: " + err.Error())
 	}
+	a.cookies.add(req)
 	resp, err := conn.RoundTrip(req)
 	if err != nil {
 		return "", err
@@ -98,6 +100,7 @@ func (a *attempt) exchange(ctx context.Context, h hop) (location string, err err
 	defer func() { _ = resp.Body.Close() }()
 	a.watch.enter(receiving)
 	a.answer = resp
+	a.cookies.keep(h.url, resp)
 	if followed(resp.StatusCode) && a.spec.Request.MaxRedirects > 0 {
 		if l := resp.Header.Get("Location"); l != "" {
 			return l, nil
@@ -115,7 +118,7 @@ func (h hop) request(ctx context.Context) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Header, req.Host = h.header, h.url.Host
+	req.Header, req.Host = h.header.Clone(), h.url.Host
 	if h.host != "" {
 		req.Host = h.host
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/probefleet/probefleet/internal/runner/apirunner"
 )
 
-func maxBody(n int64) func(*check.Check, *check.API) {
-	return func(_ *check.Check, a *check.API) { a.Request.MaxBody = n }
+func maxBody(n int64) func(*check.Check, *check.APIStep) {
+	return func(_ *check.Check, a *check.APIStep) { a.Request.MaxBody = n }
 }
 
 func zipped(text string) []byte {
@@ -95,7 +95,7 @@ func TestGzip(t *testing.T) {
 	if res := run(t, r, job(s.URL, expecting("size == 0"))); res.Outcome != jobs.Passed {
 		t.Errorf("empty: %+v", res.Fault)
 	}
-	if res := run(t, r, job(s.URL, func(_ *check.Check, a *check.API) { a.Request.Method = "HEAD" })); res.Outcome != jobs.Passed {
+	if res := run(t, r, job(s.URL, func(_ *check.Check, a *check.APIStep) { a.Request.Method = "HEAD" })); res.Outcome != jobs.Passed {
 		t.Errorf("HEAD: %+v", res.Fault)
 	}
 	answer = []byte("this is not gzip at all")
@@ -141,7 +141,7 @@ func TestCredentialAtTheEndOfTheExcerpt(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat("a", 4<<10-20)+r.Header.Get("Authorization"))
 	})
-	res := run(t, apirunner.New(apirunner.Options{}), job(s.URL, func(_ *check.Check, a *check.API) {
+	res := run(t, apirunner.New(apirunner.Options{}), job(s.URL, func(_ *check.Check, a *check.APIStep) {
 		a.Request.Auth = &check.Auth{Bearer: "secretsecretsecret"}
 	}))
 	if got := res.Evidence.Response.Excerpt; strings.Contains(got, "secret") || !strings.HasSuffix(got, "aBearer (redacted)") {

@@ -34,7 +34,7 @@ func TestExplainTheKernel(t *testing.T) {
 		syscall.ENOBUFS:       {jobs.FaultInternal, true, "no more sockets"},
 		syscall.EADDRNOTAVAIL: {jobs.FaultInternal, true, "no more sockets"},
 	} {
-		a := newAttempt(New(Options{}), &check.API{})
+		a := newAttempt(New(Options{}), &check.APIStep{}, secrets{}, cookies{})
 		a.target = &url.URL{Scheme: "http", Host: "shop.example"}
 		a.watch.enter(connecting)
 		err := fmt.Errorf("wrapped: %w", &net.OpError{

@@ -30,15 +30,17 @@ func redirectFault(format string, args ...any) error {
 	return &fault{class: jobs.FaultRedirect, message: fmt.Sprintf(format, args...)}
 }
 
-// conclude writes err into the result.
-func (a *attempt) conclude(res *jobs.Result, err error) {
+// conclude writes err into the result, with the step's name, and returns its
+// words.
+func (a *attempt) conclude(res *jobs.Result, err error) string {
 	f := a.explain(err)
 	message := a.secrets.hide(f.message)
-	if f.excuse {
-		res.Excuse(f.class, message)
-		return
+	if said := jobs.InStep(a.spec.ID, message); f.excuse {
+		res.Excuse(f.class, said)
+	} else {
+		res.Fail(f.class, said)
 	}
-	res.Fail(f.class, message)
+	return message
 }
 
 // explain finds class and words for an error: what was said before, then our

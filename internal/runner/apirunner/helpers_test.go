@@ -17,32 +17,33 @@ import (
 )
 
 // job is an attempt at url with the defaults of a check file.
-func job(url string, adapt ...func(*check.Check, *check.API)) jobs.Job {
+func job(url string, adapt ...func(*check.Check, *check.APIStep)) jobs.Job {
 	slot := time.Date(2026, 10, 5, 12, 0, 0, 0, time.UTC)
-	spec := &check.API{Request: check.Request{
-		Method: "GET", URL: url,
-		MaxRedirects: check.DefaultMaxRedirects, MaxBody: check.DefaultMaxBody,
-	}}
+	spec := check.OneRequest(request(url), nil, nil)
 	c := check.Check{ID: "shop", Timeout: 30 * time.Second, Every: time.Minute, Spec: spec}
 	for _, f := range adapt {
-		f(&c, spec)
+		f(&c, &spec.Steps[0])
 	}
 	return jobs.New(c, "local", slot, 1, slot, slot.Add(time.Minute))
 }
 
-func expecting(lines ...string) func(*check.Check, *check.API) {
-	return func(_ *check.Check, a *check.API) { a.Expect = lines }
+func request(url string) check.Request {
+	return check.Request{Method: "GET", URL: url, MaxRedirects: check.DefaultMaxRedirects, MaxBody: check.DefaultMaxBody}
 }
 
-func within(d time.Duration) func(*check.Check, *check.API) {
-	return func(c *check.Check, _ *check.API) { c.Timeout = d }
+func expecting(lines ...string) func(*check.Check, *check.APIStep) {
+	return func(_ *check.Check, a *check.APIStep) { a.Expect = lines }
+}
+
+func within(d time.Duration) func(*check.Check, *check.APIStep) {
+	return func(c *check.Check, _ *check.APIStep) { c.Timeout = d }
 }
 
 func run(t *testing.T, r *apirunner.Runner, j jobs.Job) jobs.Result {
 	t.Helper()
 	res, err := r.Run(t.Context(), j)
 	if err != nil {
-		t.Fatalf("running %s: %v", j.Check.Spec.(*check.API).Request.URL, err)
+		t.Fatalf("running %s: %v", j.Check.Spec.(*check.API).Steps[0].Request.URL, err)
 	}
 	return res
 }

@@ -37,12 +37,25 @@ var echoed = map[string]bool{
 	"x-api-key": true, "x-auth-token": true,
 }
 
-// secrets are the credentials that a check sends. A server may echo them.
+// secrets are the credentials that a check sends, in whatever step. A server
+// may echo them.
 type secrets struct {
 	replacer *strings.Replacer
 }
 
-func secretsOf(r check.Request) secrets {
+func secretsOf(spec *check.API) secrets {
+	var known []string
+	for _, s := range spec.Steps {
+		known = append(known, credentials(s.Request)...)
+	}
+	if known == nil {
+		return secrets{}
+	}
+	return secrets{strings.NewReplacer(known...)}
+}
+
+// credentials are pairs of what a request sends and what is shown for it.
+func credentials(r check.Request) []string {
 	var known []string
 	add := func(s string) {
 		if len(s) >= minSecret {
@@ -72,10 +85,7 @@ func secretsOf(r check.Request) secrets {
 			}
 		}
 	}
-	if known == nil {
-		return secrets{}
-	}
-	return secrets{strings.NewReplacer(known...)}
+	return known
 }
 
 func (s secrets) hide(text string) string {

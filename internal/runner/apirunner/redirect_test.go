@@ -14,8 +14,8 @@ import (
 	"github.com/probefleet/probefleet/internal/runner/apirunner"
 )
 
-func redirects(n int) func(*check.Check, *check.API) {
-	return func(_ *check.Check, a *check.API) { a.Request.MaxRedirects = n }
+func redirects(n int) func(*check.Check, *check.APIStep) {
+	return func(_ *check.Check, a *check.APIStep) { a.Request.MaxRedirects = n }
 }
 
 // countdown answers /n by a redirect to /n-1, and /0 by itself.
@@ -108,7 +108,7 @@ func TestMethodAfterRedirect(t *testing.T) {
 			if status == 303 || method == "POST" && status < 303 {
 				want[key] = `GET "" ""`
 			}
-			run(t, apirunner.New(apirunner.Options{}), job(fmt.Sprintf("%s/%d", s.URL, status), func(_ *check.Check, a *check.API) {
+			run(t, apirunner.New(apirunner.Options{}), job(fmt.Sprintf("%s/%d", s.URL, status), func(_ *check.Check, a *check.APIStep) {
 				a.Request.Method, a.Request.Body = method, "x"
 				a.Request.Headers = map[string]string{"Content-Type": "text/plain"}
 			}))
@@ -145,7 +145,7 @@ func TestCredentialsStopAtTheBorder(t *testing.T) {
 		}
 	})
 	home = s.URL
-	run(t, apirunner.New(apirunner.Options{}), job(home+"/start", func(_ *check.Check, a *check.API) {
+	run(t, apirunner.New(apirunner.Options{}), job(home+"/start", func(_ *check.Check, a *check.APIStep) {
 		a.Request.Auth = &check.Auth{Bearer: "T"}
 		a.Request.Headers = map[string]string{"Cookie": "+C", "x-api-key": "+K", "X-Plain": "plain", "Host": "shop.example"}
 	}))

@@ -21,6 +21,7 @@ import (
 )
 
 func TestConsole(t *testing.T) {
+	t.Parallel()
 	s := site(t, map[string]string{"/": `<p>x</p><script>
 		console.log('not kept');
 		console.warn('careful', 1, {a: 2});
@@ -67,6 +68,7 @@ func TestConsole(t *testing.T) {
 }
 
 func TestConsoleIsBounded(t *testing.T) {
+	t.Parallel()
 	s := site(t, map[string]string{"/": `<script>for (let i = 0; i < 1000; i++) console.error(i + 'é'.repeat(5000))</script>`})
 	j := job(open(s.URL))
 	j.Check.Spec.(*check.Browser).Expect = []string{"console_errors == 1000"}
@@ -84,6 +86,7 @@ func TestConsoleIsBounded(t *testing.T) {
 }
 
 func TestExpectations(t *testing.T) {
+	t.Parallel()
 	s := site(t, map[string]string{"/": `<script>console.error('x')</script>`})
 	j := job(open(s.URL + "/?q=1"))
 	spec := j.Check.Spec.(*check.Browser)
@@ -104,6 +107,7 @@ func TestExpectations(t *testing.T) {
 
 // What opening a page that cannot be opened says.
 func TestOpenErrors(t *testing.T) {
+	t.Parallel()
 	dead, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -168,8 +172,10 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// An error page is a page: it fails only what it does not show.
+// An error page is a page where the check says what it expects to see there;
+// else it fails the step that opened it.
 func TestErrorStatusIsShown(t *testing.T) {
+	t.Parallel()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/moved" {
 			http.Redirect(w, r, "/", http.StatusFound)
@@ -182,7 +188,7 @@ func TestErrorStatusIsShown(t *testing.T) {
 		}
 		_, _ = fmt.Fprint(w, `<title>Down</title><h1>Back soon</h1>`)
 	}))
-	defer s.Close()
+	t.Cleanup(s.Close)
 	res := run(t, open(s.URL+"/moved"), text("h1", "Back soon"))
 	passes(t, res)
 	if name := res.Steps[0].Name; !strings.Contains(name, "(answered 503 Service Unavailable)") {
@@ -191,11 +197,13 @@ func TestErrorStatusIsShown(t *testing.T) {
 	if name := run(t, open(s.URL+"/empty")).Steps[0].Name; !strings.Contains(name, "(answered 503 Service Unavailable)") {
 		t.Errorf("step name %q", name)
 	}
-	res = run(t, open(s.URL), within(200*time.Millisecond, click("#buy")))
+	faults(t, run(t, open(s.URL)), jobs.Failed, jobs.FaultProtocol, "the page answered 503 Service Unavailable")
+	res = run(t, open(s.URL), within(200*time.Millisecond, click("#buy")), text("h1", "Thanks"))
 	faults(t, res, jobs.Failed, jobs.FaultStep, `titled "Down", answered 503 Service Unavailable`)
 }
 
 func TestPictures(t *testing.T) {
+	t.Parallel()
 	s := site(t, map[string]string{"/": `<p>x</p>`})
 	j := job(open(s.URL),
 		check.Step{Action: check.ActionScreenshot, Value: "Bild: eins/../../x"},
@@ -223,6 +231,7 @@ func TestPictures(t *testing.T) {
 }
 
 func TestStoreThatIsAwayChangesNoOutcome(t *testing.T) {
+	t.Parallel()
 	r, _ := own(t, func(o *Options) { o.Artifacts = &memory{err: errors.New("disk full")} })
 	s := site(t, map[string]string{"/": `<p>x</p>`})
 	res := runOn(t, r, job(open(s.URL)))
@@ -233,6 +242,7 @@ func TestStoreThatIsAwayChangesNoOutcome(t *testing.T) {
 }
 
 func TestRunsShareNothing(t *testing.T) {
+	t.Parallel()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, err := r.Cookie("visited")
 		http.SetCookie(w, &http.Cookie{Name: "visited", Value: "yes", MaxAge: 3600})
@@ -246,7 +256,7 @@ func TestRunsShareNothing(t *testing.T) {
 			caches.keys().then(async (k) => { await caches.open('c'); out.textContent += ', caches ' + k.length });
 		</script>`, err == nil)
 	}))
-	defer s.Close()
+	t.Cleanup(s.Close)
 	for range 2 {
 		passes(t, run(t, open(s.URL), text("#out", "cookie false, local null, session null"), text("#out", ", new db"), text("#out", ", caches 0")))
 	}
@@ -255,6 +265,7 @@ func TestRunsShareNothing(t *testing.T) {
 }
 
 func TestFourAtOnce(t *testing.T) {
+	t.Parallel()
 	s := site(t, map[string]string{
 		"/": `<input id="i"><button id="b" onclick="out.textContent = 'hello ' + i.value">b</button><p id="out"></p>`,
 	})
@@ -269,6 +280,7 @@ func TestFourAtOnce(t *testing.T) {
 }
 
 func TestMetrics(t *testing.T) {
+	t.Parallel()
 	reg := prometheus.NewRegistry()
 	r, _ := own(t, func(o *Options) { o.Metrics = NewMetrics(reg) })
 	if err := r.Warm(t.Context()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/assert"
@@ -118,10 +119,12 @@ type flow struct {
 	scrub    scrubber
 	pictures []picture
 	pictured bool // by the last step
+	// errorPages are let pass: the check expects something of its own.
+	errorPages bool
 }
 
 func newFlow(ctx context.Context, r *Runner, t *tab, c check.Check) *flow {
-	f := &flow{runner: r, tab: t, began: time.Now(), timeout: c.Timeout}
+	f := &flow{runner: r, tab: t, began: time.Now(), timeout: c.Timeout, errorPages: expects(c)}
 	over := f.began.Add(c.Timeout)
 	if c.Timeout <= 0 {
 		over = f.began.Add(check.MaxTimeout)
@@ -135,6 +138,15 @@ func newFlow(ctx context.Context, r *Runner, t *tab, c check.Check) *flow {
 	}
 	f.ctx, f.cancel = context.WithDeadlineCause(t.ctx, over, errCheckTime)
 	return f
+}
+
+// expects reports whether a check says itself what it expects to see. One that
+// does not must not pass on an error page.
+func expects(c check.Check) bool {
+	b, ok := c.Spec.(*check.Browser)
+	return ok && (len(b.Expect) > 0 || slices.ContainsFunc(b.Steps, func(s check.Step) bool {
+		return s.Action == check.ActionExpectText || s.Action == check.ActionExpectURL
+	}))
 }
 
 // run runs the steps up to the first that does not succeed; errors as of
@@ -161,7 +173,7 @@ func (f *flow) run(res *jobs.Result, steps []check.Step) error {
 }
 
 // name is the step's, with the status where a document was answered with an
-// error: that alone does not fail a step, as error pages are checked too.
+// error.
 func (f *flow) name(s check.Step) string {
 	name := s.String()
 	if s.Action == check.ActionOpen {

@@ -112,7 +112,13 @@ func (s *stepRun) open(ctx context.Context) error {
 	if nav.LoaderID == "" {
 		return nil // within the same document
 	}
-	return s.tab.await(ctx, func() bool { return s.tab.loaders[nav.LoaderID] && s.tab.loaded })
+	if err := s.tab.await(ctx, func() bool { return s.tab.loaders[nav.LoaderID] && s.tab.loaded }); err != nil {
+		return err
+	}
+	if status := s.status(s.tab.at()); status != 0 && !s.errorPages {
+		return &stepError{class: jobs.FaultProtocol, message: "the page answered " + statusWords(status) + "; a check of an error page says what it expects there"}
+	}
+	return nil
 }
 
 // fill replaces the value of a field.

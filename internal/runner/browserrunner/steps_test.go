@@ -1,6 +1,9 @@
 package browserrunner
 
 import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +13,7 @@ import (
 )
 
 func TestFlow(t *testing.T) {
+	t.Parallel()
 	s := site(t, map[string]string{
 		"/": `<form action="/hello"><input name="q" id="q"><button id="go">Search</button></form>`,
 		"/hello": `<h1>Results</h1><p id="out"></p>
@@ -43,6 +47,7 @@ func TestFlow(t *testing.T) {
 
 // Each page does something to #out that the flow then expects.
 func TestActions(t *testing.T) {
+	t.Parallel()
 	said := func(what string) check.Step { return text("#out", what) }
 	rows := []struct {
 		name, body string
@@ -141,8 +146,30 @@ func TestActions(t *testing.T) {
 	}
 }
 
+// A click that leads to another page is done when that page is there: the next
+// step is not meant for the old one, however alike it looks.
+func TestClickWaitsForTheNextPage(t *testing.T) {
+	t.Parallel()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		if r.URL.Path == "/" {
+			_, _ = fmt.Fprint(w, `<form action="/second" method="post"><button id="next">next</button></form>`)
+			return
+		}
+		select {
+		case <-time.After(500 * time.Millisecond):
+		case <-r.Context().Done():
+			return
+		}
+		_, _ = fmt.Fprint(w, `<button id="next" onclick="out.textContent = 'second'">next</button><p id="out"></p>`)
+	}))
+	t.Cleanup(s.Close)
+	passes(t, run(t, open(s.URL), click("#next"), pressKey("#next", "Enter"), text("#out", "second")))
+}
+
 // Each row's last step cannot succeed; the message says why.
 func TestStepsThatDoNotSucceed(t *testing.T) {
+	t.Parallel()
 	short := 300 * time.Millisecond
 	rows := []struct {
 		name, body string
@@ -186,14 +213,16 @@ func TestStepsThatDoNotSucceed(t *testing.T) {
 }
 
 func TestCheckTimeoutCutsAStepShort(t *testing.T) {
+	t.Parallel()
 	s := site(t, map[string]string{"/": `x`})
 	j := job(open(s.URL), click("#buy"))
-	j.Check.Timeout = time.Second
+	j.Check.Timeout = 4 * time.Second // less than the step's 5 s, enough to open the page on a busy machine
 	faults(t, runOn(t, shared.Runner, j), jobs.Failed, jobs.FaultTimeout,
-		`click "#buy": no element matches "#buy" when the check's timeout of 1s was over`)
+		`click "#buy": no element matches "#buy" when the check's timeout of 4s was over`)
 }
 
 func TestFilledValuesAreNotRepeated(t *testing.T) {
+	t.Parallel()
 	s := site(t, map[string]string{
 		"/": `<form action="/in"><input id="user" name="user"><input id="pw" name="pw" type="password"><button id="go">Log in</button></form>`,
 		"/in": `<p id="p">Welcome</p><script>

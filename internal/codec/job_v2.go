@@ -1,0 +1,118 @@
+package codec
+
+import (
+	"fmt"
+
+	"github.com/probefleet/probefleet/internal/jobs"
+)
+
+// jobV2 is the data of a job in version 2. It says in which version it wants to
+// be answered.
+type jobV2 struct {
+	RunID     string    `json:"run_id"`
+	Check     *checkV2  `json:"check"`
+	Location  string    `json:"location"`
+	Slot      timestamp `json:"slot,omitzero"`
+	Attempt   int       `json:"attempt"`
+	ExpiresAt timestamp `json:"expires_at,omitzero"`
+	Reply     int       `json:"reply,omitempty"`
+}
+
+func newJobV2(j jobs.Job) (*jobV2, error) {
+	c, err := newCheckV2(j.Check)
+	if err != nil {
+		return nil, err
+	}
+	w := &jobV2{
+		RunID: j.RunID, Check: c, Location: j.Location, Slot: stamp(j.Slot),
+		Attempt: j.Attempt, ExpiresAt: stamp(j.ExpiresAt), Reply: j.Reply,
+	}
+	switch {
+	case j.ID == "":
+		return nil, fmt.Errorf("encoding %s of run %q: it has no id", TypeJob, j.RunID)
+	case j.SentAt.IsZero():
+		return nil, fmt.Errorf("encoding %s %q: it lacks the time at which it is sent", TypeJob, j.ID)
+	}
+	return w, unreadable(TypeJob, j.ID, w)
+}
+
+// fault finds the first field without which the job has no meaning.
+func (w *jobV2) fault() (field, reason string) {
+	switch {
+	case w.RunID == "":
+		return "run_id", "is missing"
+	case w.Check == nil:
+		return "check", "is missing"
+	case w.Location == "":
+		return "location", "is missing"
+	case w.Slot.IsZero():
+		return "slot", "is missing"
+	case w.Attempt < 1:
+		return "attempt", fmt.Sprintf("is %d or missing; attempts count from 1", w.Attempt)
+	case w.ExpiresAt.IsZero():
+		return "expires_at", "is missing"
+	case w.Reply < 0:
+		return "reply", fmt.Sprintf("is %d; versions count from 1", w.Reply)
+	}
+	if field, reason = w.Check.fault(); field != "" {
+		field = "check." + field
+	}
+	return field, reason
+}
+
+func (w *jobV2) job(h Header) jobs.Job {
+	return jobs.Job{
+		ID: h.ID, RunID: w.RunID, Check: checkOfV2(w.Check), Location: w.Location, Slot: w.Slot.Time,
+		Attempt: w.Attempt, SentAt: h.Time, ExpiresAt: w.ExpiresAt.Time, TraceParent: h.TraceParent, Reply: w.Reply,
+	}
+}
+
+// upcastJobV1 keeps the answer at version 1: who writes jobs in version 1 may
+// do so for the sake of a recorder that reads no other.
+func upcastJobV1(w *jobV1) *jobV2 {
+	return &jobV2{
+		RunID: w.RunID, Check: upcastCheckV1(w.Check), Location: w.Location, Slot: w.Slot,
+		Attempt: w.Attempt, ExpiresAt: w.ExpiresAt, Reply: 1,
+	}
+}
+
+// downcastJobV2 is the way back. That the answer may be newer is no loss: it
+// comes in version 1.
+func downcastJobV2(w *jobV2) (down *jobV1, lost string) {
+	c, lost := downcastCheckV2(w.Check)
+	if lost != "" {
+		return nil, lost
+	}
+	return &jobV1{
+		RunID: w.RunID, Check: c, Location: w.Location, Slot: w.Slot, Attempt: w.Attempt, ExpiresAt: w.ExpiresAt,
+	}, ""
+}
+
+func readJobV1(h Header, data []byte) (jobs.Job, error) {
+	var w jobV1
+	if err := readJob(h, data, &w); err != nil {
+		return jobs.Job{}, err
+	}
+	return upcastJobV1(&w).job(h), nil
+}
+
+func readJobV2(h Header, data []byte) (jobs.Job, error) {
+	var w jobV2
+	if err := readJob(h, data, &w); err != nil {
+		return jobs.Job{}, err
+	}
+	return w.job(h), nil
+}
+
+func readJob(h Header, data []byte, w interface{ fault() (field, reason string) }) error {
+	if err := unmarshal(TypeJob, "data", data, w); err != nil {
+		return err
+	}
+	if field, reason := w.fault(); field != "" {
+		return &DecodeError{Type: TypeJob, Field: "data." + field, Reason: reason}
+	}
+	if h.Time.IsZero() {
+		return missing(TypeJob, "time")
+	}
+	return nil
+}

@@ -1,0 +1,161 @@
+package codec
+
+import (
+	"fmt"
+
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
+)
+
+// resultV2 is the data of a result in version 2: verdicts name the step of the
+// API check that they are about, and such a step has timings.
+type resultV2 = resultOf[verdictV2, stepRunV2]
+
+type verdictV2 struct {
+	Step     string `json:"step,omitempty"`
+	Expr     string `json:"expr"`
+	OK       bool   `json:"ok"`
+	Degraded bool   `json:"degraded,omitempty"`
+	Message  string `json:"message,omitempty"`
+}
+
+type stepRunV2 struct {
+	Name     string       `json:"name,omitempty"`
+	Action   check.Action `json:"action,omitempty"`
+	Duration micros       `json:"duration_us,omitempty"`
+	Timings  timingsV1    `json:"timings,omitzero"`
+	OK       bool         `json:"ok"`
+	Error    string       `json:"error,omitempty"`
+}
+
+func newTimingsV1(t jobs.Timings) timingsV1 {
+	return timingsV1{
+		DNS: microsOf(t.DNS), Connect: microsOf(t.Connect), TLS: microsOf(t.TLS),
+		FirstByte: microsOf(t.FirstByte), Download: microsOf(t.Download), Total: microsOf(t.Total),
+	}
+}
+
+func (w timingsV1) timings() jobs.Timings {
+	return jobs.Timings{
+		DNS: w.DNS.duration(), Connect: w.Connect.duration(), TLS: w.TLS.duration(),
+		FirstByte: w.FirstByte.duration(), Download: w.Download.duration(), Total: w.Total.duration(),
+	}
+}
+
+func newResultV2(r jobs.Result) (*resultV2, error) {
+	w := &resultV2{
+		JobID: r.JobID, RunID: r.RunID, CheckID: r.CheckID, Kind: r.Kind, Location: r.Location,
+		Slot: stamp(r.Slot), Attempt: r.Attempt, Outcome: r.Outcome, Fault: (*faultV1)(r.Fault),
+		SentAt: stamp(r.SentAt), ReceivedAt: stamp(r.ReceivedAt),
+		StartedAt: stamp(r.StartedAt), FinishedAt: stamp(r.FinishedAt),
+		Timings:  newTimingsV1(r.Timings),
+		Verdicts: each(r.Verdicts, func(v jobs.Verdict) verdictV2 { return verdictV2(v) }),
+		Steps: each(r.Steps, func(s jobs.StepResult) stepRunV2 {
+			return stepRunV2{
+				Name: s.Name, Action: s.Action, Duration: microsOf(s.Duration),
+				Timings: newTimingsV1(s.Timings), OK: s.OK, Error: s.Error,
+			}
+		}),
+		Evidence: newEvidenceV1(r.Evidence),
+		Worker:   workerV1(r.Worker),
+	}
+	return w, unreadable(TypeResult, r.JobID, w)
+}
+
+func resultOfV2(w *resultV2) jobs.Result {
+	return jobs.Result{
+		JobID: w.JobID, RunID: w.RunID, CheckID: w.CheckID, Kind: w.Kind, Location: w.Location,
+		Slot: w.Slot.Time, Attempt: w.Attempt, Outcome: w.Outcome, Fault: (*jobs.Fault)(w.Fault),
+		SentAt: w.SentAt.Time, ReceivedAt: w.ReceivedAt.Time,
+		StartedAt: w.StartedAt.Time, FinishedAt: w.FinishedAt.Time,
+		Timings:  w.Timings.timings(),
+		Verdicts: each(w.Verdicts, func(v verdictV2) jobs.Verdict { return jobs.Verdict(v) }),
+		Steps: each(w.Steps, func(s stepRunV2) jobs.StepResult {
+			return jobs.StepResult{
+				Name: s.Name, Action: s.Action, Duration: s.Duration.duration(),
+				Timings: s.Timings.timings(), OK: s.OK, Error: s.Error,
+			}
+		}),
+		Evidence: w.Evidence.evidence(),
+		Worker:   jobs.Worker(w.Worker),
+	}
+}
+
+func upcastResultV1(w *resultV1) *resultV2 {
+	return rejudge(w,
+		func(v verdictV1) verdictV2 {
+			return verdictV2{Expr: v.Expr, OK: v.OK, Degraded: v.Degraded, Message: v.Message}
+		},
+		func(s stepRunV1) stepRunV2 {
+			return stepRunV2{Name: s.Name, Action: s.Action, Duration: s.Duration, OK: s.OK, Error: s.Error}
+		})
+}
+
+// downcastResultV2 is the way back. lost says what version 1 has no room for,
+// "" where it holds everything. A step without an action is one of an API
+// check, which no reader of version 1 expects.
+func downcastResultV2(w *resultV2) (down *resultV1, lost string) {
+	for _, v := range w.Verdicts {
+		if v.Step != "" {
+			return nil, fmt.Sprintf("which step a verdict is about (%q)", v.Step)
+		}
+	}
+	for _, s := range w.Steps {
+		if s.Action == "" || s.Timings != (timingsV1{}) {
+			return nil, fmt.Sprintf("the step %q of an API check", s.Name)
+		}
+	}
+	return rejudge(w,
+		func(v verdictV2) verdictV1 {
+			return verdictV1{Expr: v.Expr, OK: v.OK, Degraded: v.Degraded, Message: v.Message}
+		},
+		func(s stepRunV2) stepRunV1 {
+			return stepRunV1{Name: s.Name, Action: s.Action, Duration: s.Duration, OK: s.OK, Error: s.Error}
+		}), ""
+}
+
+// rejudge is w with verdicts and steps in other shapes.
+func rejudge[V2, S2, V, S any](w *resultOf[V, S], verdict func(V) V2, step func(S) S2) *resultOf[V2, S2] {
+	return &resultOf[V2, S2]{
+		JobID: w.JobID, RunID: w.RunID, CheckID: w.CheckID, Kind: w.Kind, Location: w.Location,
+		Slot: w.Slot, Attempt: w.Attempt, Outcome: w.Outcome, Fault: w.Fault,
+		SentAt: w.SentAt, ReceivedAt: w.ReceivedAt, StartedAt: w.StartedAt, FinishedAt: w.FinishedAt,
+		Timings: w.Timings, Verdicts: each(w.Verdicts, verdict), Steps: each(w.Steps, step),
+		Evidence: w.Evidence, Worker: w.Worker,
+	}
+}
+
+func readResultV1(h Header, data []byte) (jobs.Result, error) {
+	w, err := readResult[verdictV1, stepRunV1](h, data)
+	if err != nil {
+		return jobs.Result{}, err
+	}
+	return resultOfV2(upcastResultV1(w)), nil
+}
+
+func readResultV2(h Header, data []byte) (jobs.Result, error) {
+	w, err := readResult[verdictV2, stepRunV2](h, data)
+	if err != nil {
+		return jobs.Result{}, err
+	}
+	return resultOfV2(w), nil
+}
+
+func readResult[V, S any](h Header, data []byte) (*resultOf[V, S], error) {
+	prefix := ""
+	if h.ID != "" {
+		prefix = "data" // there is an envelope around it
+	}
+	var w resultOf[V, S]
+	if err := unmarshal(TypeResult, prefix, data, &w); err != nil {
+		return nil, err
+	}
+	field, reason := w.fault()
+	if field == "" && h.ID != "" && h.ID != w.JobID {
+		field, reason = "job_id", fmt.Sprintf("is %.100q, though the message's id is %.100q", w.JobID, h.ID)
+	}
+	if field != "" {
+		return nil, &DecodeError{Type: TypeResult, Field: join(prefix, field), Reason: reason}
+	}
+	return &w, nil
+}

@@ -1,0 +1,212 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/probefleet/probefleet/internal/check"
+)
+
+const testToken = "pf_the_right_token"
+
+// shelf is a store that keeps checks in memory.
+type shelf struct {
+	checks map[string]check.Check
+	away   error
+}
+
+func (s *shelf) ApplyChecks(_ context.Context, checks []check.Check) (created, changed, unchanged []string, err error) {
+	if s.away != nil {
+		return nil, nil, nil, s.away
+	}
+	for _, c := range checks {
+		old, there := s.checks[c.ID]
+		switch {
+		case !there:
+			created = append(created, c.ID)
+		case !cmp.Equal(old, c):
+			changed = append(changed, c.ID)
+		default:
+			unchanged = append(unchanged, c.ID)
+		}
+		s.checks[c.ID] = c
+	}
+	return created, changed, unchanged, nil
+}
+
+func (s *shelf) ActiveChecks(context.Context) ([]check.Check, int64, error) {
+	var all []check.Check
+	for _, c := range s.checks {
+		all = append(all, c)
+	}
+	return all, 7, s.away
+}
+
+func newConsole(t *testing.T) (*shelf, http.Handler, *error) {
+	t.Helper()
+	s := &shelf{checks: map[string]check.Check{}}
+	sick := new(error)
+	c := New(Options{
+		Store: s, Token: testToken, Build: "test", Logger: slog.New(slog.DiscardHandler),
+		Ready: func(context.Context) error { return *sick },
+	})
+	return s, c.Handler(), sick
+}
+
+func ask(h http.Handler, method, path, token, body string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
+}
+
+func home(id string) check.Check {
+	return check.Check{
+		ID: id, Name: id, Every: time.Minute, Timeout: time.Second, Locations: []string{"local"}, Active: true,
+		Spec: &check.Browser{Width: 800, Height: 600, Expect: []string{"title != ''"}, Steps: []check.Step{{Action: check.ActionOpen, Value: "http://example.com/"}}},
+	}
+}
+
+func body(t *testing.T, checks ...check.Check) string {
+	t.Helper()
+	ds, err := Define(checks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := json.Marshal(ds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+func TestApplyAndList(t *testing.T) {
+	_, h, _ := newConsole(t)
+	for i, want := range []Applied{
+		{Created: []string{"a", "b"}, Changed: []string{}, Unchanged: []string{}},
+		{Created: []string{}, Changed: []string{}, Unchanged: []string{"a", "b"}},
+	} {
+		w := ask(h, "PUT", "/api/v1/checks", testToken, body(t, home("a"), home("b")))
+		var got Applied
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != http.StatusOK {
+			t.Fatalf("apply %d: %d %s", i, w.Code, w.Body)
+		}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("apply %d (-want +got):\n%s", i, d)
+		}
+	}
+	w := ask(h, "GET", "/api/v1/checks", testToken, "")
+	var ds Definitions
+	if err := json.Unmarshal(w.Body.Bytes(), &ds); err != nil || len(ds.Checks) != 2 || ds.Revision != 7 {
+		t.Errorf("list: %d %s", w.Code, w.Body)
+	}
+	// What is listed can be applied as it is.
+	checks, faults := decode(ds)
+	if len(faults) > 0 || len(checks) != 2 {
+		t.Errorf("listed checks: %v", faults)
+	}
+}
+
+func TestTokenIsNeeded(t *testing.T) {
+	s, h, _ := newConsole(t)
+	for _, method := range []string{"PUT", "GET"} {
+		for _, token := range []string{"", "wrong", testToken + "x"} {
+			w := ask(h, method, "/api/v1/checks", token, body(t, home("a")))
+			if w.Code != http.StatusUnauthorized || w.Header().Get("Content-Type") != "application/problem+json" || w.Header().Get("WWW-Authenticate") == "" {
+				t.Errorf("%s with token %q: %d %s", method, token, w.Code, w.Body)
+			}
+		}
+	}
+	open := New(Options{Store: s, Logger: slog.New(slog.DiscardHandler)}).Handler()
+	if w := ask(open, "PUT", "/api/v1/checks", "", body(t, home("a"))); w.Code != http.StatusUnauthorized {
+		t.Errorf("a console without a token takes changes: %d", w.Code)
+	}
+	if len(s.checks) > 0 {
+		t.Errorf("checks were applied without the token: %v", s.checks)
+	}
+}
+
+func TestBadApplies(t *testing.T) {
+	s, h, _ := newConsole(t)
+	broken := home("broken")
+	broken.Every = time.Millisecond
+	untyped := home("untyped")
+	untyped.Spec.(*check.Browser).Expect = []string{"titel == ''"}
+	for name, row := range map[string]struct {
+		body  string
+		code  int
+		words []string
+	}{
+		"not JSON":          {"checks:", http.StatusBadRequest, []string{"not the JSON of checks"}},
+		"another key":       {`{"cheks": []}`, http.StatusBadRequest, []string{"cheks"}},
+		"not a check":       {`{"checks": [{"version": 1, "check": {"id": 3}}]}`, http.StatusUnprocessableEntity, []string{"checks[0]"}},
+		"newer version":     {`{"checks": [{"version": 99, "check": {}}]}`, http.StatusUnprocessableEntity, []string{"99"}},
+		"faults, all":       {body(t, broken, untyped, home("fine")), http.StatusUnprocessableEntity, []string{`check "broken": every`, `check "untyped": titel`}},
+		"the same id twice": {body(t, home("a"), home("a")), http.StatusUnprocessableEntity, []string{`check "a" is there twice`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := ask(h, "PUT", "/api/v1/checks", testToken, row.body)
+			var p Problem
+			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != row.code || p.Status != row.code {
+				t.Fatalf("%d %s", w.Code, w.Body)
+			}
+			said := p.Detail + strings.Join(p.Faults, "\n")
+			for _, word := range row.words {
+				if !strings.Contains(said, word) {
+					t.Errorf("%q does not say %q", said, word)
+				}
+			}
+		})
+	}
+	if len(s.checks) > 0 {
+		t.Errorf("something was applied: %v", s.checks)
+	}
+	if w := ask(h, "PUT", "/api/v1/checks", testToken, `{"checks": [`+string(bytes.Repeat([]byte(" "), MaxApplyBytes+1))); w.Code != http.StatusRequestEntityTooLarge {
+		t.Errorf("a body over the cap: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestDatabaseAway(t *testing.T) {
+	s, h, _ := newConsole(t)
+	s.away = errors.New("connection to 10.1.2.3 refused")
+	for _, method := range []string{"PUT", "GET"} {
+		w := ask(h, method, "/api/v1/checks", testToken, body(t, home("a")))
+		if w.Code != http.StatusServiceUnavailable || strings.Contains(w.Body.String(), "10.1.2.3") {
+			t.Errorf("%s: %d %s", method, w.Code, w.Body)
+		}
+	}
+}
+
+func TestHealthPage(t *testing.T) {
+	s, h, sick := newConsole(t)
+	s.checks["a"] = home("a")
+	w := ask(h, "GET", "/", "", "")
+	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "is well") || !strings.Contains(w.Body.String(), "<dd>1</dd>") {
+		t.Errorf("well: %d %s", w.Code, w.Body)
+	}
+	if csp := w.Header().Get("Content-Security-Policy"); !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+		t.Errorf("content security policy %q", csp)
+	}
+	*sick = fmt.Errorf("recorder: %w", errors.New("the database is away <script>"))
+	w = ask(h, "GET", "/", "", "")
+	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "the database is away &lt;script&gt;") {
+		t.Errorf("sick: %d %s", w.Code, w.Body)
+	}
+	if w := ask(h, "GET", "/console.css", "", ""); w.Code != http.StatusOK || w.Body.Len() == 0 {
+		t.Errorf("stylesheet: %d", w.Code)
+	}
+}

@@ -1,0 +1,49 @@
+package schedule
+
+import (
+	"slices"
+	"time"
+)
+
+// MaxAttempts is the number of attempts that a slot gets where each says
+// nothing about the target.
+const MaxAttempts = 3
+
+// Rerun is how long after the end of an inconclusive attempt the next one is
+// due, and false where it was the last. The second wait is the longer one: what
+// did not pass by itself in the first needs somebody else.
+func Rerun(attempt int) (time.Duration, bool) {
+	switch {
+	case attempt < 1 || attempt >= MaxAttempts:
+		return 0, false
+	case attempt == 1:
+		return 2 * time.Second, true
+	}
+	return 8 * time.Second, true
+}
+
+// Elsewhere picks where the slot of a location is run again: another of the
+// check's locations that is not sick and not to be avoided, else one that is
+// only not sick, else the slot's own. The next in the list is taken, so that
+// the load of a sick location is shared where checks list theirs differently.
+func Elsewhere(locations []string, own, avoid string, sick func(location string) bool) string {
+	if avoid == "" {
+		return own
+	}
+	start := max(0, slices.Index(locations, own))
+	second := own
+	for i := range locations {
+		l := locations[(start+1+i)%len(locations)]
+		switch {
+		case l == own || sick(l):
+		case l != avoid:
+			return l
+		case second == own:
+			second = l
+		}
+	}
+	if own == avoid || sick(own) {
+		return second
+	}
+	return own
+}

@@ -1,0 +1,29 @@
+package status_test
+
+import (
+	"testing"
+
+	"github.com/probefleet/probefleet/internal/status"
+)
+
+func TestJudgeLocation(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		s     status.LocationSample
+		sound bool
+	}{
+		{"nothing known", status.LocationSample{Healthy: true}, true},
+		{"nothing known of a sick one", status.LocationSample{}, false},
+		{"all well", status.LocationSample{Healthy: true, Runs: 10}, true},
+		{"just under half", status.LocationSample{Healthy: true, Runs: 9, Sick: 4, Attempts: 9}, true},
+		{"half", status.LocationSample{Healthy: true, Runs: 10, Sick: 5, Attempts: 5}, false},
+		{"the only check, once", status.LocationSample{Healthy: true, Runs: 1, Sick: 1, Attempts: 1}, true},
+		{"the only check, twice", status.LocationSample{Healthy: true, Runs: 1, Sick: 1, Attempts: 2}, false},
+		{"still a quarter", status.LocationSample{Runs: 8, Sick: 2, Attempts: 2}, false},
+		{"less than a quarter", status.LocationSample{Runs: 9, Sick: 2, Attempts: 2}, true},
+	} {
+		if got := c.s.Judge(); got != c.sound {
+			t.Errorf("%s: healthy %t", c.name, got)
+		}
+	}
+}
