@@ -27,8 +27,7 @@ func TestBarSoak(t *testing.T) {
 	members := []*member{r.recorder("recorder"), r.scheduler("scheduler"), r.worker("worker")}
 	for _, m := range members {
 		m.end()
-		m.process.admin = freeAddr(t)
-		admin := m.admin
+		admin := freeAddr(t)
 		m.args = append(m.args, "-admin", admin)
 		m.restart()
 		m.admin = admin
