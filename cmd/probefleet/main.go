@@ -24,6 +24,7 @@ var commands = []command{
 	{"test", "run the checks of files here and now, and print verdicts", test},
 	{"apply", "send the checks of files to a console", apply},
 	{"dlq", "list, show, redrive and discard dead letters", dlq},
+	{"fleet", "print workers, message versions and held checks; set a version by hand", fleet},
 	{"sqs", "run the local SQS server alone, for development", sqs},
 	{"version", "print the version", version},
 }

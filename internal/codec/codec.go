@@ -35,6 +35,8 @@ const (
 	JobVersion    = 2
 	ResultVersion = 2
 	CheckVersion  = 2
+
+	AnnouncementVersion = 1
 )
 
 // The types of messages, as their envelopes name them. A check has no
@@ -43,6 +45,7 @@ const (
 	TypeJob    = "probefleet.job"
 	TypeResult = "probefleet.result"
 	TypeCheck  = "probefleet.check"
+	TypeWorker = "probefleet.worker"
 )
 
 const (
@@ -112,6 +115,9 @@ func ResultVersionOf(c check.Check) int {
 	}
 	return 1
 }
+
+// JobVersionOf is the lowest version of jobs that has room for c.
+func JobVersionOf(c check.Check) int { return ResultVersionOf(c) }
 
 // EncodeResult writes r as a message of version [ResultVersion]; see
 // [EncodeResultAt].

@@ -35,7 +35,7 @@ var sealed = map[string]struct {
 	sum   string
 }{
 	"v1": {46, "b03a4fb73c73cf8693cf6ae0f4e0eb246bb899e3f918dd547d2c179cdfc9040e"},
-	"v2": {59, "8c5f63f658745afe7823a77e7be7c65553e959c7cb9a0fd5116cd9e00753df52"},
+	"v2": {63, "22fd02026d838cbe9b4d4221a29445d84dc1145d14b80943ad2a84afc396d825"},
 }
 
 // decoders read a file of the corpus; the folder names the type, the version
@@ -46,6 +46,7 @@ var decoders = map[string]func(version int, data []byte) (any, error){
 	"check":  func(v int, data []byte) (any, error) { return DecodeCheck(v, data) },
 
 	"deadletter": func(_ int, data []byte) (any, error) { return DecodeDeadLetter(data) },
+	"worker":     func(_ int, data []byte) (any, error) { return DecodeAnnouncement(data) },
 }
 
 // What is written today in a version is what the corpus of that version holds:
@@ -85,6 +86,10 @@ func TestTodaysBytesAreInTheCorpus(t *testing.T) {
 				write("result", version, name, body, err)
 			}
 		}
+	}
+	for _, name := range sorted(announcementSamples()) {
+		body, err := EncodeAnnouncement(announcementSamples()[name])
+		write("worker", 2, name, body, err) // came with version 2 of the others
 	}
 	for _, of := range []map[string]check.Check{checkSamples(), newCheckSamples()} {
 		for _, name := range sorted(of) {

@@ -95,6 +95,11 @@ func FuzzDecodeResult(f *testing.F) {
 	f.Fuzz(func(t *testing.T, in []byte) { decoded(t, in, DecodeResult, EncodeResult) })
 }
 
+func FuzzDecodeAnnouncement(f *testing.F) {
+	seed(f, "worker")
+	f.Fuzz(func(t *testing.T, in []byte) { decoded(t, in, DecodeAnnouncement, EncodeAnnouncement) })
+}
+
 func FuzzDecodeCheck(f *testing.F) {
 	seed(f, "check")
 	f.Fuzz(func(t *testing.T, in []byte) {

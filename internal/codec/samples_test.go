@@ -110,6 +110,15 @@ func newResultSamples() map[string]jobs.Result {
 	return map[string]jobs.Result{"steps": r}
 }
 
+func announcementSamples() map[string]jobs.Announcement {
+	full := NewAnnouncement(jobs.Worker{ID: "worker-1.local/77", Build: "v0.2.0-5d876cb", Browser: "HeadlessChrome/145.0.7632.46"}, "eu-west-1", at(0), at(15_000))
+	full.Lanes = []jobs.LaneState{{Class: jobs.ClassAPI, Slots: 20, Busy: 3}, {Class: jobs.ClassBrowser, Slots: 2}}
+	full.Reads, full.Writes = 2, 2
+	leaving := full
+	leaving.Lanes, leaving.Leaving = nil, true
+	return map[string]jobs.Announcement{"full": full, "leaving": leaving}
+}
+
 func newCheckSamples() map[string]check.Check {
 	return map[string]check.Check{"steps": sampleSteps()}
 }

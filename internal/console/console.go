@@ -31,6 +31,9 @@ type Options struct {
 	Store store
 	// Fleet knows the places that measure; where it is nil they are not served.
 	Fleet fleet
+	// Registry knows workers, recorders and pins; where it is nil they are not
+	// served.
+	Registry registry
 	// Token is asked for by every change, as a bearer token. Empty refuses
 	// every change.
 	Token string
@@ -90,6 +93,10 @@ func (c *Console) Handler() http.Handler {
 		mux.HandleFunc("GET /api/v1/locations", c.authorised(c.locations))
 		mux.HandleFunc("GET /api/v1/coverage", c.authorised(c.coverage))
 	}
+	if c.o.Registry != nil {
+		mux.HandleFunc("GET /api/v1/fleet", c.authorised(c.fleet))
+		mux.HandleFunc("PUT /api/v1/fleet/pins", c.authorised(c.override))
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -109,6 +116,7 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 		Dead             string
 		SomeDead         bool
 		Locations        []status.Location
+		Registry         *Fleet
 	}{Build: c.o.Build, StatusURL: c.o.StatusURL}
 	if c.o.DeadQueues != nil {
 		page.Dead, page.SomeDead = c.deadLine()
@@ -126,6 +134,14 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 		if page.Locations, err = c.o.Fleet.Locations(r.Context()); err != nil {
 			c.o.Logger.Error("reading locations for the health page", "err", err)
 			page.Faults = append(page.Faults, "the locations cannot be read from the database")
+		}
+	}
+	if c.o.Registry != nil {
+		if fleet, err := c.readFleet(r.Context(), checks); err == nil {
+			page.Registry = &fleet
+		} else {
+			c.o.Logger.Error("reading the registry for the health page", "err", err)
+			page.Faults = append(page.Faults, "the registry of workers cannot be read from the database")
 		}
 	}
 	for _, l := range page.Locations {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"github.com/probefleet/probefleet/internal/failpoint"
 )
 
 const (
@@ -68,7 +70,9 @@ func (c *consumer) hide(l *lease, delay time.Duration) {
 // remove deletes the message, and tries again until the lease ends: work that
 // is done but not deleted is the commonest source of duplicates.
 func (c *consumer) remove(l *lease) {
+	failpoint.Hit(failpoint.QueueDeleteBefore)
 	c.persist(l, "delete", func() error { return c.deletes.do(c.acks, l.message) })
+	failpoint.Hit(failpoint.QueueDeleteAfter)
 }
 
 // persist tries until the call succeeds or the lease ends, at least once.

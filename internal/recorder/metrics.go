@@ -7,6 +7,7 @@ type Metrics struct {
 	results, unreadable, batches  *prometheus.CounterVec
 	deadLetters                   *prometheus.CounterVec
 	partitionErrors               prometheus.Counter
+	announcements                 prometheus.Counter
 	batchSize, batchDuration, lag prometheus.Histogram
 	breakerOpen, clockOffset      prometheus.Gauge
 	workerSkew, unhealthy         *prometheus.GaugeVec
@@ -24,11 +25,14 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	}
 	m := &Metrics{
 		results:     counter("results_total", "Results by what became of them: stored, duplicate, dead.", "fate"),
-		unreadable:  counter("unreadable_total", "Messages that this build cannot read, by reason: unsupported_version, decode.", "reason"),
+		unreadable:  counter("unreadable_total", "Messages that this build cannot read, by reason: unsupported_version, unsupported_type, decode.", "reason"),
 		deadLetters: counter("dead_letters_total", "Dead letters of which workers told, by reason.", "reason"),
 		batches:     counter("batches_total", "Transactions by how they ended: ok, error.", "outcome"),
 		partitionErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "probefleet_recorder_partition_errors_total", Help: "Tries to make partitions ahead that did not succeed.",
+		}),
+		announcements: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "probefleet_recorder_announcements_total", Help: "Announcements of workers that were kept.",
 		}),
 		batchSize:     histogram("batch_size", "Results of a transaction.", []float64{1, 2, 5, 10, 20, 50, 100, 200}),
 		batchDuration: histogram("batch_duration_seconds", "Time that transactions took.", prometheus.ExponentialBuckets(.001, 2, 14)),
@@ -40,7 +44,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	more := clockMetrics(m)
 	if reg != nil {
 		reg.MustRegister(more...)
-		reg.MustRegister(m.results, m.unreadable, m.batches, m.deadLetters, m.partitionErrors, m.batchSize, m.batchDuration, m.lag, m.breakerOpen)
+		reg.MustRegister(m.results, m.unreadable, m.batches, m.deadLetters, m.announcements, m.partitionErrors, m.batchSize, m.batchDuration, m.lag, m.breakerOpen)
 	}
 	return m
 }

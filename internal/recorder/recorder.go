@@ -7,7 +7,6 @@ package recorder
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 )
@@ -40,6 +40,10 @@ const DefaultSlots = 500
 // Options of a recorder. Logger, Metrics and Queues may be nil, numbers 0.
 type Options struct {
 	Store store
+	// Registry keeps who is in the fleet; nil keeps nobody.
+	Registry registry
+	// Identity names this recorder in the registry; Browser is not used.
+	Identity jobs.Worker
 	// Locations, where it is set, is where locations are declared unhealthy.
 	Locations locationBook
 	// Queue is the name of the results queue, Receiver the way to it.
@@ -70,6 +74,7 @@ type Recorder struct {
 	batches *batches
 	clocks  *clocks
 	pulse   queue.Pulse
+	heard   heard
 	// stopping ends when Run's context does: a batch that cannot be stored
 	// is not tried again then.
 	stopping context.Context
@@ -107,6 +112,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	parts.Go(func() { r.batches.run(work) })
 	parts.Go(func() { r.keepPartitions(work) })
+	parts.Go(func() { r.keepRegistered(work) })
 	parts.Go(func() { r.watchClock(work) })
 	if r.o.Locations != nil {
 		parts.Go(func() { r.watchLocations(work) })
@@ -141,21 +147,23 @@ const newerMin, newerMax = 30 * time.Second, 60 * time.Second
 // whether it is received then is up to the breaker.
 const againMin, againMax = 5 * time.Second, 20 * time.Second
 
-// handle has one result stored. It returns nil after the commit only. What
+// handle has one message stored. It returns nil after the commit only. What
 // cannot be read is never dropped: it comes back, and at last lies among the
-// dead letters.
+// dead letters. A type that this build does not know is newer than it.
 func (r *Recorder) handle(ctx context.Context, m queue.Message) error {
-	res, err := codec.DecodeResult([]byte(m.Body))
-	if _, ok := errors.AsType[*codec.UnsupportedVersionError](err); ok {
-		r.o.Metrics.unreadable.WithLabelValues("unsupported_version").Inc()
-		return queue.RetryAfter(err, between(newerMin, newerMax))
+	switch typ := codec.TypeOf([]byte(m.Body)); typ {
+	case codec.TypeWorker:
+		return r.announced(ctx, m)
+	case codec.TypeDeadLetter:
+		return r.deadLetter(ctx, m)
+	case codec.TypeResult, "":
+	default:
+		r.o.Metrics.unreadable.WithLabelValues("unsupported_type").Inc()
+		return queue.RetryAfter(fmt.Errorf("messages of type %.100q are not known to this release", typ), between(newerMin, newerMax))
 	}
+	res, err := codec.DecodeResult([]byte(m.Body))
 	if err != nil {
-		if note, noteErr := codec.DecodeDeadLetter([]byte(m.Body)); noteErr == nil {
-			return r.note(ctx, note)
-		}
-		r.o.Metrics.unreadable.WithLabelValues("decode").Inc()
-		return err
+		return r.unreadable(err)
 	}
 	r.clocks.worker(res, time.Now())
 	if err := r.batches.add(ctx, res, m.Body); err != nil {
@@ -164,8 +172,12 @@ func (r *Recorder) handle(ctx context.Context, m queue.Message) error {
 	return nil
 }
 
-// note keeps what a worker says of a dead letter.
-func (r *Recorder) note(ctx context.Context, note jobs.DeadLetter) error {
+// deadLetter keeps what a worker says of a dead letter.
+func (r *Recorder) deadLetter(ctx context.Context, m queue.Message) error {
+	note, err := codec.DecodeDeadLetter([]byte(m.Body))
+	if err != nil {
+		return r.unreadable(err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 	if err := r.o.Store.NoteDeadLetter(ctx, note); err != nil {
@@ -200,6 +212,7 @@ func (r *Recorder) store(ctx context.Context, results []jobs.Result, bodies []st
 		err := r.record(ctx, results, bodies)
 		if err == nil {
 			r.breaker.close()
+			r.worked(ctx, results)
 			return nil
 		}
 		r.breaker.open(err)
@@ -231,7 +244,9 @@ func (r *Recorder) record(ctx context.Context, results []jobs.Result, bodies []s
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
+	failpoint.Hit(failpoint.RecorderRecordBefore)
 	rec, err := r.o.Store.RecordReceived(ctx, results, bodies)
+	failpoint.Hit(failpoint.RecorderRecordAfter)
 	m.batchDuration.Observe(time.Since(start).Seconds())
 	if err != nil {
 		m.batches.WithLabelValues("error").Inc()

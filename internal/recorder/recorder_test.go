@@ -369,7 +369,7 @@ func TestUnreadableMessagesAreKept(t *testing.T) {
 		if n := b.ledger.count(); n != 10 {
 			t.Errorf("%d of 10 results stored", n)
 		}
-		b.metric(t, `# HELP probefleet_recorder_unreadable_total Messages that this build cannot read, by reason: unsupported_version, decode.
+		b.metric(t, `# HELP probefleet_recorder_unreadable_total Messages that this build cannot read, by reason: unsupported_version, unsupported_type, decode.
 # TYPE probefleet_recorder_unreadable_total counter
 probefleet_recorder_unreadable_total{reason="decode"} 1
 probefleet_recorder_unreadable_total{reason="unsupported_version"} 1

@@ -4,6 +4,7 @@ import "github.com/prometheus/client_golang/prometheus"
 
 type metrics struct {
 	sent, missed, errors, reruns *prometheus.CounterVec
+	held                         *prometheus.GaugeVec
 	lateness                     prometheus.Histogram
 	shards, checks, offset       prometheus.Gauge
 }
@@ -14,13 +15,13 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "probefleet_scheduler_jobs_sent_total", Help: "Jobs that a queue has accepted.",
 		}, []string{"location", "class"}),
 		missed: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "probefleet_scheduler_slots_missed_total", Help: "Slots that were not sent because it was too late: after an outage of schedulers, or as the queue did not take them.",
+			Name: "probefleet_scheduler_slots_missed_total", Help: "Slots that were not sent, by reason: outage (of schedulers), queue (it did not take them), held (their check waits for newer workers or recorders).",
 		}, []string{"location", "reason"}),
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "probefleet_scheduler_errors_total", Help: "Jobs that could not be encoded, or whose sending did not succeed at first.",
 		}, []string{"reason"}),
 		reruns: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "probefleet_scheduler_reruns_total", Help: "Attempts after the first of a slot, by what became of them: sent, expired, gone (the check is not active any more).",
+			Name: "probefleet_scheduler_reruns_total", Help: "Attempts after the first of a slot, by what became of them: sent, expired, held (as slots are), gone (the check is not active any more).",
 		}, []string{"fate"}),
 		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "probefleet_scheduler_lateness_seconds", Help: "From a slot to the tick that sent its job.",
@@ -32,12 +33,15 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		checks: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "probefleet_scheduler_checks", Help: "Active checks, of all shards.",
 		}),
+		held: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "probefleet_scheduler_checks_held", Help: "Active checks that wait for newer workers or recorders, of all shards.",
+		}, []string{"location"}),
 		offset: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "probefleet_scheduler_clock_offset_seconds", Help: "What the database's clock is ahead of this machine's.",
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.sent, m.missed, m.errors, m.reruns, m.lateness, m.shards, m.checks, m.offset)
+		reg.MustRegister(m.sent, m.missed, m.errors, m.reruns, m.lateness, m.shards, m.checks, m.held, m.offset)
 	}
 	return m
 }

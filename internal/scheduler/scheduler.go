@@ -15,8 +15,10 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
+	"github.com/probefleet/probefleet/internal/rollout"
 	"github.com/probefleet/probefleet/internal/schedule"
 )
 
@@ -30,6 +32,9 @@ type database interface {
 	AdvanceWatermarks(ctx context.Context, owner string, to map[int]time.Time) (lost []int, err error)
 	ReleaseShards(ctx context.Context, owner string) error
 	Now(ctx context.Context) (time.Time, error)
+	// Fleet is who reads jobs and results, and the pins that were kept.
+	Fleet(ctx context.Context) (rollout.Fleet, error)
+	KeepPins(ctx context.Context, pins []rollout.Pin) error
 }
 
 // Options configure a Scheduler.
@@ -73,6 +78,7 @@ type Scheduler struct {
 	o       Options
 	metrics *metrics
 	queues  *queues
+	pace    pace
 
 	shards   map[int]*shard
 	reruns   map[rerunKey]*slot
@@ -82,8 +88,12 @@ type Scheduler struct {
 	offset time.Duration
 	off    bool // by more than maxSkew, and reported
 
-	renewAt, reloadAt time.Time
-	leased            atomic.Pointer[time.Time] // when leases were last read
+	// pins are the versions in which jobs are written, once pinned is true.
+	pins   rollout.Pins
+	pinned bool
+
+	renewAt, reloadAt, pinAt time.Time
+	leased                   atomic.Pointer[time.Time] // when leases were last read
 }
 
 // New makes a Scheduler.
@@ -139,16 +149,25 @@ func (s *Scheduler) step(ctx context.Context) {
 			s.o.Logger.Warn("reading what is to be run again", "err", err)
 		}
 	}
+	if now := time.Now(); !now.Before(s.pinAt) {
+		s.pinAt = now.Add(pinsEvery)
+		if err := s.pin(ctx); err != nil && ctx.Err() == nil {
+			s.pinAt = now.Add(time.Second)
+			s.o.Logger.Warn("reading who reads jobs; they are written as before", "err", err)
+		}
+	}
 	s.dropEnded()
-	if s.revision < 0 {
-		return // without the checks a watermark must not move
+	if s.revision < 0 || !s.pinned {
+		return // without the checks and the pins a watermark must not move
 	}
 	now := time.Now().Add(s.offset)
 	var due []*slot
 	for _, sh := range s.shards {
 		due = append(due, sh.due(now, s.metrics)...)
 	}
-	s.send(ctx, append(due, s.dueReruns(now)...), now)
+	offered, late := s.pace.choose(s.hold(due, now), s.shards, now)
+	s.send(ctx, append(offered, s.hold(s.dueReruns(now), now)...), now)
+	s.pace.spend(late)
 	s.advance(ctx)
 	s.settleReruns(ctx)
 }
@@ -215,6 +234,7 @@ func (s *Scheduler) reload(ctx context.Context) error {
 		sh.plan(checks)
 	}
 	s.metrics.checks.Set(float64(len(checks)))
+	s.countHeld()
 	s.o.Logger.Info("checks read", "checks", len(checks), "revision", revision)
 	return err
 }
@@ -248,7 +268,9 @@ func (s *Scheduler) advance(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	failpoint.Hit(failpoint.SchedulerWatermarkBefore)
 	lost, err := s.o.Store.AdvanceWatermarks(ctx, s.o.Owner, to)
+	failpoint.Hit(failpoint.SchedulerWatermarkAfter)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.o.Logger.Warn("moving watermarks", "err", err)

@@ -20,6 +20,7 @@ import (
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/queue/queuetest"
+	"github.com/probefleet/probefleet/internal/rollout"
 	"github.com/probefleet/probefleet/internal/schedule"
 )
 
@@ -34,6 +35,8 @@ type memory struct {
 	watermarks map[int]time.Time
 	seen       map[string]time.Time
 	away       map[string]bool // owners that cannot reach it
+	fleet      rollout.Fleet
+	noFleet    bool // the registry cannot be read
 }
 
 func newMemory(checks ...check.Check) *memory {
@@ -82,6 +85,33 @@ func (r reach) ChecksRevision(context.Context) (int64, error) {
 	}
 	defer unlock()
 	return r.revision, nil
+}
+
+func (r reach) Fleet(context.Context) (rollout.Fleet, error) {
+	unlock, err := r.locked()
+	if err != nil {
+		return rollout.Fleet{}, err
+	}
+	defer unlock()
+	if r.noFleet {
+		return rollout.Fleet{}, errAway
+	}
+	f := r.fleet
+	f.Now, f.Pins = time.Now(), slices.Clone(f.Pins)
+	return f, nil
+}
+
+func (r reach) KeepPins(_ context.Context, pins []rollout.Pin) error {
+	unlock, err := r.locked()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	for _, p := range pins {
+		r.fleet.Pins = slices.DeleteFunc(r.fleet.Pins, func(have rollout.Pin) bool { return have.Target == p.Target })
+		r.fleet.Pins = append(r.fleet.Pins, p)
+	}
+	return nil
 }
 
 func (r reach) Now(context.Context) (time.Time, error) { return time.Now(), nil }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 )
@@ -104,7 +105,7 @@ func (s *Scheduler) send(ctx context.Context, due []*slot, now time.Time) {
 func byDestination(due []*slot) map[destination][]*slot {
 	m := map[destination][]*slot{}
 	for _, w := range due {
-		d := destination{w.location, jobs.ClassOf(w.check.Kind())}
+		d := w.destination()
 		m[d] = append(m[d], w)
 	}
 	return m
@@ -116,7 +117,7 @@ func (s *Scheduler) batches(slots []*slot, now time.Time) []batch {
 	var all []batch
 	var b batch
 	for _, w := range slots {
-		body, err := encode(w.job(now))
+		body, err := s.encode(w, now)
 		if err == nil && len(body) > queue.MaxBytes {
 			err = fmt.Errorf("%d bytes are more than a queue takes", len(body))
 		}
@@ -142,21 +143,13 @@ func (s *Scheduler) batches(slots []*slot, now time.Time) []batch {
 	return all
 }
 
-// encode writes a job in the lowest version that has room for it.
-func encode(j jobs.Job) ([]byte, error) {
-	body, err := codec.EncodeJobAt(1, j)
-	if _, lossy := errors.AsType[*codec.CannotDowncastError](err); lossy {
-		j.Reply = codec.ResultVersion
-		body, err = codec.EncodeJob(j)
-	}
-	return body, err
-}
-
 func (s *Scheduler) sendBatch(ctx context.Context, d destination, sender queue.Sender, b batch, now time.Time) {
 	if slices.ContainsFunc(b.slots, func(w *slot) bool { return !w.shard.held() }) {
 		return // a lease ended while others were sent; the rest is offered again
 	}
+	failpoint.Hit(failpoint.SchedulerSendBefore)
 	errs, err := sender.SendBatch(ctx, b.outgoing)
+	failpoint.Hit(failpoint.SchedulerSendAfter)
 	if err != nil {
 		s.failed(d, len(b.slots), err)
 		return

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
@@ -76,17 +77,21 @@ func (s *Store) record(ctx context.Context, rows []runRow, dead []deadResult, in
 		if err := bury(ctx, tx, all); err != nil {
 			return err
 		}
-		if len(fresh) == 0 {
-			return nil
+		if len(fresh) > 0 {
+			if err := addRollups(ctx, tx, fresh); err != nil {
+				return err
+			}
+			if err := addRetries(ctx, tx, fresh); err != nil {
+				return err
+			}
+			if err := setLatest(ctx, tx, fresh); err != nil {
+				return err
+			}
 		}
-		if err := addRollups(ctx, tx, fresh); err != nil {
-			return err
-		}
-		if err := addRetries(ctx, tx, fresh); err != nil {
-			return err
-		}
-		return setLatest(ctx, tx, fresh)
+		failpoint.Hit(failpoint.StoreCommitBefore)
+		return nil
 	})
+	failpoint.Hit(failpoint.StoreCommitAfter)
 	return rec, err
 }
 

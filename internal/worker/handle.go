@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 )
@@ -27,15 +28,22 @@ func (w *Worker) handler(l *lane) queue.Handler {
 		busy := w.Metrics.busy.WithLabelValues(string(l.class))
 		busy.Inc()
 		defer busy.Dec()
+		l.busy.Add(1)
+		defer l.busy.Add(-1)
 		res, err := w.result(ctx, l, job)
 		if err != nil {
 			w.Metrics.runErrors.WithLabelValues(string(l.class)).Inc()
 			return fmt.Errorf("running job %q of check %q: %w", job.ID, job.Check.ID, err)
 		}
 		res.ReceivedAt = m.ReceivedAt.UTC()
+		if res.Worker.Browser != "" {
+			w.browser.Store(&res.Worker.Browser)
+		}
+		failpoint.Hit(failpoint.WorkerResultBefore)
 		if err := w.send(ctx, l, job.Reply, res); err != nil {
 			return fmt.Errorf("sending result of job %q of check %q: %w", job.ID, job.Check.ID, err)
 		}
+		failpoint.Hit(failpoint.WorkerResultAfter)
 		w.Metrics.jobs.WithLabelValues(string(l.class), string(res.Outcome)).Inc()
 		w.Logger.Debug("job done", "check", job.Check.ID, "job", job.ID, "attempt", job.Attempt,
 			"outcome", res.Outcome, "dur", res.FinishedAt.Sub(res.ReceivedAt))
@@ -73,7 +81,9 @@ func (w *Worker) result(ctx context.Context, l *lane, job jobs.Job) (jobs.Result
 	if !job.ExpiresAt.IsZero() && start.After(job.ExpiresAt) {
 		return w.expired(job, start), nil
 	}
+	failpoint.Hit(failpoint.WorkerRunBefore)
 	res, err := w.Runner.Run(ctx, job)
+	failpoint.Hit(failpoint.WorkerRunAfter)
 	end := time.Now()
 	w.Metrics.duration.WithLabelValues(string(l.class)).Observe(end.Sub(start).Seconds())
 	if ctx.Err() != nil {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -53,6 +54,9 @@ type Options struct {
 	Runner runner
 	// Results takes the results.
 	Results sender
+	// AnnounceEvery is how often the worker says on the results queue what it
+	// is and does; 0 is never.
+	AnnounceEvery time.Duration
 	// Ready, where it is set, says what this worker lacks to run anything; no
 	// job is received while it does. What runs goes on.
 	Ready func() error
@@ -81,6 +85,8 @@ type Worker struct {
 	Options
 	lanes   []*lane
 	results pause // while results cannot be handed over
+	// browser is the one that the newest result names, nil before the first.
+	browser atomic.Pointer[string]
 }
 
 // lane is one class with what is remembered of it.
@@ -89,6 +95,11 @@ type lane struct {
 	class    jobs.Class
 	versions versionPause
 	pulse    queue.Pulse
+	busy     atomic.Int64 // jobs that are run or handed over
+}
+
+func (l *lane) state() jobs.LaneState {
+	return jobs.LaneState{Class: l.class, Slots: l.Slots, Busy: int(l.busy.Load())}
 }
 
 // New makes a worker. Faults of o are reported by [Worker.Run].
@@ -127,6 +138,9 @@ func (w *Worker) faults() error {
 			fs = append(fs, fmt.Errorf("class %s needs a receiver and at least 1 slot, has %d", l.class, l.Slots))
 		}
 	}
+	if w.AnnounceEvery > 0 && (w.Identity.ID == "" || w.Location == "") {
+		fs = append(fs, errors.New("a worker that announces itself needs an id and a location"))
+	}
 	if w.Runner == nil || w.Results == nil {
 		fs = append(fs, errors.New("a runner and a sender of results are needed"))
 	}
@@ -141,6 +155,8 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	done := make(chan struct{})
+	farewell := w.announce(ctx, done)
 	errs := make([]error, len(w.lanes))
 	var all sync.WaitGroup
 	for i, l := range w.lanes {
@@ -163,6 +179,8 @@ func (w *Worker) Run(ctx context.Context) error {
 		})
 	}
 	all.Wait()
+	close(done)
+	farewell()
 	return errors.Join(errs...)
 }
 

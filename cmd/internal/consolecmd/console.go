@@ -64,7 +64,7 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 		kit.Log.Warn("the console cannot see to dead letters", "err", queues.away)
 	}
 	h := console.New(console.Options{
-		Store: checks{db}, Fleet: db, Token: c.Token, Ready: well,
+		Store: checks{db}, Fleet: db, Registry: db, Token: c.Token, Ready: well,
 		StatusURL: c.StatusURL, Build: daemon.Build(), Logger: kit.Log,
 		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),
 	})

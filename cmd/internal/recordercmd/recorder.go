@@ -57,7 +57,8 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		return err
 	}
 	r := recorder.New(recorder.Options{
-		Store: db, Locations: db, Queue: name, Receiver: results, Logger: kit.Log,
+		Store: db, Registry: db, Locations: db, Identity: daemon.Identity(),
+		Queue: name, Receiver: results, Logger: kit.Log,
 		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,
 	})
 	kit.Ready.Add("recorder", r.Ready)

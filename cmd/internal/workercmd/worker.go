@@ -16,6 +16,7 @@ import (
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
+	"github.com/probefleet/probefleet/internal/rollout"
 	"github.com/probefleet/probefleet/internal/runner"
 	"github.com/probefleet/probefleet/internal/runner/apirunner"
 	"github.com/probefleet/probefleet/internal/runner/browserrunner"
@@ -124,7 +125,8 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		return errors.Join(err, closeRunners())
 	}
 	w := worker.New(worker.Options{
-		Location: c.Location, Identity: identity(), Lanes: lanes, Runner: local, Ready: well,
+		AnnounceEvery: rollout.AnnounceEvery,
+		Location:      c.Location, Identity: daemon.Identity(), Lanes: lanes, Runner: local, Ready: well,
 		Results: queue.NewBatcher(results, 0), Visibility: c.Visibility, DrainBudget: c.DrainBudget, Hurry: kit.Hurry,
 		Logger: kit.Log, Metrics: worker.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics),
 	})
@@ -176,13 +178,4 @@ func (c Config) browser(kit daemon.Kit, artifacts *blob.Store) (*browserrunner.R
 		o.Artifacts = artifacts
 	}
 	return browserrunner.New(o), nil
-}
-
-// identity says which worker gave a result.
-func identity() jobs.Worker {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown-host"
-	}
-	return jobs.Worker{ID: fmt.Sprintf("%s/%d", host, os.Getpid()), Build: daemon.Build()}
 }

@@ -1,0 +1,94 @@
+package scheduler
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/rollout"
+)
+
+// pinsEvery is how often the pins are computed.
+const pinsEvery = 5 * time.Second
+
+// pin computes in which versions jobs are written, from who is alive. Several
+// schedulers come to the same. Without the database the pins stay as they are.
+func (s *Scheduler) pin(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	fleet, err := s.o.Store.Fleet(ctx)
+	if err != nil {
+		return err
+	}
+	decided := fleet.Decide()
+	var changed []rollout.Pin
+	for _, p := range decided {
+		if !slices.Contains(fleet.Pins, p) {
+			changed = append(changed, p)
+		}
+	}
+	if len(changed) > 0 {
+		// Kept before it is used: whoever starts while nobody is known goes on
+		// from here.
+		if err := s.o.Store.KeepPins(ctx, changed); err != nil {
+			return err
+		}
+	}
+	pins := rollout.Versions(decided)
+	if s.pinned && pins.Same(s.pins) {
+		return nil
+	}
+	s.pins, s.pinned = pins, true
+	for _, p := range decided {
+		if p.Target == rollout.Recorders {
+			s.o.Logger.Info("results are asked for in a version", "version", pins.Results())
+			continue
+		}
+		s.o.Logger.Info("jobs are written in a version", "location", p.Location, "class", string(p.Class), "version", pins.Jobs(p.Target))
+	}
+	s.countHeld()
+	return nil
+}
+
+// countHeld measures how many checks wait for newer workers or recorders, of
+// all shards.
+func (s *Scheduler) countHeld() {
+	s.metrics.held.Reset()
+	if !s.pinned {
+		return
+	}
+	counts := map[string]int{}
+	for _, c := range s.checks {
+		for _, location := range c.Locations {
+			if s.pins.Holds(c, location) {
+				counts[location]++
+			}
+		}
+	}
+	for location, n := range counts {
+		s.metrics.held.WithLabelValues(location).Set(float64(n))
+	}
+}
+
+// hold takes away the slots of checks that wait: they are missed. What the
+// check means must not be lost on a worker that cannot read it.
+func (s *Scheduler) hold(due []*slot, now time.Time) []*slot {
+	return slices.DeleteFunc(slices.Clone(due), func(w *slot) bool {
+		if !s.pins.Holds(*w.check, w.location) {
+			return false
+		}
+		w.held, w.expires = true, now
+		if w.rerun != nil {
+			w.rerun.fate = "held"
+		}
+		return true
+	})
+}
+
+// encode writes the job of a slot in the version that is pinned for it.
+func (s *Scheduler) encode(w *slot, now time.Time) ([]byte, error) {
+	j := w.job(now)
+	j.Reply = s.pins.Results()
+	return codec.EncodeJobAt(s.pins.Jobs(rollout.TargetOf(*w.check, w.location)), j)
+}
