@@ -120,7 +120,7 @@ func TestAskIsBounded(t *testing.T) {
 	if got := newLab(nil).ask(t, "http://"+mute.Addr().String()+"/"); got != silent {
 		t.Errorf("gave %d", got)
 	}
-	if took := time.Since(began); took > reachBudget+time.Second {
+	if took := time.Since(began); took > reachBudget+10*time.Second {
 		t.Errorf("took %s", took)
 	}
 }
