@@ -391,7 +391,7 @@ func TestLittleTimeLeftIsOurFault(t *testing.T) {
 	if err := shared.Warm(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 1500*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
 	defer cancel()
 	res, err := shared.Run(ctx, job(open(url), within(10*time.Second, text("", "never"))))
 	if err != nil {
