@@ -89,30 +89,44 @@ func (b *buffer) String() string {
 // the test fails.
 func start(t testing.TB, env []string, name string, args ...string) *process {
 	t.Helper()
-	p := &process{name: name, log: &buffer{}, done: make(chan struct{})}
-	p.cmd = exec.Command(filepath.Join(bin, name), args...)
-	p.cmd.Env = append(os.Environ(), env...)
-	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
-	p.cmd.WaitDelay = 5 * time.Second
-	if err := p.cmd.Start(); err != nil {
-		t.Fatalf("starting %s: %v", name, err)
+	p, err := launch(bin, env, name, args...)
+	if err != nil {
+		t.Fatal(err)
 	}
-	go func() {
-		p.err = p.cmd.Wait()
-		close(p.done)
-	}()
 	t.Cleanup(func() {
-		select {
-		case <-p.done:
-		default:
-			_ = p.cmd.Process.Kill()
-			<-p.done
-		}
+		p.end()
 		if t.Failed() {
 			t.Logf("output of %s:\n%s", name, tail(p.log.String(), 6000))
 		}
 	})
 	return p
+}
+
+// launch starts a binary of a folder; whoever launches it ends it.
+func launch(dir string, env []string, name string, args ...string) (*process, error) {
+	p := &process{name: name, log: &buffer{}, done: make(chan struct{})}
+	p.cmd = exec.Command(filepath.Join(dir, name), args...)
+	p.cmd.Env = append(os.Environ(), env...)
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	p.cmd.WaitDelay = 5 * time.Second
+	if err := p.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("starting %s: %w", name, err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	return p, nil
+}
+
+// end kills the process where it still runs.
+func (p *process) end() {
+	select {
+	case <-p.done:
+	default:
+		_ = p.cmd.Process.Kill()
+		<-p.done
+	}
 }
 
 func tail(s string, n int) string {

@@ -36,6 +36,7 @@ type installation struct {
 	say     *progress
 	parts   *parts
 
+	hurry    <-chan struct{} // cuts the stop short
 	registry *prometheus.Registry
 	ready    daemon.Readiness
 	token    string
@@ -137,6 +138,7 @@ func (i *installation) kit(service string) daemon.Kit {
 		Log:     i.log.With("service", service),
 		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"service": service}, i.registry),
 		Ready:   ready,
+		Hurry:   i.hurry,
 		// The summary names every address.
 		Announce: func(string, string) {},
 	}
@@ -165,7 +167,7 @@ func (i *installation) startConsole(ctx context.Context) error {
 		return err
 	}
 	i.consoleURL = "http://" + loopback(l)
-	c := consolecmd.Config{DatabaseURL: i.databaseURL, Token: i.token, StatusURL: i.statusURL}
+	c := consolecmd.Config{DatabaseURL: i.databaseURL, Token: i.token, StatusURL: i.statusURL, QueuePrefix: i.prefix}
 	kit := i.kit("console")
 	i.parts.serve("the console", func(ctx context.Context) error {
 		return consolecmd.Serve(ctx, c, l, kit, i.ready.Check)

@@ -92,7 +92,7 @@ func up(ctx context.Context, p daemon.Process) error {
 	if st.moved != "" {
 		say.say("  (not in this folder: %s)", st.moved)
 	}
-	i := &installation{upConfig: c, account: account, state: st, log: log, say: say, parts: newParts(ctx)}
+	i := &installation{upConfig: c, account: account, state: st, log: log, say: say, parts: newParts(ctx), hurry: p.Hurry}
 	err = i.start(ctx)
 	if err == nil {
 		i.summary(p.Stdout)
@@ -104,7 +104,7 @@ func up(ctx context.Context, p daemon.Process) error {
 		case err = <-i.parts.failed:
 		}
 	}
-	say.say("stopping; a second Ctrl-C ends at once")
+	say.say("stopping; a second Ctrl-C cuts the drain short")
 	stopErr := i.parts.stop(func(name string) { say.wait("stopping %s", name) })
 	say.say("stopped")
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {

@@ -1,7 +1,7 @@
-// Package console is where checks are changed: an HTTP API for those who hold
-// its token, and a page that says whether the installation is well. It refuses
-// to change anything without the token, and to accept a check that the rest
-// of the fleet could not run.
+// Package console is where checks are changed and dead letters are seen to: an
+// HTTP API for those who hold its token, and a page that says whether the
+// installation is well. It refuses to change anything without the token, and
+// to accept a check that the rest of the fleet could not run.
 package console
 
 import (
@@ -43,13 +43,30 @@ type Options struct {
 	StatusURL string
 	Build     string
 	Logger    *slog.Logger
+
+	// DeadQueues and DeadRows are where the dead letters are; without them the
+	// console knows nothing of these.
+	DeadQueues deadQueues
+	DeadRows   deadRows
+	// QueuePrefix is the first part of the queues' names.
+	QueuePrefix string
+	// Metrics may be nil.
+	Metrics *Metrics
 }
 
 // Console is the operations console.
-type Console struct{ o Options }
+type Console struct {
+	o      Options
+	depths depths
+}
 
 // New makes a Console.
-func New(o Options) *Console { return &Console{o} }
+func New(o Options) *Console {
+	if o.Metrics == nil {
+		o.Metrics = NewMetrics(nil)
+	}
+	return &Console{o: o}
+}
 
 //go:embed health.html
 var healthSource string
@@ -77,6 +94,9 @@ func (c *Console) Handler() http.Handler {
 		mux.HandleFunc("GET /api/v1/fleet", c.authorised(c.fleet))
 		mux.HandleFunc("PUT /api/v1/fleet/pins", c.authorised(c.override))
 	}
+	if c.o.DeadQueues != nil {
+		c.routeDLQ(mux)
+	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
@@ -95,7 +115,12 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 		Build, StatusURL string
 		Locations        []status.Location
 		Registry         *Fleet
+		Dead             string
+		SomeDead         bool
 	}{Build: c.o.Build, StatusURL: c.o.StatusURL}
+	if c.o.DeadQueues != nil {
+		page.Dead, page.SomeDead = c.deadLine()
+	}
 	if err := c.o.Ready(r.Context()); err != nil {
 		page.Faults = strings.Split(err.Error(), "\n")
 	}

@@ -1,8 +1,11 @@
 package queue
 
 import (
+	"context"
 	"errors"
 	"time"
+
+	"github.com/probefleet/probefleet/internal/failpoint"
 )
 
 const (
@@ -31,7 +34,7 @@ func (c *consumer) settle(l *lease, err error) {
 		log.Warn("message was lost while it was worked on", "err", err)
 		return
 	case c.work.Err() != nil:
-		log.Warn("handler did not finish within the drain budget; releasing its message", "err", err)
+		log.Warn("handler did not finish before the end of the drain; releasing its message", "cause", context.Cause(c.work), "err", err)
 		c.release(l)
 		return
 	case isWish:
@@ -67,7 +70,9 @@ func (c *consumer) hide(l *lease, delay time.Duration) {
 // remove deletes the message, and tries again until the lease ends: work that
 // is done but not deleted is the commonest source of duplicates.
 func (c *consumer) remove(l *lease) {
+	failpoint.Hit(failpoint.QueueDeleteBefore)
 	c.persist(l, "delete", func() error { return c.deletes.do(c.acks, l.message) })
+	failpoint.Hit(failpoint.QueueDeleteAfter)
 }
 
 // persist tries until the call succeeds or the lease ends, at least once.

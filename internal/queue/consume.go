@@ -24,16 +24,20 @@ const (
 // [RetryAfter]. A panic counts as an error.
 //
 // ctx outlives the context of [Consume]. It ends with the cause [ErrLeaseLost],
-// [ErrMaxExtension] or [ErrDrainBudget]; a handler that does not return soon
-// after is given up on during a drain only.
+// [ErrMaxExtension], [ErrDrainBudget] or [ErrHurried]; a handler that does not
+// return soon after is given up on during a drain only.
 type Handler func(ctx context.Context, m Message) error
 
 // ErrDrainBudget is the cause where a handler was still running at the end of
 // the drain budget. Its message is made visible again.
 var ErrDrainBudget = errors.New("drain budget is used up")
 
+// ErrHurried is the cause where a handler was still running when the drain was
+// cut short. Its message is made visible again.
+var ErrHurried = errors.New("drain was cut short")
+
 // ErrAbandoned is the error of a handler that did not return although the
-// drain budget was used up.
+// drain was over.
 var ErrAbandoned = errors.New("handler did not return after its cancellation")
 
 const (
@@ -41,6 +45,9 @@ const (
 	abandonAfter = 5 * time.Second
 	// flushWithin is how long deletes and releases may take after that.
 	flushWithin = 10 * time.Second
+	// hurriedAbandon and hurriedFlush take their places where the drain is cut
+	// short: together they leave a process time to end within five seconds.
+	hurriedAbandon, hurriedFlush = 1500 * time.Millisecond, 1500 * time.Millisecond
 	// receiveGrace is what a receive may take beyond its wait.
 	receiveGrace = 10 * time.Second
 )
@@ -60,6 +67,10 @@ type Options struct {
 	// DrainBudget is what running handlers get after ctx has ended; negative
 	// is none at all.
 	DrainBudget time.Duration
+	// Hurry, where it is set, cuts the drain short when it is closed: running
+	// handlers are cancelled with [ErrHurried] and their messages made visible
+	// again. Before ctx has ended it has no effect.
+	Hurry <-chan struct{}
 	// MaxExtension is how long a message is held in all, up to 11 h. Then its
 	// handler is cancelled.
 	MaxExtension time.Duration
@@ -114,8 +125,8 @@ func (o Options) filled() (Options, error) {
 
 // Consume hands the messages of r to h until ctx ends, then drains: it stops
 // receiving at once, releases what has not been started, lets running handlers
-// finish within the drain budget, cancels the others and makes their messages
-// visible again, and finishes its deletes. It returns an error for bad options
+// finish within the drain budget or until it is hurried, cancels the others and
+// makes their messages visible again, and finishes its deletes. It returns an error for bad options
 // only; a queue that does not answer is tried again and again.
 //
 // It asks for as many messages as there are free slots, so none waits unseen.
@@ -139,9 +150,33 @@ func Consume(ctx context.Context, r Receiver, h Handler, o Options) error {
 	defer over.Stop()
 	flushed := time.AfterFunc(budget+abandonAfter+flushWithin, c.cancelAcks)
 	defer flushed.Stop()
+	drained := make(chan struct{})
+	defer close(drained)
+	go c.hurry(drained)
 	polls.Wait()
 	c.deliveries.Wait()
 	return nil
+}
+
+// hurry cuts the drain short when it is told to.
+func (c *consumer) hurry(drained <-chan struct{}) {
+	select {
+	case <-drained:
+		return
+	case <-c.Hurry:
+	}
+	c.cancelWork(ErrHurried)
+	flushed := time.AfterFunc(hurriedAbandon+hurriedFlush, c.cancelAcks)
+	defer flushed.Stop()
+	<-drained
+}
+
+// patience is how long a handler whose context has ended may take to return.
+func (c *consumer) patience() time.Duration {
+	if errors.Is(context.Cause(c.work), ErrHurried) {
+		return hurriedAbandon
+	}
+	return abandonAfter
 }
 
 // consumer is one running Consume.

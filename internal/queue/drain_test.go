@@ -131,3 +131,62 @@ func TestDrainFlushesDeletes(t *testing.T) {
 		}
 	})
 }
+
+// Hurry before the stop changes nothing; after it, a running handler ends with
+// its own cause and its message is visible again at once. One that does not
+// listen holds nobody up for long.
+func TestHurryCutsTheDrainShort(t *testing.T) {
+	for name, deaf := range map[string]bool{"listening": false, "deaf": true} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				q := &queuetest.Queue{}
+				q.Put("x")
+				hurry := make(chan struct{})
+				var cause error
+				stop := start(t, q, func(ctx context.Context, _ queue.Message) error {
+					if deaf {
+						idle(time.Minute)
+					}
+					<-ctx.Done()
+					cause = context.Cause(ctx)
+					return ctx.Err()
+				}, queue.Options{DrainBudget: 20 * time.Minute, Hurry: hurry})
+				pass(time.Second)
+				begin := time.Now()
+				time.AfterFunc(10*time.Second, func() { close(hurry) })
+				stop()
+				took, most := time.Since(begin)-10*time.Second, time.Second
+				if deaf {
+					most = 3 * time.Second
+				}
+				if took < 0 || took > most {
+					t.Errorf("ended %s after the hurry, want at most %s", took, most)
+				}
+				if visible, _ := q.Len(); visible != 1 {
+					t.Error("message is not visible again")
+				}
+				idle(2 * time.Minute)
+				if !errors.Is(cause, queue.ErrHurried) {
+					t.Errorf("the handler's context ended with cause %v", cause)
+				}
+			})
+		})
+	}
+}
+
+func TestHurryWithoutStopDoesNothing(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		q := &queuetest.Queue{}
+		q.Put("x")
+		hurry := make(chan struct{})
+		close(hurry)
+		start(t, q, func(ctx context.Context, _ queue.Message) error {
+			idle(time.Minute)
+			return ctx.Err()
+		}, queue.Options{Hurry: hurry})
+		pass(2 * time.Minute)
+		if !q.Empty() {
+			t.Error("the handler was cancelled though nobody asked to stop")
+		}
+	})
+}

@@ -44,7 +44,7 @@ func (c *consumer) hold(l *lease, done <-chan error) error {
 			return err
 		case <-cancelled:
 			cancelled = nil
-			grace := time.NewTimer(abandonAfter)
+			grace := time.NewTimer(c.patience())
 			defer grace.Stop()
 			giveUp = grace.C
 		case <-giveUp:

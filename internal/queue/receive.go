@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/probefleet/probefleet/internal/failpoint"
 )
 
 // receive makes one call and says how long to pause before the next one.
@@ -20,7 +22,9 @@ func (c *consumer) receive(ctx context.Context, n int, failures *int) ([]Message
 	}
 	call, cancel := context.WithTimeout(ctx, c.Wait+receiveGrace)
 	defer cancel()
+	failpoint.Hit(failpoint.QueueReceiveBefore)
 	ms, err := c.receiver.Receive(call, n, c.Wait, c.Visibility)
+	failpoint.Hit(failpoint.QueueReceiveAfter)
 	if err != nil {
 		return nil, c.missed(ctx, failures, "receiving does not work; trying again", err, c.meter.receiveErrors, receiveBase, receiveMax)
 	}

@@ -18,22 +18,24 @@ const (
 // batches gathers the results of concurrent callers into one call at a time.
 type batches struct {
 	in    chan entry
-	store func(ctx context.Context, results []jobs.Result) error
+	store func(ctx context.Context, results []jobs.Result, bodies []string) error
 }
 
-// entry is one caller's result and where the caller waits.
+// entry is one caller's result, the message it came in, and where the caller
+// waits.
 type entry struct {
 	result jobs.Result
+	body   string
 	done   chan error // holds one
 }
 
-func newBatches(store func(context.Context, []jobs.Result) error) *batches {
+func newBatches(store func(context.Context, []jobs.Result, []string) error) *batches {
 	return &batches{in: make(chan entry), store: store}
 }
 
 // add returns when the result's batch was stored, or with the reason why not.
-func (b *batches) add(ctx context.Context, r jobs.Result) error {
-	e := entry{r, make(chan error, 1)}
+func (b *batches) add(ctx context.Context, r jobs.Result, body string) error {
+	e := entry{r, body, make(chan error, 1)}
 	select {
 	case b.in <- e:
 	case <-ctx.Done():
@@ -54,11 +56,11 @@ func (b *batches) run(ctx context.Context) {
 		if len(batch) == 0 {
 			return
 		}
-		results := make([]jobs.Result, len(batch))
+		results, bodies := make([]jobs.Result, len(batch)), make([]string, len(batch))
 		for i, e := range batch {
-			results[i] = e.result
+			results[i], bodies[i] = e.result, e.body
 		}
-		err := b.store(ctx, results)
+		err := b.store(ctx, results, bodies)
 		for _, e := range batch {
 			e.done <- err
 		}

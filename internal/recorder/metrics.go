@@ -5,6 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // Metrics are the measurements of a recorder.
 type Metrics struct {
 	results, unreadable, batches  *prometheus.CounterVec
+	deadLetters                   *prometheus.CounterVec
 	partitionErrors               prometheus.Counter
 	announcements                 prometheus.Counter
 	batchSize, batchDuration, lag prometheus.Histogram
@@ -23,9 +24,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "probefleet_recorder_" + name, Help: help, Buckets: buckets})
 	}
 	m := &Metrics{
-		results:    counter("results_total", "Results by what became of them: stored, duplicate, dead.", "fate"),
-		unreadable: counter("unreadable_total", "Messages that this build cannot read, by reason: unsupported_version, unsupported_type, decode.", "reason"),
-		batches:    counter("batches_total", "Transactions by how they ended: ok, error.", "outcome"),
+		results:     counter("results_total", "Results by what became of them: stored, duplicate, dead.", "fate"),
+		unreadable:  counter("unreadable_total", "Messages that this build cannot read, by reason: unsupported_version, unsupported_type, decode.", "reason"),
+		deadLetters: counter("dead_letters_total", "Dead letters of which workers told, by reason.", "reason"),
+		batches:     counter("batches_total", "Transactions by how they ended: ok, error.", "outcome"),
 		partitionErrors: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "probefleet_recorder_partition_errors_total", Help: "Tries to make partitions ahead that did not succeed.",
 		}),
@@ -42,7 +44,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	more := clockMetrics(m)
 	if reg != nil {
 		reg.MustRegister(more...)
-		reg.MustRegister(m.results, m.unreadable, m.batches, m.partitionErrors, m.announcements, m.batchSize, m.batchDuration, m.lag, m.breakerOpen)
+		reg.MustRegister(m.results, m.unreadable, m.batches, m.deadLetters, m.partitionErrors, m.announcements, m.batchSize, m.batchDuration, m.lag, m.breakerOpen)
 	}
 	return m
 }

@@ -14,15 +14,18 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 )
 
 // store is what the recorder needs of the database.
 type store interface {
-	// Record stores results in one transaction. Offering the same again is
-	// harmless.
-	Record(ctx context.Context, results []jobs.Result) (jobs.Recorded, error)
+	// RecordReceived stores results in one transaction; bodies[i] is the
+	// message that results[i] came in. Offering the same again is harmless.
+	RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (jobs.Recorded, error)
+	// NoteDeadLetter keeps why a message became a dead letter.
+	NoteDeadLetter(ctx context.Context, d jobs.DeadLetter) error
 	// Ready answers nil where results can be stored.
 	Ready(ctx context.Context) error
 	// EnsurePartitions makes room for the results of the days from..to.
@@ -54,6 +57,9 @@ type Options struct {
 	// DrainBudget is what results in hand get after the stop; default
 	// queue.DefaultDrainBudget.
 	DrainBudget time.Duration
+	// Hurry, where it is set, cuts the drain short when it is closed; see
+	// queue.Options.
+	Hurry <-chan struct{}
 
 	Logger *slog.Logger
 	// Metrics and Queues measure this room and its Consume loop.
@@ -115,7 +121,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 	_ = r.breaker.check(ctx)
 	err := queue.Consume(ctx, r.o.Receiver, r.handle, queue.Options{
 		Name: r.o.Queue, Slots: r.o.Slots, Visibility: r.o.Visibility, DrainBudget: r.o.DrainBudget,
-		MaxExtension: maxHeld, Ready: r.breaker.check, Pulse: &r.pulse, Logger: r.o.Logger, Metrics: r.o.Queues,
+		Hurry: r.o.Hurry, MaxExtension: maxHeld, Ready: r.breaker.check, Pulse: &r.pulse, Logger: r.o.Logger, Metrics: r.o.Queues,
 	})
 	stop()
 	parts.Wait()
@@ -148,6 +154,12 @@ func (r *Recorder) handle(ctx context.Context, m queue.Message) error {
 	switch typ := codec.TypeOf([]byte(m.Body)); typ {
 	case codec.TypeWorker:
 		return r.announced(ctx, m)
+	case codec.TypeDeadLetter:
+		note, err := codec.DecodeDeadLetter([]byte(m.Body))
+		if err != nil {
+			return r.unreadable(err)
+		}
+		return r.note(ctx, note)
 	case codec.TypeResult, "":
 	default:
 		r.o.Metrics.unreadable.WithLabelValues("unsupported_type").Inc()
@@ -158,9 +170,20 @@ func (r *Recorder) handle(ctx context.Context, m queue.Message) error {
 		return r.unreadable(err)
 	}
 	r.clocks.worker(res, time.Now())
-	if err := r.batches.add(ctx, res); err != nil {
+	if err := r.batches.add(ctx, res, m.Body); err != nil {
 		return queue.RetryAfter(fmt.Errorf("storing result of job %q of check %q: %w", res.JobID, res.CheckID, err), between(againMin, againMax))
 	}
+	return nil
+}
+
+// note keeps what a worker says of a dead letter.
+func (r *Recorder) note(ctx context.Context, note jobs.DeadLetter) error {
+	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
+	defer cancel()
+	if err := r.o.Store.NoteDeadLetter(ctx, note); err != nil {
+		return queue.RetryAfter(fmt.Errorf("noting dead letter %q of queue %q: %w", note.MessageID, note.Queue, err), between(againMin, againMax))
+	}
+	r.o.Metrics.deadLetters.WithLabelValues(string(note.Reason)).Inc()
 	return nil
 }
 
@@ -182,11 +205,11 @@ const (
 // of the database counts as an outage: what it refuses for the values' sake is
 // no error. Nobody can tell whether a commit that was cut off happened, so the
 // same results are offered again, as duplicates or not.
-func (r *Recorder) store(ctx context.Context, results []jobs.Result) error {
+func (r *Recorder) store(ctx context.Context, results []jobs.Result, bodies []string) error {
 	defer r.breaker.abandon()
 	begun := time.Now()
 	for failures := 0; ; failures++ {
-		err := r.record(ctx, results)
+		err := r.record(ctx, results, bodies)
 		if err == nil {
 			r.breaker.close()
 			r.worked(ctx, results)
@@ -216,12 +239,14 @@ func (r *Recorder) await(failures int) bool {
 }
 
 // record offers a batch to the database once.
-func (r *Recorder) record(ctx context.Context, results []jobs.Result) error {
+func (r *Recorder) record(ctx context.Context, results []jobs.Result, bodies []string) error {
 	m := r.o.Metrics
 	start := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
-	rec, err := r.o.Store.Record(ctx, results)
+	failpoint.Hit(failpoint.RecorderRecordBefore)
+	rec, err := r.o.Store.RecordReceived(ctx, results, bodies)
+	failpoint.Hit(failpoint.RecorderRecordAfter)
 	m.batchDuration.Observe(time.Since(start).Seconds())
 	if err != nil {
 		m.batches.WithLabelValues("error").Inc()
@@ -233,10 +258,12 @@ func (r *Recorder) record(ctx context.Context, results []jobs.Result) error {
 	m.results.WithLabelValues("duplicate").Add(float64(rec.Duplicates))
 	m.results.WithLabelValues("dead").Add(float64(rec.Dead))
 	for _, res := range results {
-		m.lag.Observe(max(0, time.Since(res.FinishedAt).Seconds()))
+		if !res.FinishedAt.IsZero() {
+			m.lag.Observe(max(0, time.Since(res.FinishedAt).Seconds()))
+		}
 	}
 	if rec.Dead > 0 {
-		r.o.Logger.Error("results were refused by the database and kept in dead_results; the column reason says why", "results", rec.Dead)
+		r.o.Logger.Error("results were refused by the database and kept in dead_results; `probefleet dlq list` says why", "results", rec.Dead)
 	}
 	return nil
 }

@@ -31,12 +31,18 @@ type ledger struct {
 
 	mu         sync.Mutex
 	stored     map[string]int // times that a result was new
+	notes      []jobs.DeadLetter
 	away       bool
 	probes     int
 	partitions int
 }
 
-func (l *ledger) Record(ctx context.Context, results []jobs.Result) (rec jobs.Recorded, err error) {
+func (l *ledger) RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (rec jobs.Recorded, err error) {
+	for i, r := range results {
+		if !strings.Contains(bodies[i], r.JobID) {
+			return rec, fmt.Errorf("result %s came with the message %q", r.JobID, bodies[i])
+		}
+	}
 	select {
 	case <-time.After(l.takes):
 	case <-ctx.Done():
@@ -62,6 +68,16 @@ func (l *ledger) Record(ctx context.Context, results []jobs.Result) (rec jobs.Re
 		}
 	}
 	return rec, err
+}
+
+func (l *ledger) NoteDeadLetter(_ context.Context, d jobs.DeadLetter) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.away {
+		return errAway
+	}
+	l.notes = append(l.notes, d)
+	return nil
 }
 
 func (l *ledger) Ready(context.Context) error {

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/rollout"
@@ -77,6 +78,7 @@ type Scheduler struct {
 	o       Options
 	metrics *metrics
 	queues  *queues
+	pace    pace
 
 	shards   map[int]*shard
 	reruns   map[rerunKey]*slot
@@ -163,7 +165,9 @@ func (s *Scheduler) step(ctx context.Context) {
 	for _, sh := range s.shards {
 		due = append(due, sh.due(now, s.metrics)...)
 	}
-	s.send(ctx, s.hold(append(due, s.dueReruns(now)...), now), now)
+	offered, late := s.pace.choose(s.hold(due, now), s.shards, now)
+	s.send(ctx, append(offered, s.hold(s.dueReruns(now), now)...), now)
+	s.pace.spend(late)
 	s.advance(ctx)
 	s.settleReruns(ctx)
 }
@@ -264,7 +268,9 @@ func (s *Scheduler) advance(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	failpoint.Hit(failpoint.SchedulerWatermarkBefore)
 	lost, err := s.o.Store.AdvanceWatermarks(ctx, s.o.Owner, to)
+	failpoint.Hit(failpoint.SchedulerWatermarkAfter)
 	if err != nil {
 		if ctx.Err() == nil {
 			s.o.Logger.Warn("moving watermarks", "err", err)

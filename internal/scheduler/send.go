@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 )
@@ -104,7 +105,7 @@ func (s *Scheduler) send(ctx context.Context, due []*slot, now time.Time) {
 func byDestination(due []*slot) map[destination][]*slot {
 	m := map[destination][]*slot{}
 	for _, w := range due {
-		d := destination{w.location, jobs.ClassOf(w.check.Kind())}
+		d := w.destination()
 		m[d] = append(m[d], w)
 	}
 	return m
@@ -146,7 +147,9 @@ func (s *Scheduler) sendBatch(ctx context.Context, d destination, sender queue.S
 	if slices.ContainsFunc(b.slots, func(w *slot) bool { return !w.shard.held() }) {
 		return // a lease ended while others were sent; the rest is offered again
 	}
+	failpoint.Hit(failpoint.SchedulerSendBefore)
 	errs, err := sender.SendBatch(ctx, b.outgoing)
+	failpoint.Hit(failpoint.SchedulerSendAfter)
 	if err != nil {
 		s.failed(d, len(b.slots), err)
 		return

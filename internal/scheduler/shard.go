@@ -24,6 +24,7 @@ type slot struct {
 	at       time.Time
 	expires  time.Time
 	attempt  int
+	tries    int // while late
 	sent     bool
 	held     bool   // its check waits for newer workers or recorders
 	rerun    *rerun // of an attempt after the first
@@ -39,6 +40,8 @@ type shard struct {
 	// stored the watermark in the database.
 	planned, stored time.Time
 	heap            seriesHeap
+	// rates are the slots a second of each queue.
+	rates map[destination]float64
 	// waiting are slots that no queue has taken yet.
 	waiting []*slot
 }
@@ -51,7 +54,7 @@ func (sh *shard) held() bool { return time.Now().Before(sh.until) }
 
 // plan replaces the series by those of checks, each from planned on.
 func (sh *shard) plan(checks []check.Check) {
-	sh.heap = sh.heap[:0]
+	sh.heap, sh.rates = sh.heap[:0], map[destination]float64{}
 	for i := range checks {
 		c := &checks[i]
 		if schedule.Shard(c.ID) != sh.id {
@@ -59,6 +62,7 @@ func (sh *shard) plan(checks []check.Check) {
 		}
 		for _, location := range c.Locations {
 			sh.heap = append(sh.heap, series{c, location, schedule.Next(c.ID, location, c.Every, sh.planned)})
+			sh.rates[destination{location, jobs.ClassOf(c.Kind())}] += 1 / c.Every.Seconds()
 		}
 	}
 	heap.Init(&sh.heap)

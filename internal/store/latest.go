@@ -76,7 +76,7 @@ func setLatest(ctx context.Context, tx pgx.Tx, fresh []runRow) error {
 	for i, k := range keys {
 		row := newest[k]
 		checkID[i], location[i], conclusive[i], run[i] = k.checkID, k.location, k.conclusive, row.run
-		slot[i], finished[i], attempt[i] = row.slot, row.result.FinishedAt, int32(row.result.Attempt)
+		slot[i], finished[i], attempt[i] = row.slot, row.ended, int32(row.result.Attempt)
 		latency[i], outcome[i] = row.result.Timings.Total.Microseconds(), string(row.result.Outcome)
 		class[i], message[i] = row.fault()
 	}

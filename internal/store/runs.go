@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -14,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
@@ -29,7 +29,17 @@ const crossedTries = 4
 // which nobody can tell whether it came before or after the commit: what is
 // stored already is a duplicate, and counts nowhere twice.
 func (s *Store) Record(ctx context.Context, results []jobs.Result) (Recorded, error) {
-	rows, dead := runRows(results)
+	return s.RecordReceived(ctx, results, nil)
+}
+
+// RecordReceived is [Store.Record] for results that came in messages:
+// bodies[i] is what results[i] was read from, and is what is kept of it where
+// the database refuses it. Without bodies the results are written anew.
+func (s *Store) RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (Recorded, error) {
+	if len(bodies) != 0 && len(bodies) != len(results) {
+		return Recorded{}, fmt.Errorf("storing %d results: there are %d bodies", len(results), len(bodies))
+	}
+	rows, dead := runRows(results, bodies)
 	var rec Recorded
 	var err error
 	for range crossedTries {
@@ -67,25 +77,31 @@ func (s *Store) record(ctx context.Context, rows []runRow, dead []deadResult, in
 		if err := bury(ctx, tx, all); err != nil {
 			return err
 		}
-		if len(fresh) == 0 {
-			return nil
+		if len(fresh) > 0 {
+			if err := addRollups(ctx, tx, fresh); err != nil {
+				return err
+			}
+			if err := addRetries(ctx, tx, fresh); err != nil {
+				return err
+			}
+			if err := setLatest(ctx, tx, fresh); err != nil {
+				return err
+			}
 		}
-		if err := addRollups(ctx, tx, fresh); err != nil {
-			return err
-		}
-		if err := addRetries(ctx, tx, fresh); err != nil {
-			return err
-		}
-		return setLatest(ctx, tx, fresh)
+		failpoint.Hit(failpoint.StoreCommitBefore)
+		return nil
 	})
+	failpoint.Hit(failpoint.StoreCommitAfter)
 	return rec, err
 }
 
 // runRow is a result as the table runs holds it.
 type runRow struct {
 	result  jobs.Result
+	body    string    // the message that it came in, or ""
 	id, run string    // in the form in which the database writes them
 	slot    time.Time // as the column keeps it: whole microseconds, UTC
+	ended   time.Time // when it finished, or the latest time known of it
 	version int
 	data    string
 	// origin is the location whose slot was run again here, "" where it is
@@ -97,15 +113,20 @@ type runRow struct {
 // results in common wait for each other in one order and never in a circle.
 // Of results with one id the first counts. What cannot be a row at all is
 // dead.
-func runRows(results []jobs.Result) ([]runRow, []deadResult) {
+func runRows(results []jobs.Result, bodies []string) ([]runRow, []deadResult) {
 	var dead []deadResult
 	rows := make([]runRow, 0, len(results))
-	for _, r := range results {
+	for i, r := range results {
+		body := ""
+		if len(bodies) > 0 {
+			body = bodies[i]
+		}
 		row, err := newRunRow(r)
 		if err != nil {
-			dead = append(dead, newDeadResult(r, err.Error()))
+			dead = append(dead, newDeadResult(r, body, err.Error()))
 			continue
 		}
+		row.body = body
 		rows = append(rows, row)
 	}
 	slices.SortStableFunc(rows, func(a, b runRow) int { return cmp.Compare(a.id, b.id) })
@@ -136,7 +157,14 @@ func newRunRow(r jobs.Result) (runRow, error) {
 		return runRow{}, fmt.Errorf("it cannot be encoded: %w", err)
 	}
 	slot := r.Slot.UTC().Truncate(time.Microsecond)
-	return runRow{result: r, id: id, run: run, slot: slot, version: version, data: string(data)}, nil
+	ended := slot
+	for _, t := range []time.Time{r.FinishedAt, r.StartedAt, r.ReceivedAt, r.SentAt} {
+		if !t.IsZero() {
+			ended = t
+			break
+		}
+	}
+	return runRow{result: r, id: id, run: run, slot: slot, ended: ended, version: version, data: string(data)}, nil
 }
 
 // uuid is s in the form in which the database writes a UUID.
@@ -181,7 +209,7 @@ func insertRuns(ctx context.Context, tx pgx.Tx, rows []runRow) ([]runRow, []dead
 		outcome[i], worker[i], data[i] = string(r.Outcome), text(r.Worker.ID), row.data
 		class[i], message[i] = row.fault()
 		attempt[i], version[i], latency[i] = int32(r.Attempt), int32(row.version), r.Timings.Total.Microseconds()
-		slot[i], finished[i] = row.slot, r.FinishedAt
+		slot[i], finished[i] = row.slot, row.ended
 		if !r.StartedAt.IsZero() {
 			started[i] = &rows[i].result.StartedAt
 		}
@@ -241,7 +269,7 @@ func sift(ctx context.Context, tx pgx.Tx, rows []runRow) ([]runRow, []deadResult
 	case !bad:
 		return nil, nil, err
 	case len(rows) == 1:
-		return nil, []deadResult{newDeadResult(rows[0].result, reason(pg))}, nil
+		return nil, []deadResult{newDeadResult(rows[0].result, rows[0].body, reason(pg))}, nil
 	}
 	fresh, dead, err := sift(ctx, tx, rows[:len(rows)/2])
 	if err != nil {
@@ -258,32 +286,4 @@ func reason(pg *pgconn.PgError) string {
 		r += ": " + pg.Detail
 	}
 	return text(r)
-}
-
-// deadResult is a result that is kept whole because nothing else can be done.
-type deadResult struct {
-	reason string
-	body   []byte
-}
-
-func newDeadResult(r jobs.Result, reason string) deadResult {
-	body, err := codec.EncodeResult(r)
-	if err != nil { // what was decoded is not always what can be encoded
-		body = fmt.Appendf(nil, "%#v", r)
-	}
-	return deadResult{reason, body}
-}
-
-// bury keeps dead results; one that is there already stays as it is.
-func bury(ctx context.Context, tx pgx.Tx, dead []deadResult) error {
-	for _, d := range dead {
-		sum := sha256.Sum256(d.body)
-		_, err := tx.Exec(ctx, `
-			INSERT INTO dead_results (digest, reason, body) VALUES ($1, $2, $3) ON CONFLICT (digest) DO NOTHING`,
-			sum[:], d.reason, d.body)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 )
@@ -18,7 +19,8 @@ const newerMin, newerMax = 30 * time.Second, 60 * time.Second
 // handler is what a lane does with one message: job in, result out. The job is
 // deleted only where it returns nil.
 func (w *Worker) handler(l *lane) queue.Handler {
-	return func(ctx context.Context, m queue.Message) error {
+	return func(ctx context.Context, m queue.Message) (err error) {
+		defer func() { w.lastWords(ctx, l, m, recover(), err) }()
 		job, err := w.decode(l, m)
 		if err != nil {
 			return err
@@ -37,9 +39,11 @@ func (w *Worker) handler(l *lane) queue.Handler {
 		if res.Worker.Browser != "" {
 			w.browser.Store(&res.Worker.Browser)
 		}
+		failpoint.Hit(failpoint.WorkerResultBefore)
 		if err := w.send(ctx, l, job.Reply, res); err != nil {
 			return fmt.Errorf("sending result of job %q of check %q: %w", job.ID, job.Check.ID, err)
 		}
+		failpoint.Hit(failpoint.WorkerResultAfter)
 		w.Metrics.jobs.WithLabelValues(string(l.class), string(res.Outcome)).Inc()
 		w.Logger.Debug("job done", "check", job.Check.ID, "job", job.ID, "attempt", job.Attempt,
 			"outcome", res.Outcome, "dur", res.FinishedAt.Sub(res.ReceivedAt))
@@ -65,7 +69,7 @@ func (w *Worker) decode(l *lane, m queue.Message) (jobs.Job, error) {
 	l.versions.known()
 	if w.Location != "" && job.Location != w.Location {
 		w.Metrics.decodeFailures.WithLabelValues(string(l.class), "location").Inc()
-		return job, fmt.Errorf("job %q is for location %q and this worker is at %q; check which queue this worker is given", job.ID, job.Location, w.Location)
+		return job, fmt.Errorf("%w: job %q is for location %q and this worker is at %q; check which queue this worker is given", errElsewhere, job.ID, job.Location, w.Location)
 	}
 	return job, nil
 }
@@ -77,7 +81,9 @@ func (w *Worker) result(ctx context.Context, l *lane, job jobs.Job) (jobs.Result
 	if !job.ExpiresAt.IsZero() && start.After(job.ExpiresAt) {
 		return w.expired(job, start), nil
 	}
+	failpoint.Hit(failpoint.WorkerRunBefore)
 	res, err := w.Runner.Run(ctx, job)
+	failpoint.Hit(failpoint.WorkerRunAfter)
 	end := time.Now()
 	w.Metrics.duration.WithLabelValues(string(l.class)).Observe(end.Sub(start).Seconds())
 	if ctx.Err() != nil {

@@ -35,6 +35,10 @@ type Lane struct {
 	Receiver queue.Receiver
 	// Slots is the number of jobs that run at a time, at least 1.
 	Slots int
+	// MaxReceives is how often the queue delivers a message before it becomes
+	// a dead letter. At the last delivery the worker says why it gives the
+	// message up; with 0 it never does.
+	MaxReceives int
 }
 
 // Options of a worker. Logger and Metrics may be nil, durations 0.
@@ -62,6 +66,9 @@ type Options struct {
 	// DrainBudget is what running jobs get after the stop; default
 	// queue.DefaultDrainBudget.
 	DrainBudget time.Duration
+	// Hurry, where it is set, cuts the drain short when it is closed; see
+	// queue.Options.
+	Hurry <-chan struct{}
 
 	Logger *slog.Logger
 	// Metrics and Queues measure this room and its Consume loops.
@@ -158,7 +165,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			defer stop() // a lane that does not start takes the others with it
 			errs[i] = queue.Consume(ctx, l.Receiver, w.handler(l), queue.Options{
 				Name: l.Queue, Slots: l.Slots,
-				Visibility: w.Visibility, DrainBudget: w.DrainBudget, MaxExtension: maxHeld,
+				Visibility: w.Visibility, DrainBudget: w.DrainBudget, Hurry: w.Hurry, MaxExtension: maxHeld,
 				Ready: func(ctx context.Context) error {
 					w.results.wait(ctx)
 					l.versions.wait(ctx)

@@ -5,10 +5,13 @@ import (
 	"context"
 	"net"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/database"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/console"
+	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/store"
 )
 
@@ -20,6 +23,7 @@ type Config struct {
 	Migrate     bool
 	Token       string
 	StatusURL   string
+	QueuePrefix string
 }
 
 // Run is the console's command.
@@ -30,6 +34,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 	f.StringVar(&c.Addr, "addr", "127.0.0.1:8081", "address of the console; the default moves to the next free port")
 	f.StringVar(&c.StatusURL, "status-url", "", "address of the public status page, for a link")
 	f.Secret(&c.Token, "PROBEFLEET_CONSOLE_TOKEN")
+	f.StringVar(&c.QueuePrefix, "queue-prefix", "probefleet", "first part of the queues' names, to see to dead letters")
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	if err := f.Parse(p.Args); err != nil {
 		return err
@@ -54,12 +59,20 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 		return err
 	}
 	defer db.Close()
+	queues := &deadQueues{prefix: c.QueuePrefix}
+	if queues.client, queues.away = sqsqueue.New(ctx); queues.away != nil {
+		kit.Log.Warn("the console cannot see to dead letters", "err", queues.away)
+	}
 	h := console.New(console.Options{
 		Store: checks{db}, Fleet: db, Registry: db, Token: c.Token, Ready: well,
 		StatusURL: c.StatusURL, Build: daemon.Build(), Logger: kit.Log,
+		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),
 	})
 	kit.Announce("console", "http://"+l.Addr().String())
-	return daemon.HTTP(ctx, l, h.Handler(), kit.Log)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return h.Run(ctx) })
+	g.Go(func() error { return daemon.HTTP(ctx, l, h.Handler(), kit.Log) })
+	return g.Wait()
 }
 
 // checks is the store in the words of the console.

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
+	"time"
 )
 
 // Process is what a command gets from the operating system; tests make their
@@ -23,6 +24,9 @@ type Process struct {
 	Args           []string // without the program's name
 	Getenv         func(string) string
 	Stdout, Stderr io.Writer
+	// Hurry, where it is set, is closed when a drain that is under way should
+	// be cut short.
+	Hurry <-chan struct{}
 }
 
 // ExitError carries an exit code other than 1. Err may be nil where everything
@@ -42,22 +46,47 @@ func (e *ExitError) Unwrap() error { return e.Err }
 
 // Main runs a command and exits: 0 when run returned nil or after -h, 2 on
 // wrong usage, else 1 or the code of an [ExitError]. The first SIGINT or
-// SIGTERM cancels run's context, which starts the drain; a second one ends the
-// process at once.
+// SIGTERM cancels run's context, which starts the drain. A second one closes
+// [Process.Hurry]: the drain is cut short and the exit code is 130. A third
+// one, or five seconds after the second, ends the process as it stands.
 func Main(run func(ctx context.Context, p Process) error) {
 	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
+	signals := make(chan os.Signal, 3)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		cancel()
-		s := <-signals
-		fmt.Fprintf(os.Stderr, "second signal (%s): ending without waiting; what was running is run again\n", s)
-		os.Exit(130)
-	}()
-	err := run(ctx, Process{Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr})
+	hurry := make(chan struct{})
+	go heed(signals, cancel, func() { close(hurry) })
+	err := run(ctx, Process{Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr, Hurry: hurry})
 	cancel()
-	os.Exit(exitCode(err, os.Stderr))
+	select {
+	case <-hurry:
+		os.Exit(hurriedCode)
+	default:
+		os.Exit(exitCode(err, os.Stderr))
+	}
+}
+
+const (
+	// hurriedCode is the exit code of a process whose drain was cut short, by
+	// custom that of SIGINT.
+	hurriedCode = 130
+	// hurriedEnd is how long a drain that was cut short may take to end.
+	hurriedEnd = 5 * time.Second
+)
+
+// heed follows the signals; it ends with the process.
+func heed(signals <-chan os.Signal, drain, hurry func()) {
+	<-signals
+	drain()
+	s := <-signals
+	fmt.Fprintf(os.Stderr, "second signal (%s): cutting the drain short; what was running is run again elsewhere\n", s)
+	hurry()
+	select {
+	case <-signals:
+		fmt.Fprintln(os.Stderr, "third signal: ending at once; what was running is run again when its lease ends")
+	case <-time.After(hurriedEnd):
+		fmt.Fprintf(os.Stderr, "the stop takes longer than %s: ending at once; what was running is run again when its lease ends\n", hurriedEnd)
+	}
+	os.Exit(hurriedCode)
 }
 
 func exitCode(err error, stderr io.Writer) int {

@@ -36,6 +36,9 @@ type Kit struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Ready   *Readiness
+	// Hurry is closed when a drain that is under way should be cut short; it
+	// may be nil.
+	Hurry <-chan struct{}
 	// Announce is told of each address that the daemon serves people on.
 	Announce func(what, address string)
 }
@@ -85,7 +88,7 @@ func Run(ctx context.Context, p Process, c Config, f *Flags, serve func(context.
 	log.Info("starting "+f.Name(), "build", Build(), "config", f)
 	reg := prometheus.NewRegistry()
 	reg.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	kit := Kit{Log: log, Metrics: reg, Ready: &Readiness{}, Announce: func(what, address string) {
+	kit := Kit{Log: log, Metrics: reg, Ready: &Readiness{}, Hurry: p.Hurry, Announce: func(what, address string) {
 		log.Info("serving", "what", what, "address", address)
 	}}
 	l, err := Listen(ctx, c.Admin, "admin", !f.Explicit("admin"))

@@ -59,7 +59,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	r := recorder.New(recorder.Options{
 		Store: db, Registry: db, Locations: db, Identity: daemon.Identity(),
 		Queue: name, Receiver: results, Logger: kit.Log,
-		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics),
+		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,
 	})
 	kit.Ready.Add("recorder", r.Ready)
 	return r.Run(ctx)

@@ -110,7 +110,11 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		if err != nil {
 			return err
 		}
-		lanes[class] = worker.Lane{Queue: name, Receiver: q, Slots: slots}
+		receives, err := q.MaxReceives(ctx)
+		if err != nil {
+			kit.Log.Warn("dead letters of this queue will come without reasons; allow sqs:GetQueueAttributes", "queue", name, "err", err)
+		}
+		lanes[class] = worker.Lane{Queue: name, Receiver: q, Slots: slots, MaxReceives: receives}
 	}
 	runners, closeRunners, err := c.runners(ctx, kit)
 	if err != nil {
@@ -123,7 +127,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	w := worker.New(worker.Options{
 		AnnounceEvery: rollout.AnnounceEvery,
 		Location:      c.Location, Identity: daemon.Identity(), Lanes: lanes, Runner: local, Ready: well,
-		Results: queue.NewBatcher(results, 0), Visibility: c.Visibility, DrainBudget: c.DrainBudget,
+		Results: queue.NewBatcher(results, 0), Visibility: c.Visibility, DrainBudget: c.DrainBudget, Hurry: kit.Hurry,
 		Logger: kit.Log, Metrics: worker.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics),
 	})
 	kit.Ready.Add("queues", func(context.Context) error { return w.Check(time.Minute) })

@@ -4,9 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"github.com/probefleet/probefleet/internal/queue"
 )
 
 // EntryError is why SQS refused one entry of a batch.
@@ -18,6 +21,23 @@ type EntryError struct {
 }
 
 func (e *EntryError) Error() string { return e.Code + ": " + e.Message }
+
+// Is makes a refusal because the message is no longer ours a
+// [queue.ErrLeaseLost]: its handle is not valid any more, or the message is
+// not hidden, or is gone, of which SQS says that the parameter is invalid.
+// Older servers put the service's name before the code.
+func (e *EntryError) Is(target error) bool {
+	if target != queue.ErrLeaseLost {
+		return false
+	}
+	switch e.Code[strings.LastIndexByte(e.Code, '.')+1:] {
+	case "ReceiptHandleIsInvalid", "MessageNotInflight":
+		return true
+	case "InvalidParameterValue":
+		return strings.Contains(e.Message, "for parameter ReceiptHandle is invalid")
+	}
+	return false
+}
 
 // errNoAnswer is for an entry of which the response does not speak.
 var errNoAnswer = errors.New("the response does not say what became of it; try again")

@@ -1,0 +1,102 @@
+package daemon_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/probefleet/probefleet/cmd/internal/daemon"
+)
+
+// behaviour is the environment variable by which the test binary becomes a
+// daemon.
+const behaviour = "PROBEFLEET_TEST_DAEMON"
+
+func TestMain(m *testing.M) {
+	how := os.Getenv(behaviour)
+	if how == "" {
+		os.Exit(m.Run())
+	}
+	daemon.Main(func(ctx context.Context, p daemon.Process) error {
+		fmt.Fprintln(p.Stdout, "running")
+		<-ctx.Done()
+		fmt.Fprintln(p.Stdout, "draining")
+		switch how {
+		case "listening":
+			<-p.Hurry
+			fmt.Fprintln(p.Stdout, "hurried")
+		case "deaf":
+			<-time.After(time.Minute)
+		}
+		return nil
+	})
+}
+
+func TestSignals(t *testing.T) {
+	for name, c := range map[string]struct {
+		how     string
+		signals int
+		code    int
+		last    string
+		within  time.Duration
+	}{
+		"one ends in peace":                {"quick", 1, 0, "draining", 2 * time.Second},
+		"a second cuts the drain short":    {"listening", 2, 130, "hurried", 2 * time.Second},
+		"a third ends at once":             {"deaf", 3, 130, "draining", 2 * time.Second},
+		"a deaf daemon ends after seconds": {"deaf", 2, 130, "draining", 7 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := exec.Command(os.Args[0])
+			cmd.Env = append(os.Environ(), behaviour+"="+c.how)
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			complaints, err := cmd.StderrPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			defer cmd.Process.Kill()
+			lines, said := bufio.NewScanner(out), bufio.NewScanner(complaints)
+			lines.Scan()
+			last := lines.Text()
+			begin := time.Now()
+			for n := range c.signals {
+				if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+					t.Fatal(err)
+				}
+				// Signals that come together are one: wait for the effect.
+				switch n {
+				case 0:
+					lines.Scan()
+					last = lines.Text()
+				case 1:
+					said.Scan()
+				}
+			}
+			rest, _ := io.ReadAll(complaints)
+			for lines.Scan() {
+				last = lines.Text()
+			}
+			err = cmd.Wait()
+			took, code := time.Since(begin), 0
+			if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
+				code = exit.ExitCode()
+			}
+			if code != c.code || last != c.last || took > c.within {
+				t.Errorf("exit code %d after %s, last line %q, %s; want %d within %s, %q", code, took, last, rest, c.code, c.within, c.last)
+			}
+		})
+	}
+}
