@@ -9,10 +9,10 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check build deps lint bench race clean
+.PHONY: help run test check build deps lint bench race bars bars-short clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 run: deps build ## everything on this machine, with a demo shop: status page on http://127.0.0.1:8080
 	@exec $(BIN)/probefleet up -demo
@@ -48,6 +48,12 @@ bench: deps ## benchmarks: inner loops, then the whole pipeline with its memory
 
 race: deps ## every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
+
+bars-short: deps ## the bars of delivery in their short form, about 12 minutes; SEED=n replays (needs a C compiler)
+	@$(GO) run ./e2e/chaos
+
+bars: deps ## the bars of delivery in full, some hours; SEED=n replays (needs a C compiler)
+	@$(GO) run ./e2e/chaos -full
 
 clean: ## remove what was built; history stays in .probefleet
 	rm -rf $(BIN)

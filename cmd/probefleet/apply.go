@@ -2,10 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
+	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/internal/check"
@@ -15,9 +14,8 @@ import (
 func apply(ctx context.Context, p daemon.Process) error {
 	f := daemon.NewFlags("probefleet apply", "FILE...", "sends the checks of files to a console; checks that are not in the files stay as they are", p)
 	vars := fileFlags(f)
-	var url, token string
-	f.StringVar(&url, "console", "http://127.0.0.1:8081", "address of the console")
-	f.Secret(&token, "PROBEFLEET_CONSOLE_TOKEN")
+	var c consoleClient
+	c.flags(f)
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
@@ -25,7 +23,7 @@ func apply(ctx context.Context, p daemon.Process) error {
 	if err != nil {
 		return err
 	}
-	done, err := applyTo(ctx, url, token, checks)
+	done, err := applyTo(ctx, c.url, c.token, checks)
 	if err != nil {
 		return err
 	}
@@ -48,14 +46,6 @@ func applyTo(ctx context.Context, url, token string, checks []check.Check) (cons
 	if err != nil {
 		return done, err
 	}
-	return done, askConsole(ctx, http.MethodPut, url, "/api/v1/checks", token, ds, &done)
-}
-
-// refusal reads an answer other than 200.
-func refusal(status string, data []byte) error {
-	var p console.Problem
-	if json.Unmarshal(data, &p) != nil || p.Detail == "" {
-		return fmt.Errorf("the console answered %s (is -console right?)", status)
-	}
-	return fmt.Errorf("the console answered %s: %s", status, strings.Join(append([]string{p.Detail}, p.Faults...), "\n  "))
+	err = consoleClient{url, token}.call(ctx, time.Minute, http.MethodPut, "/api/v1/checks", ds, &done)
+	return done, err
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,16 +23,16 @@ func fleet(ctx context.Context, p daemon.Process) error {
 		return pin(ctx, p)
 	}
 	f := daemon.NewFlags("probefleet fleet", "", "prints workers, recorders, the versions in which they are written to, and the checks that wait for newer ones; `fleet pin -h` explains how a version is set by hand", p)
-	var url, token, format string
-	f.StringVar(&url, "console", "http://127.0.0.1:8081", "address of the console")
+	var c consoleClient
+	var format string
+	c.flags(f)
 	f.StringVar(&format, "o", "table", "form of the output: table or json")
-	f.Secret(&token, "PROBEFLEET_CONSOLE_TOKEN")
 	f.Check(func() error { return knownFormat(format) })
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
 	var answer console.Fleet
-	if err := askConsole(ctx, http.MethodGet, url, "/api/v1/fleet", token, nil, &answer); err != nil {
+	if err := c.call(ctx, time.Minute, http.MethodGet, "/api/v1/fleet", nil, &answer); err != nil {
 		return err
 	}
 	return printFleet(p.Stdout, answer, format)
@@ -49,13 +48,13 @@ func knownFormat(format string) error {
 // pin sets the version in which a class of a location, or results, are written.
 func pin(ctx context.Context, p daemon.Process) error {
 	f := daemon.NewFlags("probefleet fleet pin", "VERSION|auto", "sets the version in which jobs are written for a class of a location, or, without both, in which results are asked for; auto lets the scheduler choose again", p)
-	var url, token, format string
+	var c consoleClient
+	var format string
 	var o console.Override
-	f.StringVar(&url, "console", "http://127.0.0.1:8081", "address of the console")
+	c.flags(f)
 	f.StringVar(&o.Location, "location", "", "location of the workers")
 	f.StringVar(&o.Class, "class", "", "class of their jobs: api or browser")
 	f.StringVar(&format, "o", "table", "form of the output: table or json")
-	f.Secret(&token, "PROBEFLEET_CONSOLE_TOKEN")
 	f.Check(func() error { return knownFormat(format) })
 	if err := f.Parse(p.Args); err != nil {
 		return err
@@ -71,46 +70,10 @@ func pin(ctx context.Context, p daemon.Process) error {
 		o.Version = version
 	}
 	var answer console.Fleet
-	if err := askConsole(ctx, http.MethodPut, url, "/api/v1/fleet/pins", token, o, &answer); err != nil {
+	if err := c.call(ctx, time.Minute, http.MethodPut, "/api/v1/fleet/pins", o, &answer); err != nil {
 		return err
 	}
 	return printFleet(p.Stdout, answer, format)
-}
-
-// askConsole sends body, if any, as JSON and reads the answer.
-func askConsole(ctx context.Context, method, url, path, token string, body, answer any) error {
-	var content io.Reader
-	if body != nil {
-		data, err := json.Marshal(body)
-		if err != nil {
-			return fmt.Errorf("encoding the request: %w", err)
-		}
-		content = bytes.NewReader(data)
-	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(url, "/")+path, content)
-	if err != nil {
-		return fmt.Errorf("console address %q: %w", url, err)
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Authorization", "Bearer "+token)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return fmt.Errorf("asking the console: %w (is it running, and is -console right?)", err)
-	}
-	defer func() { _ = resp.Body.Close() }()
-	data, err := io.ReadAll(io.LimitReader(resp.Body, console.MaxApplyBytes))
-	if err != nil {
-		return fmt.Errorf("reading the console's answer: %w", err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return refusal(resp.Status, data)
-	}
-	if err := json.Unmarshal(data, answer); err != nil {
-		return fmt.Errorf("the console's answer is not the JSON that was expected (is -console right?): %w", err)
-	}
-	return nil
 }
 
 func printFleet(w io.Writer, f console.Fleet, format string) error {

@@ -1,6 +1,6 @@
 // Command probefleet is a person's hands: it validates and tries check files,
-// applies them to a console, runs the local SQS server, and with `up` runs
-// everything in one process.
+// applies them to a console, sees to dead letters, runs the local SQS server,
+// and with `up` runs everything in one process.
 package main
 
 import (
@@ -23,6 +23,7 @@ var commands = []command{
 	{"validate", "check files for faults, without running anything", validate},
 	{"test", "run the checks of files here and now, and print verdicts", test},
 	{"apply", "send the checks of files to a console", apply},
+	{"dlq", "list, show, redrive and discard dead letters", dlq},
 	{"fleet", "print workers, message versions and held checks; set a version by hand", fleet},
 	{"sqs", "run the local SQS server alone, for development", sqs},
 	{"version", "print the version", version},

@@ -6,7 +6,6 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
-	"github.com/probefleet/probefleet/internal/rollout"
 	"github.com/probefleet/probefleet/internal/schedule"
 )
 
@@ -74,17 +73,6 @@ func (f Faulty) ReleaseShards(ctx context.Context, owner string) error {
 // Now implements [Database].
 func (f Faulty) Now(ctx context.Context) (time.Time, error) {
 	return do(f, "now", func() (time.Time, error) { return f.Database.Now(ctx) })
-}
-
-// Fleet implements [Database].
-func (f Faulty) Fleet(ctx context.Context) (rollout.Fleet, error) {
-	return do(f, "fleet", func() (rollout.Fleet, error) { return f.Database.Fleet(ctx) })
-}
-
-// KeepPins implements [Database].
-func (f Faulty) KeepPins(ctx context.Context, pins []rollout.Pin) error {
-	_, err := do(f, "pins", func() (none struct{}, err error) { return none, f.Database.KeepPins(ctx, pins) })
-	return err
 }
 
 // Ready implements [Database].

@@ -2,7 +2,6 @@ package chaos
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -22,9 +21,9 @@ type Database interface {
 	AdvanceWatermarks(ctx context.Context, owner string, to map[int]time.Time) (lost []int, err error)
 	ReleaseShards(ctx context.Context, owner string) error
 	Now(ctx context.Context) (time.Time, error)
+	RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (jobs.Recorded, error)
 	Fleet(ctx context.Context) (rollout.Fleet, error)
 	KeepPins(ctx context.Context, pins []rollout.Pin) error
-	RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (jobs.Recorded, error)
 	NoteDeadLetter(ctx context.Context, d jobs.DeadLetter) error
 	Ready(ctx context.Context) error
 	EnsurePartitions(ctx context.Context, from, to time.Time) error
@@ -51,7 +50,6 @@ type Memory struct {
 	revision int64
 	shards   [schedule.Shards]lease
 	seen     map[string]time.Time
-	pins     map[rollout.Target]rollout.Pin
 	rows     map[string]Row // by key
 	counted  int            // what the rollups would say
 }
@@ -108,26 +106,6 @@ func (m *Memory) ChecksRevision(context.Context) (int64, error) {
 
 // Now implements [Database].
 func (m *Memory) Now(context.Context) (time.Time, error) { return time.Now(), nil }
-
-// Fleet implements [Database]: nobody is known, and the pins that were kept.
-func (m *Memory) Fleet(context.Context) (rollout.Fleet, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return rollout.Fleet{Now: time.Now(), Pins: slices.Collect(maps.Values(m.pins))}, nil
-}
-
-// KeepPins implements [Database].
-func (m *Memory) KeepPins(_ context.Context, pins []rollout.Pin) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.pins == nil {
-		m.pins = map[rollout.Target]rollout.Pin{}
-	}
-	for _, p := range pins {
-		m.pins[p.Target] = p
-	}
-	return nil
-}
 
 // Ready implements [Database].
 func (m *Memory) Ready(context.Context) error { return nil }
@@ -202,6 +180,12 @@ func (m *Memory) ReleaseShards(_ context.Context, owner string) error {
 	}
 	return nil
 }
+
+// Fleet implements [Database]: nobody is known, so the first version is written.
+func (m *Memory) Fleet(context.Context) (rollout.Fleet, error) { return rollout.Fleet{}, nil }
+
+// KeepPins implements [Database].
+func (m *Memory) KeepPins(context.Context, []rollout.Pin) error { return nil }
 
 // NoteDeadLetter implements [Database]; the ledger finds dead letters in their
 // queue.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -86,7 +87,8 @@ func TestBarMutants(t *testing.T) {
 			}
 			t.Logf("seed %d: %q", seed-1, seen)
 			if form.Asked() {
-				Report(os.Stdout, len(seen) > 0, "mutant "+string(m), fmt.Sprintf("caught by seed %d of 3: %q", seed-first, seen), first)
+				what, _, _ := strings.Cut(strings.Join(seen, ", "), ":")
+				Report(os.Stdout, len(seen) > 0, "mutant "+string(m), fmt.Sprintf("caught by seed %d of 3: %s", seed-first, what), first)
 			}
 		})
 	}

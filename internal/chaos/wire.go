@@ -2,6 +2,7 @@ package chaos
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -182,7 +183,7 @@ func (w *Wire) Call(operation string, in, out any) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", operation, err)
 	}
-	r := httptest.NewRequest(http.MethodPost, "/", bytes.NewReader(body))
+	r := httptest.NewRequestWithContext(context.Background(), http.MethodPost, "/", bytes.NewReader(body))
 	r.Header.Set("X-Amz-Target", "AmazonSQS."+operation)
 	answer := httptest.NewRecorder()
 	w.Server.ServeHTTP(answer, r)

@@ -41,11 +41,12 @@ var sealed = map[string]struct {
 // decoders read a file of the corpus; the folder names the type, the version
 // folder the version of what has no envelope.
 var decoders = map[string]func(version int, data []byte) (any, error){
-	"job":        func(_ int, data []byte) (any, error) { return DecodeJob(data) },
-	"result":     func(_ int, data []byte) (any, error) { return DecodeResult(data) },
-	"check":      func(v int, data []byte) (any, error) { return DecodeCheck(v, data) },
-	"worker":     func(_ int, data []byte) (any, error) { return DecodeAnnouncement(data) },
+	"job":    func(_ int, data []byte) (any, error) { return DecodeJob(data) },
+	"result": func(_ int, data []byte) (any, error) { return DecodeResult(data) },
+	"check":  func(v int, data []byte) (any, error) { return DecodeCheck(v, data) },
+
 	"deadletter": func(_ int, data []byte) (any, error) { return DecodeDeadLetter(data) },
+	"worker":     func(_ int, data []byte) (any, error) { return DecodeAnnouncement(data) },
 }
 
 // What is written today in a version is what the corpus of that version holds:
@@ -119,7 +120,8 @@ func TestCorpusDecodes(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden := strings.TrimSuffix(file, ".json") + ".golden"
-			if version == 1 {
+			// Notes on dead letters have one version so far.
+			if version == 1 && path.Base(path.Dir(file)) != "deadletter" {
 				compare(t, golden, printedAsV1(v))
 				golden = strings.Replace(golden, "testdata/v1/", "testdata/v2/upcast/", 1)
 			}

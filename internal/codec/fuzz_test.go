@@ -46,7 +46,9 @@ func seed(f *testing.F, kind string) {
 // the same.
 func decoded[T any](t *testing.T, in []byte, decode func([]byte) (T, error), encode func(T) ([]byte, error)) {
 	before := bytes.Clone(in)
-	v, err := decode(in)
+	var v T
+	var err error
+	withinMemory(t, func() { v, err = decode(in) })
 	if !bytes.Equal(before, in) {
 		t.Fatal("the input was changed")
 	}

@@ -86,6 +86,9 @@ func (c *Console) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET /api/v1/checks", c.authorised(c.list))
 	mux.HandleFunc("PUT /api/v1/checks", c.authorised(c.apply))
+	if c.o.DeadQueues != nil {
+		c.routeDLQ(mux)
+	}
 	if c.o.Fleet != nil {
 		mux.HandleFunc("GET /api/v1/locations", c.authorised(c.locations))
 		mux.HandleFunc("GET /api/v1/coverage", c.authorised(c.coverage))
@@ -93,9 +96,6 @@ func (c *Console) Handler() http.Handler {
 	if c.o.Registry != nil {
 		mux.HandleFunc("GET /api/v1/fleet", c.authorised(c.fleet))
 		mux.HandleFunc("PUT /api/v1/fleet/pins", c.authorised(c.override))
-	}
-	if c.o.DeadQueues != nil {
-		c.routeDLQ(mux)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -113,10 +113,10 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 		Active           int
 		Revision         int64
 		Build, StatusURL string
-		Locations        []status.Location
-		Registry         *Fleet
 		Dead             string
 		SomeDead         bool
+		Locations        []status.Location
+		Registry         *Fleet
 	}{Build: c.o.Build, StatusURL: c.o.StatusURL}
 	if c.o.DeadQueues != nil {
 		page.Dead, page.SomeDead = c.deadLine()

@@ -16,8 +16,10 @@ import (
 )
 
 const (
-	// DefaultLetters and MaxLetters bound a list of dead letters.
-	DefaultLetters, MaxLetters = 100, 1000
+	// DefaultLetters is the length of a list of dead letters where no other is
+	// asked for, MaxLetters the longest.
+	DefaultLetters = 100
+	MaxLetters     = 1000
 	// searchDepth bounds how many messages of a queue are looked through for
 	// those that were named.
 	searchDepth = 20_000

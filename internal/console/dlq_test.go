@@ -126,7 +126,7 @@ func apiJob(t *testing.T, id, location string) string {
 	now := time.Now()
 	body, err := codec.EncodeJob(jobs.New(check.Check{
 		ID: id, Name: id, Every: time.Minute, Timeout: time.Second, Locations: []string{location}, Active: true,
-		Spec: &check.API{Steps: []check.APIStep{{Request: check.Request{Method: "GET", URL: "http://example.com/", MaxBody: 1}}}},
+		Spec: check.OneRequest(check.Request{Method: "GET", URL: "http://example.com/", MaxBody: 1}, nil, nil),
 	}, location, now, 1, now, now.Add(time.Minute)))
 	if err != nil {
 		t.Fatal(err)

@@ -260,6 +260,7 @@ func (c *consumer) accept(ctx context.Context, m Message, now time.Time) {
 func (c *consumer) deliver(l *lease) {
 	busy := c.meter.busy.WithLabelValues(c.Name)
 	busy.Inc()
+	c.part(l)
 	done := make(chan error, 1)
 	go func() { done <- c.handle(l) }()
 	err := c.hold(l, done)

@@ -3,6 +3,7 @@ package queue
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"time"
 )
 
@@ -29,6 +30,36 @@ func (c *consumer) newLease(m Message, now time.Time) *lease {
 	l := &lease{message: m, since: now, ends: now.Add(c.Visibility), limit: now.Add(c.MaxExtension)}
 	l.ctx, l.cancel = context.WithCancelCause(c.work)
 	return l
+}
+
+const (
+	// partFrom is the delivery from which on messages are parted: a second one
+	// is common and mostly harmless.
+	partFrom = 3
+	// partWithin is how long a handler's start waits for that.
+	partWithin = time.Second
+)
+
+// part sees to it that a message which is delivered again and again does not
+// share its fate with others. Messages that were received together come back
+// together when their consumer dies; where one of them kills it, the others
+// would become dead letters with it. So each gets an end of visibility of its
+// own, before any of their handlers can do harm.
+func (c *consumer) part(l *lease) {
+	if l.message.Receives < partFrom {
+		return
+	}
+	now := time.Now()
+	d := c.Visibility + seconds(rand.N(c.Visibility))
+	ctx, cancel := context.WithTimeout(c.acks, partWithin)
+	defer cancel()
+	if err := c.extends.do(ctx, Extension{l.message, d}); err != nil {
+		// The visibility of the receipt counts, or the longer one: the next
+		// heartbeat will see.
+		c.Logger.Debug("message keeps the visibility that it was received with", "message", l.message.ID, "err", err)
+		return
+	}
+	l.ends = now.Add(d)
 }
 
 // hold keeps the message of l hidden until its handler is done, and returns the

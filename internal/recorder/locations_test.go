@@ -82,8 +82,8 @@ func TestALocationIsAlertedOnce(t *testing.T) {
 				}
 			})
 		}
-		well := status.LocationSample{Location: "here", Healthy: true, Runs: 10}
-		sick := status.LocationSample{Location: "here", Healthy: true, Runs: 10, Sick: 10, Attempts: 10, Class: jobs.FaultLocation}
+		well := status.LocationSample{Location: "here", Checks: 10, Healthy: true, Runs: 10}
+		sick := status.LocationSample{Location: "here", Checks: 10, Healthy: true, Runs: 10, Sick: 10, Attempts: 10, Class: jobs.FaultLocation}
 		p.set(well)
 		after(time.Minute)
 		p.set(sick)

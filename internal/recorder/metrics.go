@@ -44,7 +44,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	more := clockMetrics(m)
 	if reg != nil {
 		reg.MustRegister(more...)
-		reg.MustRegister(m.results, m.unreadable, m.batches, m.deadLetters, m.partitionErrors, m.announcements, m.batchSize, m.batchDuration, m.lag, m.breakerOpen)
+		reg.MustRegister(m.results, m.unreadable, m.batches, m.deadLetters, m.announcements, m.partitionErrors, m.batchSize, m.batchDuration, m.lag, m.breakerOpen)
 	}
 	return m
 }

@@ -155,11 +155,7 @@ func (r *Recorder) handle(ctx context.Context, m queue.Message) error {
 	case codec.TypeWorker:
 		return r.announced(ctx, m)
 	case codec.TypeDeadLetter:
-		note, err := codec.DecodeDeadLetter([]byte(m.Body))
-		if err != nil {
-			return r.unreadable(err)
-		}
-		return r.note(ctx, note)
+		return r.deadLetter(ctx, m)
 	case codec.TypeResult, "":
 	default:
 		r.o.Metrics.unreadable.WithLabelValues("unsupported_type").Inc()
@@ -176,8 +172,12 @@ func (r *Recorder) handle(ctx context.Context, m queue.Message) error {
 	return nil
 }
 
-// note keeps what a worker says of a dead letter.
-func (r *Recorder) note(ctx context.Context, note jobs.DeadLetter) error {
+// deadLetter keeps what a worker says of a dead letter.
+func (r *Recorder) deadLetter(ctx context.Context, m queue.Message) error {
+	note, err := codec.DecodeDeadLetter([]byte(m.Body))
+	if err != nil {
+		return r.unreadable(err)
+	}
 	ctx, cancel := context.WithTimeout(ctx, recordTimeout)
 	defer cancel()
 	if err := r.o.Store.NoteDeadLetter(ctx, note); err != nil {

@@ -12,6 +12,8 @@ import (
 // newest [LocationSampleSize] of them.
 type LocationSample struct {
 	Location string
+	// Checks counts the active checks that name it.
+	Checks int
 	// Healthy is what was thought of it so far.
 	Healthy bool
 	// Runs counts the sample, Sick those that are inconclusive.
@@ -30,9 +32,11 @@ const LocationSampleSize = 50
 // Judge says whether the location is healthy: not any more where at least half
 // of the sample is inconclusive, and that not by a single attempt; again where
 // less than a quarter is. Without any run it stays what it was: silence says
-// nothing of its cause.
+// nothing of its cause. A place that nobody looks from is not sick.
 func (s LocationSample) Judge() bool {
 	switch {
+	case s.Checks == 0:
+		return true
 	case s.Runs == 0:
 		return s.Healthy
 	case s.Healthy:
@@ -43,6 +47,9 @@ func (s LocationSample) Judge() bool {
 
 // Reason tells people what the sample shows.
 func (s LocationSample) Reason() string {
+	if s.Checks == 0 {
+		return "no active check names it any more"
+	}
 	if s.Sick == 0 {
 		return fmt.Sprintf("each of the last %d checks said something about its target", s.Runs)
 	}

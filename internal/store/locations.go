@@ -32,7 +32,8 @@ func (s *Store) LocationSamples(ctx context.Context) ([]status.LocationSample, e
 			SELECT avoid_location AS location FROM retries WHERE created_at > now() - interval '2 minutes'
 			UNION SELECT location FROM location_health WHERE NOT healthy
 		)
-		SELECT p.location, coalesce(h.healthy, true), count(n.check_id), count(*) FILTER (WHERE n.sick),
+		SELECT p.location, (SELECT count(*) FROM checks WHERE active AND removed_at IS NULL AND p.location = ANY (locations)),
+			coalesce(h.healthy, true), count(n.check_id), count(*) FILTER (WHERE n.sick),
 			coalesce(sum(n.attempts), 0)::bigint, coalesce(mode() WITHIN GROUP (ORDER BY n.fault_class) FILTER (WHERE n.sick), '')
 		FROM suspects p
 		LEFT JOIN location_health h ON h.location = p.location
@@ -42,7 +43,7 @@ func (s *Store) LocationSamples(ctx context.Context) ([]status.LocationSample, e
 					SELECT count(*) FROM runs r
 					WHERE r.check_id = l.check_id AND r.location = l.location AND r.slot >= l.slot - make_interval(secs => c.every_ms / 1000.0)
 						AND r.slot <= l.slot AND r.outcome = 'inconclusive') END AS attempts
-			FROM latest l JOIN checks c ON c.id = l.check_id AND c.active AND c.removed_at IS NULL
+			FROM latest l JOIN checks c ON c.id = l.check_id AND c.active AND c.removed_at IS NULL AND l.location = ANY (c.locations)
 			WHERE l.location = p.location AND NOT l.conclusive
 				AND l.slot > now() - make_interval(secs => (2 * c.every_ms + c.timeout_ms) / 1000.0 + 10)
 			ORDER BY l.finished_at DESC LIMIT $1
@@ -53,7 +54,7 @@ func (s *Store) LocationSamples(ctx context.Context) ([]status.LocationSample, e
 	}
 	samples, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (l status.LocationSample, err error) {
 		var class string
-		err = row.Scan(&l.Location, &l.Healthy, &l.Runs, &l.Sick, &l.Attempts, &class)
+		err = row.Scan(&l.Location, &l.Checks, &l.Healthy, &l.Runs, &l.Sick, &l.Attempts, &class)
 		l.Class = jobs.FaultClass(class)
 		return l, err
 	})

@@ -54,7 +54,7 @@ func TestLocationSamples(t *testing.T) {
 	add("c", "here", 10*time.Second, jobs.Inconclusive)
 	add("d", "here", 10*time.Minute, jobs.Inconclusive) // too long ago
 	add("a", "there", 10*time.Second, jobs.Passed)
-	want := []status.LocationSample{{Location: "here", Healthy: true, Runs: 3, Sick: 1, Attempts: 2, Class: jobs.FaultLocation}}
+	want := []status.LocationSample{{Location: "here", Checks: 4, Healthy: true, Runs: 3, Sick: 1, Attempts: 2, Class: jobs.FaultLocation}}
 	if d := cmp.Diff(want, sample()); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
@@ -63,6 +63,13 @@ func TestLocationSamples(t *testing.T) {
 	}
 	if got := sample(); len(got) != 1 || got[0].Runs != status.LocationSampleSize || got[0].Sick != 0 {
 		t.Errorf("with many newer runs: %+v", got)
+	}
+	// Nobody looks from there any more.
+	if _, err := s.DeclareLocation(t.Context(), "nowhere", false, "as it looked"); err != nil {
+		t.Fatal(err)
+	}
+	if got := sample(); len(got) != 2 || got[1] != (status.LocationSample{Location: "nowhere"}) || !got[1].Judge() {
+		t.Errorf("with a place that is not used any more: %+v", got)
 	}
 }
 

@@ -117,6 +117,24 @@ func TestMigrateFromSeveralProcessesAtOnce(t *testing.T) {
 	}
 }
 
+// A database that was brought up to date before a lower number landed gets
+// that one too.
+func TestMigrateFillsGaps(t *testing.T) {
+	_, url := open(t)
+	do(t, url, `DROP TABLE retries, location_health, location_events`)
+	do(t, url, `ALTER TABLE runs DROP COLUMN origin`)
+	do(t, url, `DELETE FROM goose_db_version WHERE version_id = 3`)
+	if n := ask[int64](t, url, `SELECT max(version_id) FROM goose_db_version`); n < 4 {
+		t.Fatalf("3 is no gap: the newest migration is %d", n)
+	}
+	if err := store.Migrate(t.Context(), url); err != nil {
+		t.Fatal(err)
+	}
+	if n := ask[int](t, url, `SELECT count(*) FROM retries`); n != 0 {
+		t.Errorf("%d retries", n)
+	}
+}
+
 func TestOpenHidesThePassword(t *testing.T) {
 	_, err := store.Open(t.Context(), "postgres://me:hunter2@host:notaport/db")
 	if err == nil {

@@ -14,6 +14,9 @@ import (
 	"github.com/probefleet/probefleet/internal/queue/queuetest"
 )
 
+// newer finds what says a message's version.
+var newer = regexp.MustCompile(`"v":\d+,"min":\d+`)
+
 // notes are those about dead letters that were sent.
 func (b *bench) notes(t *testing.T) map[string]jobs.DeadLetter {
 	t.Helper()
@@ -43,7 +46,7 @@ func TestLastWords(t *testing.T) {
 		elsewhere := job("elsewhere")
 		elsewhere.Location = "there"
 		b.jobs.Put(
-			regexp.MustCompile(`"v":\d+,"min":\d+`).ReplaceAllString(body(t, job("newer")), `"v":99,"min":99`), // m1
+			newer.ReplaceAllString(body(t, job("newer")), `"v":99,"min":99`), // m1
 			`{"no":"envelope"}`,    // m2
 			body(t, elsewhere),     // m3
 			body(t, job("broken")), // m4

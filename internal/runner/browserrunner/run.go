@@ -14,7 +14,7 @@ import (
 
 // minReserve is kept of the run's time so that the page can say what it found
 // before the time is over.
-const minReserve = 200 * time.Millisecond
+const minReserve = 500 * time.Millisecond
 
 // Run runs the flow of j's check in a browser context of its own, within ctx's
 // deadline and the check's timeout, whichever ends first. What the target does
