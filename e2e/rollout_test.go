@@ -73,11 +73,11 @@ func (c *crew) change(mix string) {
 		}
 		switch name {
 		case "scheduler":
-			c.members[i] = c.rig.scheduler(name)
+			c.members[i] = c.scheduler(name)
 		case "worker":
-			c.members[i] = c.rig.worker(name)
+			c.members[i] = c.worker(name)
 		default:
-			c.members[i] = c.rig.recorder(name)
+			c.members[i] = c.recorder(name)
 		}
 	}
 	c.mix = mix
