@@ -9,10 +9,10 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check build deps lint bench race bars bars-short clean
+.PHONY: help run test check build deps lint bench race bars bars-short conformance-sqs clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 run: deps build ## everything on this machine, with a demo shop: status page on http://127.0.0.1:8080
 	@exec $(BIN)/probefleet up -demo
@@ -45,6 +45,9 @@ $(BIN)/golangci-lint-$(GOLANGCI_VERSION):
 bench: deps ## benchmarks: inner loops, then the whole pipeline with its memory
 	$(GO) test -run '^$$' -bench . -benchtime 1s -benchmem ./internal/...
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./e2e
+
+conformance-sqs: ## what a standard queue must do, held against ENDPOINT=http://HOST:PORT (default: our own server)
+	PROBEFLEET_SQS_CONFORMANCE_ENDPOINT=$(ENDPOINT) $(GO) test -count 1 -timeout 30m -run '^TestConformance$$' ./internal/sqslocal
 
 race: deps ## every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...

@@ -17,9 +17,10 @@ import (
 
 const (
 	// DefaultLetters is the length of a list of dead letters where no other is
-	// asked for, MaxLetters the longest.
+	// asked for.
 	DefaultLetters = 100
-	MaxLetters     = 1000
+	// MaxLetters is the longest list of dead letters.
+	MaxLetters = 1000
 	// searchDepth bounds how many messages of a queue are looked through for
 	// those that were named.
 	searchDepth = 20_000

@@ -175,7 +175,11 @@ func TestListOfDeadLetters(t *testing.T) {
 			newer(apiJob(t, "then", "here")), // m6: an older worker's words come first
 			aResult(t, "stray"),              // m7
 		)
-		y.queues[deadResults].Put(aResult(t, "r"), "{}")
+		y.queues[deadResults].Put(
+			aResult(t, "r"), "{}", // m1, m2
+			`{"type":"probefleet.unheard","v":1,"min":1,"id":"x","data":{}}`, // m3
+			apiJob(t, "astray", "here"),                                      // m4
+		)
 		given := time.Now().UTC()
 		y.notes = []jobs.DeadLetter{
 			{Queue: "pf-jobs-here-api", MessageID: "m5", Reason: jobs.DeadPanic, Error: "nil map", Worker: "w1", At: given},
@@ -204,6 +208,8 @@ func TestListOfDeadLetters(t *testing.T) {
 				"pf-jobs-here-api-dlq m7 probefleet.result stray@here decode readable=false",
 				"pf-results-dlq m1 probefleet.result r@here decode readable=true",
 				"pf-results-dlq m2  @ decode readable=false",
+				"pf-results-dlq m3 probefleet.unheard @ unsupported_version readable=false",
+				"pf-results-dlq m4 probefleet.job astray@here decode readable=false",
 			}, lines); d != "" {
 				t.Fatalf("letters (-want +got):\n%s", d)
 			}
@@ -233,7 +239,7 @@ func TestListOfDeadLetters(t *testing.T) {
 		}
 		// Without the database the messages alone speak.
 		y.dbAway = errors.New("away")
-		if got := api[DeadLetters](t, c, 200, "GET", "/api/v1/dlq", ""); len(got.Letters) != 9 || len(got.Warnings) != 2 {
+		if got := api[DeadLetters](t, c, 200, "GET", "/api/v1/dlq", ""); len(got.Letters) != 11 || len(got.Warnings) != 2 {
 			t.Errorf("without a database: %d letters, warnings %v", len(got.Letters), got.Warnings)
 		}
 	})

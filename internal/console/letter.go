@@ -2,6 +2,7 @@ package console
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -100,12 +101,7 @@ var errWrongQueue = errors.New("the job is on another queue than that of its loc
 func (c *Console) decode(l *Letter, body string) error {
 	source := strings.TrimSuffix(l.Queue, queue.DeadLetterName(""))
 	if l.Kind == KindRow || source == queue.ResultsName(c.o.QueuePrefix) {
-		if l.Type == codec.TypeDeadLetter {
-			_, err := codec.DecodeDeadLetter([]byte(body))
-			return err
-		}
-		_, err := codec.DecodeResult([]byte(body))
-		return err
+		return decodeForRecorder(l.Type, body)
 	}
 	j, err := codec.DecodeJob([]byte(body))
 	if err != nil {
@@ -116,6 +112,22 @@ func (c *Console) decode(l *Letter, body string) error {
 		return errWrongQueue
 	}
 	return nil
+}
+
+// decodeForRecorder reads what travels with the results. A type that is not
+// known is one of a newer release, as long as the body is a message at all.
+func decodeForRecorder(typ, body string) (err error) {
+	switch h, peekErr := codec.Peek([]byte(body)); {
+	case typ == codec.TypeDeadLetter:
+		_, err = codec.DecodeDeadLetter([]byte(body))
+	case typ == codec.TypeWorker:
+		_, err = codec.DecodeAnnouncement([]byte(body))
+	case peekErr == nil && !slices.Contains([]string{codec.TypeResult, codec.TypeJob, codec.TypeCheck}, typ):
+		err = &codec.UnsupportedVersionError{Type: typ, Version: h.Version, MinReader: h.MinReader}
+	default:
+		_, err = codec.DecodeResult([]byte(body))
+	}
+	return err
 }
 
 // told puts in what a worker said of the letter.

@@ -20,28 +20,34 @@ const maxWords = 4 << 10
 const cutMark = "… (cut)"
 
 // tidy makes every word of a result fit to be stored: valid UTF-8, no NUL
-// (jsonb holds neither), and not more than the cap. What is cut says so. The
-// order below is the order of importance.
-func tidy(res *jobs.Result) {
+// (jsonb holds neither), and not more than the cap. What is cut says so, and
+// its parts are named in the answer. The order below is the order of
+// importance.
+func tidy(res *jobs.Result) (cut []string) {
 	b := budget{left: EvidenceCap}
+	b.part = partFault
 	if res.Fault != nil {
 		f := *res.Fault
 		f.Message = b.take(f.Message)
 		res.Fault = &f
 	}
+	b.part = partVerdicts
 	for i := range res.Verdicts {
 		v := &res.Verdicts[i]
 		v.Message = b.take(v.Message)
 		v.Expr = b.take(v.Expr)
 	}
+	b.part = partSteps
 	for i := range res.Steps {
 		s := &res.Steps[i]
 		s.Error = b.take(s.Error)
 		s.Name = b.take(s.Name)
 	}
+	b.part = partPage
 	if p := res.Evidence.Page; p != nil {
 		p.URL, p.Title = b.take(p.URL), b.take(p.Title)
 	}
+	b.part = partNone
 	for i := range res.Evidence.Artifacts {
 		a := &res.Evidence.Artifacts[i]
 		a.Name, a.Key, a.ContentType = b.take(a.Name), b.take(a.Key), b.take(a.ContentType)
@@ -49,12 +55,23 @@ func tidy(res *jobs.Result) {
 	if r := res.Evidence.Response; r != nil {
 		b.response(r)
 	}
+	b.part = partConsole
 	res.Evidence.Console = b.console(res.Evidence.Console)
+	return b.cut
 }
 
 // budget is what is left of the cap.
 type budget struct {
 	left int
+	part string   // what is being taken
+	cut  []string // the parts of which something was not
+}
+
+// lose notes that something of the current part is cut.
+func (b *budget) lose() {
+	if b.part != partNone && !slices.Contains(b.cut, b.part) {
+		b.cut = append(b.cut, b.part)
+	}
 }
 
 // take is s without what cannot be stored, cut to maxWords and what is left.
@@ -68,6 +85,7 @@ func (b *budget) takeUpTo(s string, most int) string {
 	room := min(b.left, most)
 	kept, cost := fit(s, room)
 	if len(kept) < len(s) {
+		b.lose()
 		kept, cost = fit(s, max(0, room-len(cutMark)))
 		kept, cost = kept+cutMark, cost+len(cutMark)
 	}
@@ -76,11 +94,14 @@ func (b *budget) takeUpTo(s string, most int) string {
 }
 
 func (b *budget) response(r *jobs.Response) {
+	b.part = partResponse
 	r.URL, r.Proto, r.RemoteAddr = b.take(r.URL), b.take(r.Proto), b.take(r.RemoteAddr)
 	if t := r.TLS; t != nil {
 		t.Version, t.Issuer, t.Subject = b.take(t.Version), b.take(t.Issuer), b.take(t.Subject)
 	}
+	b.part = partBody
 	r.Excerpt = b.takeUpTo(r.Excerpt, EvidenceCap/2) // markup is up to six times as long in JSON
+	b.part = partHeaders
 	names := make([]string, 0, len(r.Headers))
 	for name := range r.Headers {
 		names = append(names, name)
@@ -89,6 +110,7 @@ func (b *budget) response(r *jobs.Response) {
 	kept := make(map[string]string, len(names))
 	for i, name := range names {
 		if b.left < len(name)+len(cutMark) {
+			b.lose()
 			kept["…"] = fmt.Sprintf("%d more headers were cut", len(names)-i)
 			break
 		}
@@ -102,6 +124,7 @@ func (b *budget) response(r *jobs.Response) {
 func (b *budget) console(entries []jobs.ConsoleEntry) []jobs.ConsoleEntry {
 	for i := range entries {
 		if b.left < 2*len(cutMark) {
+			b.lose()
 			said := jobs.ConsoleEntry{Level: "warning", Text: fmt.Sprintf("%d more entries were cut", len(entries)-i)}
 			return append(entries[:i:i], said)
 		}

@@ -25,17 +25,20 @@ type Mux struct {
 	runners map[check.Kind]Runner
 	now     func() time.Time
 	log     *slog.Logger
+	// artifacts keeps what does not fit into a result; nil keeps nothing.
+	artifacts artifacts
 }
 
 // NewMux makes a Mux. The clock stamps StartedAt and FinishedAt.
 func NewMux(runners map[check.Kind]Runner, now func() time.Time, log *slog.Logger) *Mux {
-	return &Mux{runners, now, log}
+	return &Mux{runners: runners, now: now, log: log}
 }
 
 // Run runs j on the runner of its kind. A kind without a runner, a panic and a
 // runner that outlasts the check's timeout and [Grace] give an inconclusive
 // result. Whatever the result holds is valid UTF-8 without NUL, and what was
-// seen is cut to [EvidenceCap]. The error is that of the runner, or the cause
+// seen is cut to [EvidenceCap]; each part that was cut is an artifact of the
+// result, whole where [Mux.KeepIn] named a place for it. The error is that of the runner, or the cause
 // with which ctx was cancelled.
 func (m *Mux) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	started := m.now().UTC()
@@ -44,7 +47,8 @@ func (m *Mux) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 		return jobs.Result{}, err
 	}
 	res.StartedAt, res.FinishedAt = started, m.now().UTC()
-	tidy(&res)
+	full := whole(res)
+	m.keep(ctx, &res, full, tidy(&res))
 	return res, nil
 }
 

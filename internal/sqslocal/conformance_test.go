@@ -75,6 +75,12 @@ var conformance = map[string]func(*testing.T, *world){
 	"move task to where they came from": moveTaskToSources,
 	"move task to a queue":              moveTaskToQueue,
 	"move task refused":                 moveTaskRefused,
+	"move task keeps messages":          moveTaskKeepsMessages,
+	"dead letters are not worn out":     deadLettersAreNotWornOut,
+	"wire form":                         wireForm,
+	"pages":                             pages,
+	"gone message":                      goneMessage,
+	"full batch":                        fullBatch,
 }
 
 func TestConformance(t *testing.T) {

@@ -53,7 +53,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 	f.StringVar(&c.Chromium, "chromium", "", "path of Chromium or Chrome; found where empty")
 	f.StringVar(&c.Account, "account", child.DefaultAccount, "account that runs the browser where this is root")
 	f.StringVar(&c.BrowserDir, "browser-dir", filepath.Join(os.TempDir(), "probefleet-browser"), "folder for the browser's profiles")
-	f.StringVar(&c.Artifacts, "artifacts", "", "object store for screenshots, as file:///folder; none are kept where empty")
+	f.StringVar(&c.Artifacts, "artifacts", "", "object store for screenshots and for what does not fit into a result, as file:///folder; neither is kept where empty")
 	f.BoolVar(&c.AllowPrivate, "allow-private", false, "let checks reach private and loopback addresses")
 	c.localFlags(f)
 	f.DurationVar(&c.Visibility, "visibility", queue.DefaultVisibility, "how soon a job is run again after its worker has died, 3s to 1h")
@@ -141,34 +141,41 @@ func (c Config) runners(ctx context.Context, kit daemon.Kit) (*runner.Mux, func(
 			Control: c.policy().Control, UserAgent: "probefleet/" + daemon.Build(),
 		}),
 	}
+	mux := runner.NewMux(all, time.Now, kit.Log)
+	var artifacts *blob.Store
 	closeAll := func() error { return nil }
-	if c.BrowserSlots > 0 {
-		browser, closeBrowser, err := c.browser(ctx, kit)
-		if err != nil {
+	if c.Artifacts != "" {
+		var err error
+		if artifacts, err = blob.Open(ctx, c.Artifacts); err != nil {
 			return nil, nil, err
 		}
-		all[check.KindBrowser], closeAll = browser, closeBrowser
+		mux.KeepIn(artifacts)
+		closeAll = artifacts.Close
 	}
-	return runner.NewMux(all, time.Now, kit.Log), closeAll, nil
+	if c.BrowserSlots > 0 {
+		browser, err := c.browser(kit, artifacts)
+		if err != nil {
+			return nil, nil, errors.Join(err, closeAll())
+		}
+		all[check.KindBrowser] = browser
+		closeArtifacts := closeAll
+		closeAll = func() error { return errors.Join(browser.Close(), closeArtifacts()) }
+	}
+	return mux, closeAll, nil
 }
 
-func (c Config) browser(ctx context.Context, kit daemon.Kit) (runner.Runner, func() error, error) {
+// browser makes the runner of browser checks; artifacts may be nil.
+func (c Config) browser(kit daemon.Kit, artifacts *blob.Store) (*browserrunner.Runner, error) {
 	account, err := child.Unprivileged(c.Account)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	o := browserrunner.Options{
 		Path: c.Chromium, Account: account, Dir: c.BrowserDir,
 		Logger: kit.Log, Metrics: browserrunner.NewMetrics(kit.Metrics),
 	}
-	closeArtifacts := func() error { return nil }
-	if c.Artifacts != "" {
-		artifacts, err := blob.Open(ctx, c.Artifacts)
-		if err != nil {
-			return nil, nil, err
-		}
-		o.Artifacts, closeArtifacts = artifacts, artifacts.Close
+	if artifacts != nil {
+		o.Artifacts = artifacts
 	}
-	browser := browserrunner.New(o)
-	return browser, func() error { return errors.Join(browser.Close(), closeArtifacts()) }, nil
+	return browserrunner.New(o), nil
 }
