@@ -84,6 +84,7 @@ type rig struct {
 	answer  http.HandlerFunc // of the target; nil is 200 at once
 	members []*member
 	checks  []check.Check
+	dead    []string // bodies of dead letters, once the account is made
 	// Slots count as due from begun on, but for those of the gap: an outage in
 	// which nothing can be scheduled.
 	begun time.Time
@@ -309,6 +310,7 @@ func (r *rig) account(until time.Time) chaos.Account {
 		}
 		e.Dead = append(e.Dead, dead...)
 	}
+	r.dead = e.Dead
 	return r.ledger.Reconcile(e)
 }
 

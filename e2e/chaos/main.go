@@ -43,6 +43,7 @@ var bars = []bar{
 	{test: "TestBarPoison", pkg: "./e2e"},
 	{test: "TestBarSigterm", pkg: "./e2e"},
 	{test: "TestBarTwoSchedulers", pkg: "./e2e"},
+	{test: "TestBarRollout", pkg: "./e2e"},
 	{test: "TestBarDatabaseDown", pkg: "./e2e"},
 	{test: "TestBarCommitCut", pkg: "./e2e"},
 	{test: "FuzzDecodeJob", pkg: "./internal/codec", fuzz: [2]time.Duration{10 * time.Second, 5 * time.Minute}},

@@ -7,6 +7,8 @@
 // Rules of the format, for every version:
 //
 //   - Unknown fields are ignored; missing optional ones are Go's zero value.
+//     Stored results keep the unknown fields of their data, see
+//     [ReceivedResultData].
 //     Empty lists and maps are left out, and so come back nil.
 //   - Durations are whole microseconds in fields that end in _us; what is not
 //     zero never becomes zero by rounding. Times are RFC 3339, UTC,

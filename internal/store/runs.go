@@ -121,7 +121,7 @@ func runRows(results []jobs.Result, bodies []string) ([]runRow, []deadResult) {
 		if len(bodies) > 0 {
 			body = bodies[i]
 		}
-		row, err := newRunRow(r)
+		row, err := newRunRow(r, body)
 		if err != nil {
 			dead = append(dead, newDeadResult(r, body, err.Error()))
 			continue
@@ -135,7 +135,7 @@ func runRows(results []jobs.Result, bodies []string) ([]runRow, []deadResult) {
 	}), dead
 }
 
-func newRunRow(r jobs.Result) (runRow, error) {
+func newRunRow(r jobs.Result, body string) (runRow, error) {
 	switch {
 	case !slices.Contains(jobs.Outcomes, r.Outcome):
 		return runRow{}, fmt.Errorf("the outcome %q is not known", r.Outcome)
@@ -152,9 +152,12 @@ func newRunRow(r jobs.Result) (runRow, error) {
 	if err != nil {
 		return runRow{}, err
 	}
-	version, data, err := codec.EncodeResultData(r)
-	if err != nil {
-		return runRow{}, fmt.Errorf("it cannot be encoded: %w", err)
+	// What was received is kept as it is: a newer release reads more in it.
+	version, data, ok := codec.ReceivedResultData([]byte(body))
+	if !ok {
+		if version, data, err = codec.EncodeResultData(r); err != nil {
+			return runRow{}, fmt.Errorf("it cannot be encoded: %w", err)
+		}
 	}
 	slot := r.Slot.UTC().Truncate(time.Microsecond)
 	ended := slot
