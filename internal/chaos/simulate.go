@@ -27,7 +27,7 @@ const (
 
 	location = "sim"
 	// simChecks is the number of checks of a simulation.
-	simChecks = 16
+	simChecks = 64
 )
 
 // Simulation is one run of the fleet in simulated time.
@@ -145,7 +145,9 @@ func (f *fleet) account(checks []check.Check, from time.Time) Simulation {
 func simulatedChecks(p Plan) []check.Check {
 	var checks []check.Check
 	for i := range simChecks {
-		every := []time.Duration{10 * time.Second, 15 * time.Second, 30 * time.Second}[int(p.Draw("every", i)*3)]
+		// Long enough for the slots to outlive a failover and an outage: what
+		// is too late is rightly not run.
+		every := []time.Duration{time.Minute, 75 * time.Second, 90 * time.Second}[int(p.Draw("every", i)*3)]
 		checks = append(checks, check.Check{
 			ID: fmt.Sprintf("c%d", i), Name: "simulated", Every: every, Timeout: 5 * time.Second,
 			Locations: []string{location}, Active: true,

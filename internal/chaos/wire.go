@@ -91,6 +91,9 @@ func (w *Wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
+	if r.Header.Get("X-Amz-Target") == "AmazonSQS.ChangeMessageVisibilityBatch" {
+		w.release(body) // before somebody who waits for the message has it
+	}
 	answer := httptest.NewRecorder()
 	w.Server.ServeHTTP(answer, r)
 	if answer.Code == http.StatusOK {
@@ -120,13 +123,6 @@ func (w *Wire) note(target string, body, answer []byte) {
 		}
 	case "AmazonSQS.ReceiveMessage":
 		w.received(in.QueueURL, answer)
-	case "AmazonSQS.ChangeMessageVisibilityBatch":
-		ok := succeeded(answer)
-		for _, e := range in.Entries {
-			if ok[e.ID] && e.VisibilityTimeout != nil && *e.VisibilityTimeout == 0 {
-				w.release(e.ReceiptHandle)
-			}
-		}
 	}
 }
 
@@ -144,12 +140,20 @@ func succeeded(answer []byte) map[string]bool {
 	return ok
 }
 
-func (w *Wire) release(handle string) {
+// release notes the messages that a request makes visible at once.
+func (w *Wire) release(body []byte) {
+	var in request
+	if json.Unmarshal(body, &in) != nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if id := w.handles[handle]; id != "" {
-		w.releases++
-		w.released[id] = time.Now()
+	for _, e := range in.Entries {
+		id := w.handles[e.ReceiptHandle]
+		if id != "" && e.VisibilityTimeout != nil && *e.VisibilityTimeout == 0 {
+			w.releases++
+			w.released[id] = time.Now()
+		}
 	}
 }
 
