@@ -263,7 +263,8 @@ func (r *rig) number(query string, args ...any) (n int, err error) {
 func (r *rig) settle(limit time.Duration) chaos.Account {
 	r.t.Helper()
 	until := time.Now()
-	eventually(r.t, time.Minute, func() error {
+	// What was held up is sent at the rate of the schedule.
+	eventually(r.t, 4*time.Minute, func() error {
 		n, err := r.number(`SELECT count(*) FROM shards WHERE watermark > $1`, until)
 		return expectf(err == nil && n == schedule.Shards, "%d shards were scheduled to the end: %v", n, err)
 	})
