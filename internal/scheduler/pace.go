@@ -20,8 +20,9 @@ const lateRate = queue.MaxBatch
 // pace keeps what was held up, by a queue that was away or by a failover, from
 // being sent in one burst: late slots of a destination go at the rate of its
 // schedule, or of one batch a second where that is more, beside those that
-// become due meanwhile: at twice the steady rate in all. A late slot is older than the tick before, and so was offered
-// in vain or belongs to a shard that had no scheduler.
+// become due meanwhile: at twice the steady rate in all. A late slot is older
+// than the tick before, and so was offered in vain or belongs to a shard that
+// had no scheduler.
 type pace struct {
 	last   time.Time               // the tick before, by the database's clock
 	credit map[destination]float64 // late slots that may be sent
