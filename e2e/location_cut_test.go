@@ -208,10 +208,11 @@ func TestLocationCut(t *testing.T) {
 	if n := f.count(t, `SELECT count(*) FROM runs WHERE attempt > 1`); n == 0 {
 		t.Error("nothing was run again")
 	}
-	// However often a slot was tried, it is counted once.
-	slots := f.count(t, `SELECT count(DISTINCT (check_id, slot)) FROM runs`)
-	if n := f.count(t, `SELECT sum(passed + failed + degraded + inconclusive + expired)::int FROM rollups WHERE grain = 'day'`); n != slots {
-		t.Errorf("%d slots are counted %d times", slots, n)
+	// However often a slot was tried, it is counted once. One statement asks for
+	// both, as the fleet goes on recording.
+	if n := f.count(t, `SELECT (SELECT sum(passed + failed + degraded + inconclusive + expired) FROM rollups WHERE grain = 'day')::int
+		- (SELECT count(DISTINCT (check_id, slot)) FROM runs)::int`); n != 0 {
+		t.Errorf("%d slots more are counted than were run", n)
 	}
 	f.stopAll(t, w)
 }
