@@ -126,7 +126,7 @@ func FuzzDowncastJob(f *testing.F) {
 			return
 		}
 		body, err := EncodeJobAt(1, j)
-		if _, held := errors.AsType[*CannotDowncastError](err); held != (ResultVersionOf(j.Check) > 1) {
+		if _, held := errors.AsType[*CannotDowncastError](err); held != (JobVersionOf(j.Check) > 1) {
 			t.Fatalf("%v of %+v", err, j.Check.Spec)
 		}
 		if err != nil {
