@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(helperEnv); dir != "" {
 		helper(dir)
 	}
+	if part := os.Getenv(egressEnv); part != "" {
+		egressHelper(part)
+	}
 	// These tests wait more than they work.
 	flag.Parse()
 	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {

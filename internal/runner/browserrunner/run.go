@@ -210,8 +210,9 @@ func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 	defer f.tab.mu.Unlock()
 	res.Evidence.Console = f.tab.console.all()
 	for i := range res.Evidence.Console {
-		res.Evidence.Console[i].Text = f.scrub.text(res.Evidence.Console[i].Text)
-		res.Evidence.Console[i].URL = f.scrub.text(res.Evidence.Console[i].URL)
+		e := &res.Evidence.Console[i]
+		e.Text = f.scrub.text(f.tab.browser.plainText(e.URL, e.Text))
+		e.URL = f.scrub.text(e.URL)
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -42,6 +43,10 @@ type Options struct {
 	// to reach it. Workers may share it: what a dead one left is removed by
 	// the next that starts. "" is a folder in this user's cache folder.
 	Dir string
+	// Control judges every address before a page's connection to it is
+	// dialled; its error fails the run with class egress where the page itself
+	// is meant. nil lets every address pass. See [net.Dialer.Control].
+	Control func(network, address string, c syscall.RawConn) error
 	// Artifacts keeps the pictures; nil takes none.
 	Artifacts artifacts
 	// Recycle is the number of runs after which a browser is replaced; 0
@@ -51,6 +56,8 @@ type Options struct {
 	Logger *slog.Logger
 	// Metrics may be nil.
 	Metrics *Metrics
+
+	unguarded bool
 }
 
 // Metrics of browsers.
@@ -120,6 +127,7 @@ func New(o Options) *Runner {
 	return &Runner{
 		browsers: &supervisor{
 			path: o.Path, dir: o.Dir, account: o.Account,
+			control: o.Control, unguarded: o.unguarded,
 			recycle: cmp.Or(o.Recycle, DefaultRecycle),
 			log:     o.Logger, metrics: o.Metrics,
 			all: make(map[*chromium]struct{}),
