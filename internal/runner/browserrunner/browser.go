@@ -38,8 +38,9 @@ type chromium struct {
 	retired     bool
 	stopping    bool
 
-	mu   sync.Mutex
-	tabs map[target.ID]*tab
+	mu      sync.Mutex
+	tabs    map[target.ID]*tab
+	overrun overrun
 }
 
 // root is the session that speaks to the browser itself.

@@ -305,7 +305,7 @@ func goAstray(unguarded bool) error {
 	for _, j := range []jobs.Job{
 		job(open(s.URL), click("#go"), within(15*time.Second, text("#state", "done"))),
 		job(open(s.URL), click("#leave"), within(time.Second, text("", "never"))),
-		job(open("http://"+sentinel+":7001/")),
+		job(open("http://" + sentinel + ":7001/")),
 		job(open("http://"+allowed), text("", "here I am")),
 	} {
 		j.Check.Timeout = 20 * time.Second

@@ -29,6 +29,7 @@ type supervisor struct {
 	// unguarded browsers dial by themselves; for tests of the guard alone.
 	unguarded bool
 	recycle   int
+	memory    int64
 	log       *slog.Logger
 	metrics   *Metrics
 
@@ -131,6 +132,9 @@ func (s *supervisor) launch(ctx context.Context) (*chromium, error) {
 // watch waits for the end of b, however it comes, and clears up after it.
 func (s *supervisor) watch(ctx context.Context, b *chromium) {
 	defer s.work.Done()
+	watching, unwatch := context.WithCancel(ctx)
+	s.work.Go(func() { s.watchMemory(watching, b) })
+	defer unwatch()
 	var err error
 	select {
 	case <-b.stop:
