@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check build deps lint bench race bars bars-short conformance-sqs clean
+.PHONY: help run test check build deps lint bench race bars bars-short chaos-browser conformance-sqs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ conformance-sqs: ## what a standard queue must do, held against ENDPOINT=http://
 
 race: deps ## every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
+
+chaos-browser: deps ## 500 browser checks of which a tenth crash, hang, leak or allocate without end; RUNS=n for another number
+	PROBEFLEET_CHAOS_BROWSER_RUNS=$(or $(RUNS),500) $(GO) test -count 1 -timeout 60m -v -run '^TestChaos$$' ./internal/runner/browserrunner
 
 bars-short: deps ## the bars of delivery in their short form, about 12 minutes; SEED=n replays (needs a C compiler)
 	@$(GO) run ./e2e/chaos
