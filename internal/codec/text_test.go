@@ -82,7 +82,9 @@ func fill(v reflect.Value, s string) {
 		v.Set(reflect.ValueOf(map[string]string{s: s}))
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(v.Field(i), s)
+			if v.Type().Field(i).Name != "Unknown" { // it is no text of its own
+				fill(v.Field(i), s)
+			}
 		}
 	case reflect.Interface: // a check's spec, which the caller sets
 	default:
