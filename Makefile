@@ -52,7 +52,7 @@ conformance-sqs: ## what a standard queue must do, held against ENDPOINT=http://
 race: deps ## every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
 
-bars-short: deps ## the bars of delivery in their short form, about 12 minutes; SEED=n replays (needs a C compiler)
+bars-short: deps ## the bars of delivery in their short form, about 10 minutes; SEED=n replays (needs a C compiler)
 	@$(GO) run ./e2e/chaos
 
 bars: deps ## the bars of delivery in full, some hours; SEED=n replays (needs a C compiler)
