@@ -172,8 +172,12 @@ func TargetOf(c check.Check, location string) Target {
 // Holds reports whether c must wait at a location: its jobs or their results
 // cannot be written in the versions that are read there.
 func (v Pins) Holds(c check.Check, location string) bool {
-	return codec.JobVersionOf(c) > v.Jobs(TargetOf(c, location)) || codec.ResultVersionOf(c) > v.Results()
+	return v.Waits(TargetOf(c, location), codec.JobVersionOf(c), codec.ResultVersionOf(c))
 }
+
+// Waits reports whether what needs these versions of jobs and results must wait
+// at t.
+func (v Pins) Waits(t Target, job, result int) bool { return job > v.Jobs(t) || result > v.Results() }
 
 // Held is a check that waits for newer workers or recorders.
 type Held struct {
