@@ -18,7 +18,7 @@ import (
 const (
 	// AnnounceEvery is how often workers and recorders say that they are
 	// there.
-	AnnounceEvery = 15 * time.Second
+	AnnounceEvery = 30 * time.Second
 	// Alive is how long after its last word a process counts as alive: longer
 	// than a message stays hidden plus what a worker gets to finish, so that
 	// it may still hold jobs.
