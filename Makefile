@@ -7,9 +7,11 @@ MODULE := github.com/probefleet/probefleet
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # Static binaries; the race detector alone needs a C compiler.
 export CGO_ENABLED ?= 0
+FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check build deps lint bench race bars bars-short chaos-browser conformance-sqs clean
+# Every target that `make help` lists is a command, not a file.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*## .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -45,6 +47,11 @@ $(BIN)/golangci-lint-$(GOLANGCI_VERSION):
 bench: deps ## benchmarks: inner loops, then the whole pipeline with its memory
 	$(GO) test -run '^$$' -bench . -benchtime 1s -benchmem ./internal/...
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./e2e
+
+fuzz: ## every fuzz test of the codec, FUZZTIME each (default 60s, 10 minutes in all)
+	@for f in $$(grep -ho 'func Fuzz[A-Za-z]*' internal/codec/*_test.go | cut -d' ' -f2); do \
+		$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./internal/codec || exit 1; \
+	done
 
 conformance-sqs: ## what a standard queue must do, held against ENDPOINT=http://HOST:PORT (default: our own server)
 	PROBEFLEET_SQS_CONFORMANCE_ENDPOINT=$(ENDPOINT) $(GO) test -count 1 -timeout 30m -run '^TestConformance$$' ./internal/sqslocal
