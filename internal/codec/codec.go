@@ -133,6 +133,11 @@ func JobVersionOf(c check.Check) int {
 	if c.Unknown != "" {
 		return JobVersion // a newer release wrote it
 	}
+	if a, ok := c.Spec.(*check.API); ok && a != nil {
+		if _, lost := downcastAPIV2(newAPIV2(a)); lost != "" {
+			return 2
+		}
+	}
 	return ResultVersionOf(c)
 }
 
