@@ -98,8 +98,11 @@ func (m *mapper) auth(a Auth) *Auth {
 	return &a
 }
 
-// Texts are all texts of an API check that may be templates.
+// Texts are all templates of an API check, nil where its texts are none.
 func (a *API) Texts() []string {
+	if !a.Templates {
+		return nil
+	}
 	var out []string
 	for _, s := range a.Steps {
 		_, _ = s.Request.Map(func(_, value string) (string, error) { // it never fails here
