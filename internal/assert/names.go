@@ -24,6 +24,14 @@ var kinds = map[check.Kind]*names{
 	check.KindBrowser: {env: browserWords{}, read: browserReaders, example: "`title contains 'Shop'`", whose: "a browser check"},
 }
 
+// namesOf are the words of a kind, nil where it has none.
+func namesOf(kind check.Kind) *names {
+	if n := kinds[kind]; n != nil {
+		return n
+	}
+	return netKinds[kind]
+}
+
 type apiWords struct {
 	Status    int               `expr:"status"`
 	Headers   map[string]string `expr:"headers"`

@@ -53,6 +53,7 @@ type Browser struct {
 type observation struct {
 	api    API
 	web    Browser
+	net    Net
 	parsed bool
 	json   any // a value, or a *trouble
 }

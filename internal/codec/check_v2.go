@@ -6,8 +6,21 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 )
 
-// checkV2 is a check in version 2: an API check is a list of steps.
-type checkV2 = checkOf[apiV2]
+// checkV2 is a check in version 2: an API check is a list of steps, and there
+// are checks of the network.
+type checkV2 struct {
+	checkOf[apiV2]
+	netV2
+}
+
+// fault finds the first field without which the check has no meaning.
+func (w *checkV2) fault() (field, reason string) {
+	field, reason = w.faultAmong(check.Kinds)
+	if field == "" && lostKind(w.Kind) != "" && w.spec(w.Kind) == nil {
+		return string(w.Kind), "is missing, though kind names it"
+	}
+	return field, reason
+}
 
 type apiV2 struct {
 	Steps []apiStepV2 `json:"steps"`
@@ -28,11 +41,11 @@ type apiStepV2 struct {
 }
 
 func newCheckV2(c check.Check) (*checkV2, error) {
-	w := &checkV2{
+	w := &checkV2{checkOf: checkOf[apiV2]{
 		ID: c.ID, Name: c.Name, Description: c.Description, Group: c.Group, Tags: c.Tags,
 		Every: microsOf(c.Every), Timeout: microsOf(c.Timeout), Locations: c.Locations,
 		Active: c.Active, Muted: c.Muted, Public: c.Public,
-	}
+	}}
 	switch s := c.Spec.(type) {
 	case *check.API:
 		if s != nil {
@@ -42,6 +55,8 @@ func newCheckV2(c check.Check) (*checkV2, error) {
 		if s != nil {
 			w.Kind, w.Browser = check.KindBrowser, newBrowserV1(s)
 		}
+	default:
+		w.netV2, w.Kind = newNetV2(c.Spec)
 	}
 	if w.Kind == "" {
 		return nil, fmt.Errorf("encoding %s %q: it has no spec", TypeCheck, c.ID)
@@ -71,10 +86,13 @@ func checkOfV2(w *checkV2) check.Check {
 		Every: w.Every.duration(), Timeout: w.Timeout.duration(), Locations: some(w.Locations),
 		Active: w.Active, Muted: w.Muted, Public: w.Public,
 	}
-	if w.Kind == check.KindBrowser {
-		c.Spec = w.Browser.spec()
-	} else {
+	switch w.Kind {
+	case check.KindAPI:
 		c.Spec = &check.API{Steps: each(w.API.Steps, apiStepV2.step)}
+	case check.KindBrowser:
+		c.Spec = w.Browser.spec()
+	default:
+		c.Spec = w.spec(w.Kind)
 	}
 	return c
 }
@@ -97,7 +115,7 @@ func (w apiStepV2) step() check.APIStep {
 
 // upcastCheckV1 turns one request into the only step, which has no id.
 func upcastCheckV1(w *checkV1) *checkV2 {
-	up := recast[apiV2](w)
+	up := checkV2{checkOf: recast[apiV2](w)}
 	if w.API != nil {
 		up.API = &apiV2{Steps: []apiStepV2{{Request: w.API.Request, Expect: w.API.Expect, Degraded: w.API.Degraded}}}
 	}
@@ -107,7 +125,10 @@ func upcastCheckV1(w *checkV1) *checkV2 {
 // downcastCheckV2 is the way back. lost says what version 1 has no room for,
 // "" where it holds everything.
 func downcastCheckV2(w *checkV2) (down *checkV1, lost string) {
-	c := recast[apiV1](w)
+	if lost = lostKind(w.Kind); lost != "" {
+		return nil, lost
+	}
+	c := recast[apiV1](&w.checkOf)
 	if w.API == nil {
 		return &c, ""
 	}

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"maps"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -89,7 +90,9 @@ func newJobSamples() map[string]jobs.Job {
 	single.Spec.(*check.API).Steps[0].ID = "only"
 	steps, only := sampleJob(sampleSteps()), sampleJob(single)
 	steps.Reply, only.Reply = 2, 2
-	return map[string]jobs.Job{"steps": steps, "one-named-step": only}
+	all := map[string]jobs.Job{"steps": steps, "one-named-step": only}
+	maps.Copy(all, netJobSamples())
+	return all
 }
 
 func newResultSamples() map[string]jobs.Result {
@@ -107,7 +110,9 @@ func newResultSamples() map[string]jobs.Result {
 		{Step: "orders", Expr: "status == 200", Message: "status == 200 (got 503)"},
 	}
 	r.Conclude()
-	return map[string]jobs.Result{"steps": r}
+	all := map[string]jobs.Result{"steps": r}
+	maps.Copy(all, netResultSamples())
+	return all
 }
 
 func announcementSamples() map[string]jobs.Announcement {
@@ -120,7 +125,11 @@ func announcementSamples() map[string]jobs.Announcement {
 }
 
 func newCheckSamples() map[string]check.Check {
-	return map[string]check.Check{"steps": sampleSteps()}
+	all := map[string]check.Check{"steps": sampleSteps()}
+	for name, j := range netJobSamples() {
+		all[name] = j.Check
+	}
+	return all
 }
 
 func jobSamples() map[string]jobs.Job {
