@@ -137,7 +137,8 @@ func localRunners(ctx context.Context, c testConfig, dir string, stderr io.Write
 	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // the browser's account has to pass through
 		return nil, nil, fmt.Errorf("opening the browser's folder to its account: %w", err)
 	}
-	o := browserrunner.Options{Path: c.chromium, Account: account, Dir: dir, Logger: log}
+	control := egress.NewPolicy(egress.Private, nil).Control
+	o := browserrunner.Options{Path: c.chromium, Account: account, Dir: dir, Control: control, Logger: log}
 	var closers []io.Closer
 	if c.artifacts != "" {
 		path, err := filepath.Abs(c.artifacts)
@@ -153,9 +154,9 @@ func localRunners(ctx context.Context, c testConfig, dir string, stderr io.Write
 	}
 	browser := browserrunner.New(o)
 	closers = append([]io.Closer{browser}, closers...)
-	api := apirunner.New(apirunner.Options{Control: egress.NewPolicy(egress.Private, nil).Control, UserAgent: "probefleet/" + daemon.Build()})
+	api := apirunner.New(apirunner.Options{Control: control, UserAgent: "probefleet/" + daemon.Build()})
 	all := map[check.Kind]runner.Runner{check.KindAPI: api, check.KindBrowser: browser}
-	netrunner.New(netrunner.Options{Control: egress.NewPolicy(egress.Private, nil).Control, UserAgent: "probefleet/" + daemon.Build()}).Add(all)
+	netrunner.New(netrunner.Options{Control: control, UserAgent: "probefleet/" + daemon.Build()}).Add(all)
 	mux := runner.NewMux(all, time.Now, log)
 	return mux, func() { closeAll(log, closers...) }, nil
 }

@@ -6,10 +6,10 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 )
 
-// checkV2 is a check in version 2: an API check is a list of steps, and there
-// are checks of the network.
+// checkV2 is a check in version 2: an API check is a list of steps, the steps
+// of a browser check say more, and there are checks of the network.
 type checkV2 struct {
-	checkOf[apiV2]
+	checkOf[apiV2, browserV2]
 	netV2
 }
 
@@ -41,7 +41,7 @@ type apiStepV2 struct {
 }
 
 func newCheckV2(c check.Check) (*checkV2, error) {
-	w := &checkV2{checkOf: checkOf[apiV2]{
+	w := &checkV2{checkOf: checkOf[apiV2, browserV2]{
 		ID: c.ID, Name: c.Name, Description: c.Description, Group: c.Group, Tags: c.Tags,
 		Every: microsOf(c.Every), Timeout: microsOf(c.Timeout), Locations: c.Locations,
 		Active: c.Active, Muted: c.Muted, Public: c.Public,
@@ -53,7 +53,7 @@ func newCheckV2(c check.Check) (*checkV2, error) {
 		}
 	case *check.Browser:
 		if s != nil {
-			w.Kind, w.Browser = check.KindBrowser, newBrowserV1(s)
+			w.Kind, w.Browser = check.KindBrowser, newBrowserV2(s)
 		}
 	default:
 		w.netV2, w.Kind = newNetV2(c.Spec)
@@ -115,10 +115,11 @@ func (w apiStepV2) step() check.APIStep {
 
 // upcastCheckV1 turns one request into the only step, which has no id.
 func upcastCheckV1(w *checkV1) *checkV2 {
-	up := checkV2{checkOf: recast[apiV2](w)}
+	up := checkV2{checkOf: recast[apiV2, browserV2](w)}
 	if w.API != nil {
 		up.API = &apiV2{Steps: []apiStepV2{{Request: w.API.Request, Expect: w.API.Expect, Degraded: w.API.Degraded}}}
 	}
+	up.Browser = upcastBrowserV1(w.Browser)
 	return &up
 }
 
@@ -128,7 +129,10 @@ func downcastCheckV2(w *checkV2) (down *checkV1, lost string) {
 	if lost = lostKind(w.Kind); lost != "" {
 		return nil, lost
 	}
-	c := recast[apiV1](&w.checkOf)
+	c := recast[apiV1, browserV1](&w.checkOf)
+	if c.Browser, lost = downcastBrowserV2(w.Browser); lost != "" {
+		return nil, lost
+	}
 	if w.API == nil {
 		return &c, ""
 	}
@@ -143,12 +147,12 @@ func downcastCheckV2(w *checkV2) (down *checkV1, lost string) {
 	return &c, ""
 }
 
-// recast is w with everything but the API check.
-func recast[B, A apiShape](w *checkOf[A]) checkOf[B] {
-	return checkOf[B]{
+// recast is w with everything but its spec.
+func recast[A2 apiShape, B2 any, A apiShape, B any](w *checkOf[A, B]) checkOf[A2, B2] {
+	return checkOf[A2, B2]{
 		ID: w.ID, Name: w.Name, Description: w.Description, Group: w.Group, Tags: w.Tags,
 		Every: w.Every, Timeout: w.Timeout, Locations: w.Locations,
-		Active: w.Active, Muted: w.Muted, Public: w.Public, Kind: w.Kind, Browser: w.Browser,
+		Active: w.Active, Muted: w.Muted, Public: w.Public, Kind: w.Kind,
 	}
 }
 

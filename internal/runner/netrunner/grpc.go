@@ -77,16 +77,15 @@ func (a *attempt) dialGRPC(ctx context.Context, s *check.GRPC) (net.Conn, error)
 
 // explainGRPC finds words for a call that was not answered with a status.
 func (a *attempt) explainGRPC(ctx context.Context, s *check.GRPC, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // whatever it looks like from the connection
+	}
 	st := status.Convert(err)
 	said := cause.Short(st.Message())
 	switch st.Code() {
 	case codes.NotFound: // as the protocol says of a service that is not known
 		a.healthy("SERVICE_UNKNOWN")
 		return nil
-	case codes.DeadlineExceeded, codes.Canceled:
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
 	case codes.Unimplemented:
 		return theirs(jobs.FaultProtocol, "%s does not serve grpc.health.v1.Health: %s", a.target, said)
 	case codes.Unauthenticated, codes.PermissionDenied:
