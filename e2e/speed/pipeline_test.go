@@ -37,8 +37,8 @@ import (
 )
 
 const (
-	pipelineRounds = 2
-	pipelineJobs   = 6_000
+	pipelineRounds = 3
+	pipelineJobs   = 3_000
 	// pipelineLoad is the share of the SDK loop's rate on the clock that the
 	// schedule asks of the pipeline: a little more than the bar.
 	pipelineLoad = 0.6
