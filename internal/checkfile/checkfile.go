@@ -128,6 +128,7 @@ type loader struct {
 }
 
 func (l *loader) result() ([]check.Check, error) {
+	l.circles()
 	if len(l.faults) > 0 {
 		return nil, l.faults.sorted()
 	}

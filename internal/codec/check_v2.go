@@ -6,8 +6,12 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 )
 
-// checkV2 is a check in version 2: an API check is a list of steps.
-type checkV2 = checkOf[apiV2]
+// checkV2 is a check in version 2: an API check is a list of steps, and there
+// are rules of alerts.
+type checkV2 struct {
+	checkOf[apiV2]
+	alarmV2
+}
 
 type apiV2 struct {
 	Steps []apiStepV2 `json:"steps"`
@@ -28,11 +32,11 @@ type apiStepV2 struct {
 }
 
 func newCheckV2(c check.Check) (*checkV2, error) {
-	w := &checkV2{
+	w := &checkV2{checkOf: checkOf[apiV2]{
 		ID: c.ID, Name: c.Name, Description: c.Description, Group: c.Group, Tags: c.Tags,
 		Every: microsOf(c.Every), Timeout: microsOf(c.Timeout), Locations: c.Locations,
 		Active: c.Active, Muted: c.Muted, Public: c.Public,
-	}
+	}, alarmV2: newAlarmV2(c)}
 	switch s := c.Spec.(type) {
 	case *check.API:
 		if s != nil {
@@ -76,6 +80,7 @@ func checkOfV2(w *checkV2) check.Check {
 	} else {
 		c.Spec = &check.API{Steps: each(w.API.Steps, apiStepV2.step)}
 	}
+	w.into(&c)
 	return c
 }
 
@@ -97,7 +102,7 @@ func (w apiStepV2) step() check.APIStep {
 
 // upcastCheckV1 turns one request into the only step, which has no id.
 func upcastCheckV1(w *checkV1) *checkV2 {
-	up := recast[apiV2](w)
+	up := checkV2{checkOf: recast[apiV2](w)}
 	if w.API != nil {
 		up.API = &apiV2{Steps: []apiStepV2{{Request: w.API.Request, Expect: w.API.Expect, Degraded: w.API.Degraded}}}
 	}
@@ -107,7 +112,10 @@ func upcastCheckV1(w *checkV1) *checkV2 {
 // downcastCheckV2 is the way back. lost says what version 1 has no room for,
 // "" where it holds everything.
 func downcastCheckV2(w *checkV2) (down *checkV1, lost string) {
-	c := recast[apiV1](w)
+	if lost = w.lost(); lost != "" {
+		return nil, lost
+	}
+	c := recast[apiV1](&w.checkOf)
 	if w.API == nil {
 		return &c, ""
 	}

@@ -23,6 +23,7 @@ func newJobV2(j jobs.Job) (*jobV2, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.alarmV2 = alarmV2{} // no worker's business
 	w := &jobV2{
 		RunID: j.RunID, Check: c, Location: j.Location, Slot: stamp(j.Slot),
 		Attempt: j.Attempt, ExpiresAt: stamp(j.ExpiresAt), Reply: j.Reply,

@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"maps"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -120,7 +121,9 @@ func announcementSamples() map[string]jobs.Announcement {
 }
 
 func newCheckSamples() map[string]check.Check {
-	return map[string]check.Check{"steps": sampleSteps()}
+	samples := map[string]check.Check{"steps": sampleSteps()}
+	maps.Copy(samples, alarmSamples())
+	return samples
 }
 
 func jobSamples() map[string]jobs.Job {
