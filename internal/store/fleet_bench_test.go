@@ -23,7 +23,7 @@ func BenchmarkRecordFleet(b *testing.B) {
 			if _, err := s.ApplyChecks(b.Context(), checks); err != nil {
 				b.Fatal(err)
 			}
-			slot := time.Now().UTC().Truncate(time.Hour).Add(-24 * time.Hour)
+			slot := time.Now().UTC().Truncate(time.Minute).Add(-10 * time.Minute)
 			if err := s.EnsurePartitions(b.Context(), slot, slot.Add(48*time.Hour)); err != nil {
 				b.Fatal(err)
 			}
