@@ -1,6 +1,7 @@
 package apirunner
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -61,6 +62,10 @@ func (a *attempt) explain(err error) *fault {
 	if errors.As(err, &lookup) {
 		return &fault{class: jobs.FaultDNS, message: cause.Lookup(lookup)}
 	}
+	var alert tls.AlertError // TLS 1.3 refuses a client's certificate after the handshake
+	if errors.As(err, &alert) {
+		return &fault{class: jobs.FaultTLS, message: cause.TLS(err, a.target.Host, time.Now())}
+	}
 	switch a.watch.at() {
 	case preparing, resolving, connecting:
 		return &fault{class: jobs.FaultConnect, message: cause.Dial(err, a.target.Host)}
@@ -101,6 +106,10 @@ func (a *attempt) overdue(err error, timeout time.Duration) error {
 		return &fault{class: jobs.FaultTimeout, message: fmt.Sprintf("no complete answer within %s: the OAuth2 token had not come", timeout)}
 	}
 	host, at := a.target.Host, ""
+	var alert tls.AlertError // TLS 1.3 refuses a client's certificate after the handshake
+	if errors.As(err, &alert) {
+		return &fault{class: jobs.FaultTLS, message: cause.TLS(err, a.target.Host, time.Now())}
+	}
 	switch a.watch.at() {
 	case preparing, resolving:
 		at = fmt.Sprintf("the name %q was not resolved", a.target.Hostname())
