@@ -1,7 +1,6 @@
 package apirunner
 
 import (
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -62,9 +61,11 @@ func (a *attempt) explain(err error) *fault {
 	if errors.As(err, &lookup) {
 		return &fault{class: jobs.FaultDNS, message: cause.Lookup(lookup)}
 	}
-	var alert tls.AlertError // TLS 1.3 refuses a client's certificate after the handshake
-	if errors.As(err, &alert) {
-		return &fault{class: jobs.FaultTLS, message: cause.TLS(err, a.target.Host, time.Now())}
+	// TLS 1.3 refuses a client's certificate after the handshake.
+	var alert *net.OpError
+	if errors.As(err, &alert) && alert.Op == "remote error" {
+		said := strings.TrimPrefix(alert.Err.Error(), "tls: ")
+		return &fault{class: jobs.FaultTLS, message: fmt.Sprintf("%s refused the TLS handshake: %s", a.target.Host, said)}
 	}
 	switch a.watch.at() {
 	case preparing, resolving, connecting:
@@ -106,9 +107,11 @@ func (a *attempt) overdue(err error, timeout time.Duration) error {
 		return &fault{class: jobs.FaultTimeout, message: fmt.Sprintf("no complete answer within %s: the OAuth2 token had not come", timeout)}
 	}
 	host, at := a.target.Host, ""
-	var alert tls.AlertError // TLS 1.3 refuses a client's certificate after the handshake
-	if errors.As(err, &alert) {
-		return &fault{class: jobs.FaultTLS, message: cause.TLS(err, a.target.Host, time.Now())}
+	// TLS 1.3 refuses a client's certificate after the handshake.
+	var alert *net.OpError
+	if errors.As(err, &alert) && alert.Op == "remote error" {
+		said := strings.TrimPrefix(alert.Err.Error(), "tls: ")
+		return &fault{class: jobs.FaultTLS, message: fmt.Sprintf("%s refused the TLS handshake: %s", a.target.Host, said)}
 	}
 	switch a.watch.at() {
 	case preparing, resolving:
