@@ -183,6 +183,9 @@ func TestNothingReachesTheSentinel(t *testing.T) {
 		if elsewhere(name) {
 			continue // nobody answers there, which takes its time
 		}
+		if name == "proxy by SOCKS" {
+			j.Check.Timeout = time.Second // the sentinel does not speak it, and waits
+		}
 		run(t, open, j)
 		if hits.Swap(0) > 0 {
 			reached++
