@@ -89,7 +89,7 @@ func EncodeJobAt(version int, j jobs.Job) ([]byte, error) {
 	switch version {
 	case 2:
 		if reply := max(1, j.Reply); reply < ResultVersionOf(j.Check) {
-			return nil, &CannotDowncastError{Type: TypeResult, ID: j.ID, Version: reply, Lost: "the steps of its API check"}
+			return nil, &CannotDowncastError{Type: TypeResult, ID: j.ID, Version: reply, Lost: "the results of its steps"}
 		}
 	case 1:
 		down, lost := downcastJobV2(w)
@@ -133,12 +133,14 @@ func JobVersionOf(c check.Check) int {
 	if c.Unknown != "" {
 		return JobVersion // a newer release wrote it
 	}
-	if a, ok := c.Spec.(*check.API); ok && a != nil {
-		if _, lost := downcastAPIV2(newAPIV2(a)); lost != "" {
-			return 2
-		}
+	w, err := newCheckV2(c)
+	if err != nil {
+		return 1 // no version has room for a check without a spec
 	}
-	return ResultVersionOf(c)
+	if _, lost := downcastCheckV2(w); lost != "" {
+		return 2
+	}
+	return 1
 }
 
 // EncodeResult writes r as a message of version [ResultVersion]; see

@@ -64,6 +64,9 @@ func fill(v reflect.Value, s string) {
 	case time.Duration:
 		v.SetInt(int64(3 * time.Millisecond))
 		return
+	case []byte:
+		v.SetBytes([]byte{0, 255}) // not text
+		return
 	}
 	switch v.Kind() {
 	case reflect.String:
@@ -72,6 +75,8 @@ func fill(v reflect.Value, s string) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(7)
+	case reflect.Float64:
+		v.SetFloat(0.5)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		fill(v.Elem(), s)
