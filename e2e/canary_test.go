@@ -100,7 +100,7 @@ func (p *parrot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	w.Header().Set("Set-Cookie", "s="+url.QueryEscape(value))
-	w.Header().Set("X-"+url.PathEscape(core), "a name")
+	w.Header().Set("X-"+url.PathEscape(value), "a name")
 	said, _ := json.Marshal(out)
 	_, _ = p.said.Write(said)
 	switch {
