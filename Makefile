@@ -9,7 +9,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check build deps lint bench race bars bars-short conformance-sqs clean
+.PHONY: help run test check build deps lint bench race bars bars-short conformance conformance-sqs clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -48,6 +48,11 @@ bench: deps ## benchmarks: inner loops, then the whole pipeline with its memory
 
 conformance-sqs: ## what a standard queue must do, held against ENDPOINT=http://HOST:PORT (default: our own server)
 	PROBEFLEET_SQS_CONFORMANCE_ENDPOINT=$(ENDPOINT) $(GO) test -count 1 -timeout 30m -run '^TestConformance$$' ./internal/sqslocal
+
+conformance: deps ## recordings of a folder, RECORDINGS=FOLDER, with what they have to lead to: flows, selectors, refusals
+	@test -n "$(RECORDINGS)" || { echo "name the folder: make conformance RECORDINGS=../recordings"; exit 2; }
+	@test -f "$(RECORDINGS)/runner-cases.json" || { echo "$(RECORDINGS) holds no runner-cases.json; name a folder of recorded cases"; exit 2; }
+	PROBEFLEET_RECORDINGS="$(abspath $(RECORDINGS))" $(GO) test -count 1 -timeout 20m -v -run '^TestConformance$$' ./internal/runner/browserrunner
 
 race: deps ## every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
