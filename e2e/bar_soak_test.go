@@ -47,7 +47,7 @@ func TestBarSoak(t *testing.T) {
 			}
 		}
 	}
-	a := r.settle(3 * time.Minute)
+	a := r.settle()
 	for _, m := range members {
 		m.stop(t)
 		if log := m.log.String(); strings.Contains(log, "DATA RACE") || m.err != nil {
@@ -58,7 +58,7 @@ func TestBarSoak(t *testing.T) {
 	if a.Dead > 0 {
 		faults = append(faults, fmt.Sprintf("%d dead letters", a.Dead))
 	}
-	verdict(t, "soak with the race detector", seed, a, faults, "%s, no race; worker: %.0f goroutines, %.0f descriptors, %.0f MiB at first and %.0f, %.0f, %.0f at last",
+	r.verdict(t, "soak with the race detector", seed, a, faults, "%s, no race; worker: %.0f goroutines, %.0f descriptors, %.0f MiB at first and %.0f, %.0f, %.0f at last",
 		span, first[2][0], first[2][1], first[2][2]/(1<<20), last[2][0], last[2][1], last[2][2]/(1<<20))
 }
 

@@ -138,7 +138,7 @@ func TestBarRollout(t *testing.T) {
 		c.change(mixes[i])
 		pause(t, form.Span(4*time.Second, 30*time.Second))
 	}
-	a := c.settle(90 * time.Second)
+	a := c.settle()
 
 	// Announcements are nothing to a recorder of the release before: they lie
 	// among the dead, and nothing else does.
@@ -162,7 +162,7 @@ func TestBarRollout(t *testing.T) {
 			faults = append(faults, fmt.Sprintf("%d messages parked in %s: %v", n, q, err))
 		}
 	}
-	verdict(t, "rollout of two releases, every mix, up and back", seed, a, faults,
+	c.verdict(t, "rollout of two releases, every mix, up and back", seed, a, faults,
 		"%d mixes, misread %d, %d rows in version 2, announcements to old recorders %d", 2*len(mixes)-1, misread, second, len(c.dead)-misread)
 }
 

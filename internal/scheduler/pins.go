@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/rollout"
 )
 
@@ -81,6 +82,9 @@ func (s *Scheduler) hold(due []*slot, now time.Time) []*slot {
 		w.held, w.expires = true, now
 		if w.rerun != nil {
 			w.rerun.fate = "held"
+		}
+		if w.asked != nil {
+			w.asked.Fate = jobs.FateHeld
 		}
 		return true
 	})

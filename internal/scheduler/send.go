@@ -162,7 +162,7 @@ func (s *Scheduler) sendBatch(ctx context.Context, d destination, sender queue.S
 		}
 		w.sent = true
 		sent++
-		if w.rerun == nil {
+		if w.rerun == nil && w.asked == nil {
 			s.metrics.lateness.Observe(now.Sub(w.at).Seconds())
 		}
 	}

@@ -28,6 +28,7 @@ type slot struct {
 	sent     bool
 	held     bool   // its check waits for newer workers or recorders
 	rerun    *rerun // of an attempt after the first
+	asked    *asked // of a run that somebody asked for
 }
 
 // shard is a part of all checks, for as long as the lease is ours.

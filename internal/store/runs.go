@@ -72,8 +72,12 @@ func (s *Store) record(ctx context.Context, rows []runRow, dead []deadResult, in
 		if err != nil {
 			return err
 		}
-		all := slices.Concat(dead, refusedNow)
-		rec = Recorded{Stored: len(fresh), Dead: len(all)}
+		asked, refusedAsked, err := answerTriggers(ctx, tx, rows, fresh)
+		if err != nil {
+			return err
+		}
+		all := slices.Concat(dead, refusedNow, refusedAsked)
+		rec = Recorded{Stored: len(fresh) + asked, Dead: len(all)}
 		if err := bury(ctx, tx, all); err != nil {
 			return err
 		}
@@ -230,6 +234,7 @@ func insertRuns(ctx context.Context, tx pgx.Tx, rows []runRow) ([]runRow, []dead
 			$13::bigint[], $14::text[], $15::integer[], $16::text[], $17::text[])
 			AS r (id, run_id, check_id, location, slot, attempt, kind, outcome, fault_class,
 			fault_message, started_at, finished_at, latency_us, worker, data_version, data, origin)
+		WHERE NOT EXISTS (SELECT FROM triggers t WHERE t.attempt_id = r.id::uuid)
 		ON CONFLICT (id, slot) DO NOTHING
 		RETURNING id::text`,
 		id, run, checkID, location, slot, attempt, kind, outcome, class,

@@ -97,8 +97,7 @@ func (s *stepRun) do(ctx context.Context) error {
 
 // open navigates and waits for the document's load event.
 func (s *stepRun) open(ctx context.Context) error {
-	u, err := url.Parse(s.step.Value)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	if !webAddress(s.step.Value) {
 		return &stepError{class: jobs.FaultEgress, message: fmt.Sprintf("%q is not opened: only http and https addresses are", s.step.Value)}
 	}
 	if !s.onMain() {
@@ -109,7 +108,7 @@ func (s *stepRun) open(ctx context.Context) error {
 		return err
 	}
 	if nav.ErrorText != "" {
-		e := netError(s.step.Value, nav.ErrorText)
+		e := s.tab.browser.netError(s.step.Value, nav.ErrorText)
 		if status := s.status(s.step.Value); status != 0 {
 			e.message += "; it answered " + statusWords(status)
 		}
@@ -142,7 +141,7 @@ func (s *stepRun) openElsewhere(ctx context.Context) error {
 		return err
 	}
 	if nav.ErrorText != "" {
-		return netError(s.step.Value, nav.ErrorText)
+		return s.tab.browser.netError(s.step.Value, nav.ErrorText)
 	}
 	s.loading = true
 	return s.tab.await(ctx, func() bool { return fr.navigations > before && fr.loaded })
