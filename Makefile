@@ -67,7 +67,7 @@ race: deps ## every test under the race detector (needs a C compiler)
 chaos-browser: deps ## 500 browser checks of which a tenth crash, hang, leak or allocate without end; RUNS=n for another number
 	PROBEFLEET_CHAOS_BROWSER_RUNS=$(or $(RUNS),500) $(GO) test -count 1 -timeout 60m -v -run '^TestChaos$$' ./internal/runner/browserrunner
 
-bars-short: deps ## the bars of delivery in their short form, about 12 minutes; SEED=n replays (needs a C compiler)
+bars-short: deps ## the bars of delivery in their short form, about 10 minutes; SEED=n replays (needs a C compiler)
 	@$(GO) run ./e2e/chaos
 
 bars: deps ## the bars of delivery in full, some hours; SEED=n replays (needs a C compiler)
