@@ -144,4 +144,3 @@ var jobAttributes = []map[string]string{1: attributesAt(1), 2: attributesAt(2)}
 func attributesAt(version int) map[string]string {
 	return map[string]string{"type": TypeJob, "version": strconv.Itoa(version)}
 }
-
