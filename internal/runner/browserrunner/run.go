@@ -13,6 +13,7 @@ import (
 	"github.com/probefleet/probefleet/internal/assert"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/template"
 )
 
 // minReserve is kept of the run's time so that the page can say what it found
@@ -28,6 +29,16 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	spec, ok := j.Check.Spec.(*check.Browser)
 	if !ok {
 		return jobs.Result{}, fmt.Errorf("running check %q in a browser: it is of kind %q", j.Check.ID, j.Check.Kind())
+	}
+	if spec.Templates {
+		values := template.From(ctx)
+		filled, err := spec.Map(func(_, text string) (string, error) { return values.Fill(text) })
+		if err != nil {
+			res := jobs.ResultFor(j)
+			res.Excuse(jobs.FaultInternal, "the check's steps cannot be filled in: "+err.Error())
+			return res, nil
+		}
+		spec = filled
 	}
 	r.metrics.running.Inc()
 	defer r.metrics.running.Dec()
