@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/inspector"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
@@ -66,6 +67,7 @@ type tab struct {
 	settings       []*check.Page
 	rules          *rules
 	dialogs        dialogs
+	dragged        *input.DragData // what the browser is dragging
 	wantsResponses bool
 	responses      []response
 }
@@ -181,6 +183,10 @@ func (t *tab) handle(v *view, m *cdproto.Message) {
 	case cdproto.EventPageJavascriptDialogOpening:
 		if e, ok := decode[page.EventJavascriptDialogOpening](m); ok {
 			t.dialogLocked(v, e)
+		}
+	case cdproto.EventInputDragIntercepted:
+		if e, ok := decode[input.EventDragIntercepted](m); ok {
+			t.dragged = e.Data
 		}
 	default:
 		told := t.framesLocked(v, m) || t.viewsLocked(m) || t.requestsLocked(v, m)
