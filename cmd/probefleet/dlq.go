@@ -69,14 +69,7 @@ func newDLQFlags(p daemon.Process, name, args, usage string) *dlqFlags {
 	f := &dlqFlags{Flags: daemon.NewFlags("probefleet dlq "+name, args, usage, p)}
 	f.console.flags(f.Flags)
 	f.StringVar(&f.queue, "queue", "", "only this dead-letter queue, or "+console.RowQueue+" for results that the database refused")
-	f.StringVar(&f.output, "o", "table", "table or json")
-	f.Env("o", "PROBEFLEET_OUTPUT")
-	f.Check(func() error {
-		if f.output != "table" && f.output != "json" {
-			return fmt.Errorf("-o %q: use table or json", f.output)
-		}
-		return nil
-	})
+	outputFlag(f.Flags, &f.output, "table", "json")
 	return f
 }
 
@@ -86,9 +79,7 @@ func (f *dlqFlags) print(w io.Writer, v any, table func()) error {
 		table()
 		return nil
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+	return writeJSON(w, v)
 }
 
 func dlqList(ctx context.Context, p daemon.Process) error {

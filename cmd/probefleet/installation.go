@@ -245,7 +245,6 @@ func (i *installation) applyChecks(ctx context.Context) error {
 		}
 	}
 	return i.await(ctx, "the console", func(ctx context.Context) error {
-		_, err := applyTo(ctx, i.consoleURL, i.token, checks)
-		return err
+		return applyTo(ctx, i.consoleURL, i.token, checks)
 	})
 }

@@ -136,7 +136,8 @@ func localRunners(ctx context.Context, c testConfig, dir string, stderr io.Write
 	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // the browser's account has to pass through
 		return nil, nil, fmt.Errorf("opening the browser's folder to its account: %w", err)
 	}
-	o := browserrunner.Options{Path: c.chromium, Account: account, Dir: dir, Logger: log}
+	control := egress.NewPolicy(egress.Private, nil).Control
+	o := browserrunner.Options{Path: c.chromium, Account: account, Dir: dir, Control: control, Logger: log}
 	var closers []io.Closer
 	if c.artifacts != "" {
 		path, err := filepath.Abs(c.artifacts)
@@ -152,7 +153,7 @@ func localRunners(ctx context.Context, c testConfig, dir string, stderr io.Write
 	}
 	browser := browserrunner.New(o)
 	closers = append([]io.Closer{browser}, closers...)
-	api := apirunner.New(apirunner.Options{Control: egress.NewPolicy(egress.Private, nil).Control, UserAgent: "probefleet/" + daemon.Build()})
+	api := apirunner.New(apirunner.Options{Control: control, UserAgent: "probefleet/" + daemon.Build()})
 	mux := runner.NewMux(map[check.Kind]runner.Runner{check.KindAPI: api, check.KindBrowser: browser}, time.Now, log)
 	return mux, func() { closeAll(log, closers...) }, nil
 }

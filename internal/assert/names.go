@@ -16,12 +16,14 @@ type names struct {
 	read    map[string]func(*frame) any
 	example string
 	whose   string // "an API check"
+	draws   bool   // knows the clock and random data
 }
 
 // kinds has the words of each kind of check.
 var kinds = map[check.Kind]*names{
 	check.KindAPI:     {env: apiWords{}, read: apiReaders, example: "`status == 200`", whose: "an API check"},
 	check.KindBrowser: {env: browserWords{}, read: browserReaders, example: "`title contains 'Shop'`", whose: "a browser check"},
+	templates:         {env: templateWords{}, read: templateReaders, example: "`secrets.token`", whose: "a template", draws: true},
 }
 
 type apiWords struct {
@@ -35,6 +37,7 @@ type apiWords struct {
 	Size      int               `expr:"size"`
 	URL       string            `expr:"url"`
 	Redirects int               `expr:"redirects"`
+	Steps     map[string]any    `expr:"steps"`
 }
 
 type timeWords struct {
@@ -84,6 +87,7 @@ var apiReaders = map[string]func(*frame) any{
 	"size":            func(f *frame) any { return int(f.seen.api.Size) },
 	"url":             func(f *frame) any { return f.seen.api.URL },
 	"redirects":       func(f *frame) any { return f.seen.api.Redirects },
+	"steps.":          anyStep,
 }
 
 var browserReaders = map[string]func(*frame) any{

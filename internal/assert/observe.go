@@ -27,6 +27,8 @@ type API struct {
 	URL  string
 	// Redirects counts those that were followed.
 	Redirects int
+	// Steps are what the earlier steps of the check have seen, by id.
+	Steps map[string]*Seen
 }
 
 // Times are the phases of an attempt; those that did not happen are 0.
@@ -55,6 +57,7 @@ type observation struct {
 	web    Browser
 	parsed bool
 	json   any // a value, or a *trouble
+	given  *Given
 }
 
 func (o *observation) document() any {

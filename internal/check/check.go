@@ -45,6 +45,10 @@ type Check struct {
 	Public bool
 	// Spec is what is done and expected; its type decides the Kind.
 	Spec Spec
+	// Unknown is what a newer release has said of the check and this one does
+	// not understand, "" where there is nothing: an opaque text of package
+	// codec, to be passed on with the check as it is.
+	Unknown string
 }
 
 // Kind is the kind of the check's spec, or "" where there is none.

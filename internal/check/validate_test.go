@@ -101,7 +101,7 @@ func TestEachFaultOnce(t *testing.T) {
 		{`steps[1].expect_text: needs a value`, step(Step{Action: ActionExpectText})},
 		{`steps[1].expect_url: needs a value`, step(Step{Action: ActionExpectURL})},
 		{`steps[1].screenshot: needs a value`, step(Step{Action: ActionScreenshot})},
-		{`steps[1].hover: is not an action; use one of ["open" "click" "fill" "press" "expect_text" "expect_url" "screenshot"]`, step(Step{Action: "hover"})},
+		{`steps[1].juggle: is not an action that this build knows`, step(Step{Action: "juggle"})},
 		{`steps[1].click: has the timeout -1s; use up to 10m0s`, step(Step{Action: ActionClick, Selector: "a", Timeout: -time.Second})},
 		{`steps[1].click: has the timeout 11m0s; use up to 10m0s`, step(Step{Action: ActionClick, Selector: "a", Timeout: 11 * time.Minute})},
 	} {

@@ -6,8 +6,9 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 )
 
-// checkV2 is a check in version 2: an API check is a list of steps.
-type checkV2 = checkOf[apiV2]
+// checkV2 is a check in version 2: an API check is a list of steps, and the
+// steps of a browser check say more.
+type checkV2 = checkOf[apiV2, browserV2]
 
 type apiV2 struct {
 	Steps []apiStepV2 `json:"steps"`
@@ -40,7 +41,7 @@ func newCheckV2(c check.Check) (*checkV2, error) {
 		}
 	case *check.Browser:
 		if s != nil {
-			w.Kind, w.Browser = check.KindBrowser, newBrowserV1(s)
+			w.Kind, w.Browser = check.KindBrowser, newBrowserV2(s)
 		}
 	}
 	if w.Kind == "" {
@@ -97,17 +98,21 @@ func (w apiStepV2) step() check.APIStep {
 
 // upcastCheckV1 turns one request into the only step, which has no id.
 func upcastCheckV1(w *checkV1) *checkV2 {
-	up := recast[apiV2](w)
+	up := recast[apiV2, browserV2](w)
 	if w.API != nil {
 		up.API = &apiV2{Steps: []apiStepV2{{Request: w.API.Request, Expect: w.API.Expect, Degraded: w.API.Degraded}}}
 	}
+	up.Browser = upcastBrowserV1(w.Browser)
 	return &up
 }
 
 // downcastCheckV2 is the way back. lost says what version 1 has no room for,
 // "" where it holds everything.
 func downcastCheckV2(w *checkV2) (down *checkV1, lost string) {
-	c := recast[apiV1](w)
+	c := recast[apiV1, browserV1](w)
+	if c.Browser, lost = downcastBrowserV2(w.Browser); lost != "" {
+		return nil, lost
+	}
 	if w.API == nil {
 		return &c, ""
 	}
@@ -122,12 +127,12 @@ func downcastCheckV2(w *checkV2) (down *checkV1, lost string) {
 	return &c, ""
 }
 
-// recast is w with everything but the API check.
-func recast[B, A apiShape](w *checkOf[A]) checkOf[B] {
-	return checkOf[B]{
+// recast is w with everything but its spec.
+func recast[A2 apiShape, B2 any, A apiShape, B any](w *checkOf[A, B]) checkOf[A2, B2] {
+	return checkOf[A2, B2]{
 		ID: w.ID, Name: w.Name, Description: w.Description, Group: w.Group, Tags: w.Tags,
 		Every: w.Every, Timeout: w.Timeout, Locations: w.Locations,
-		Active: w.Active, Muted: w.Muted, Public: w.Public, Kind: w.Kind, Browser: w.Browser,
+		Active: w.Active, Muted: w.Muted, Public: w.Public, Kind: w.Kind,
 	}
 }
 

@@ -29,6 +29,8 @@ type database interface {
 	// checks that are not among them.
 	ActiveChecks(ctx context.Context) ([]check.Check, int64, error)
 	ChecksRevision(ctx context.Context) (int64, error)
+	// TakeOver gives owner the leases of earlier lives of the same scheduler.
+	TakeOver(ctx context.Context, owner string) error
 	LeaseShards(ctx context.Context, owner string, ttl time.Duration) ([]schedule.Lease, error)
 	AdvanceWatermarks(ctx context.Context, owner string, to map[int]time.Time) (lost []int, err error)
 	ReleaseShards(ctx context.Context, owner string) error
@@ -48,7 +50,8 @@ type Options struct {
 	Retries retryBook
 	// Triggers, where it is set, says what is to be run at once.
 	Triggers triggerBook
-	// Owner names this process among all schedulers.
+	// Owner is NAME/LIFE, this life among those of all schedulers. What earlier
+	// lives of NAME still hold is taken over at the start.
 	Owner   string
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // may be nil
@@ -58,7 +61,7 @@ const (
 	// tick is how often due slots are looked for: the lateness it adds.
 	tick = 250 * time.Millisecond
 	// leaseTerm is how long a shard stays without a scheduler after its owner
-	// has died.
+	// has died and does not come back under its name.
 	leaseTerm = 15 * time.Second
 	// leaseMargin is taken off the term at use, for the clocks' drift and for
 	// the sends that are under way.
@@ -91,6 +94,7 @@ type Scheduler struct {
 	// offset is what the database's clock is ahead of ours.
 	offset time.Duration
 	off    bool // by more than maxSkew, and reported
+	heir   bool // what earlier lives held was taken over
 
 	// pins are the versions in which jobs are written, once pinned is true.
 	pins   rollout.Pins
@@ -185,6 +189,12 @@ func (s *Scheduler) step(ctx context.Context) {
 func (s *Scheduler) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	if !s.heir {
+		if err := s.o.Store.TakeOver(ctx, s.o.Owner); err != nil {
+			return err
+		}
+		s.heir = true
+	}
 	asked := time.Now()
 	leases, err := s.o.Store.LeaseShards(ctx, s.o.Owner, leaseTerm)
 	if err != nil {

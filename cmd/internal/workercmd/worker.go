@@ -171,7 +171,7 @@ func (c Config) browser(kit daemon.Kit, artifacts *blob.Store) (*browserrunner.R
 		return nil, err
 	}
 	o := browserrunner.Options{
-		Path: c.Chromium, Account: account, Dir: c.BrowserDir,
+		Path: c.Chromium, Account: account, Dir: c.BrowserDir, Control: c.policy().Control,
 		Logger: kit.Log, Metrics: browserrunner.NewMetrics(kit.Metrics),
 	}
 	if artifacts != nil {

@@ -20,6 +20,7 @@ import (
 	"github.com/probefleet/probefleet/internal/assert"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/runner/cause"
 )
 
 // MaxHeader caps the bytes of an answer's header lines, and of any
@@ -54,7 +55,7 @@ func New(o Options) *Runner {
 	if o.UserAgent == "" {
 		o.UserAgent = DefaultUserAgent
 	}
-	dialer := &net.Dialer{Resolver: o.Resolver, KeepAlive: -1, Control: guard(o.Control)}
+	dialer := &net.Dialer{Resolver: o.Resolver, KeepAlive: -1, Control: cause.Guard(o.Control)}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
@@ -164,22 +165,4 @@ func (a *attempt) judge(t jobs.Timings, now time.Time) []jobs.Verdict {
 		verdicts[i].Message = a.secrets.hide(verdicts[i].Message)
 	}
 	return verdicts
-}
-
-// deniedError marks what the egress policy said, among all the errors of a
-// dial.
-type deniedError struct{ error }
-
-func (e deniedError) Unwrap() error { return e.error }
-
-func guard(control func(network, address string, c syscall.RawConn) error) func(string, string, syscall.RawConn) error {
-	if control == nil {
-		return nil
-	}
-	return func(network, address string, c syscall.RawConn) error {
-		if err := control(network, address, c); err != nil {
-			return deniedError{err}
-		}
-		return nil
-	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/probefleet/probefleet/internal/assert"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/runner/cause"
 )
 
 // attempt is one run of one step of a check.
@@ -62,7 +63,7 @@ func (a *attempt) run(ctx context.Context) error {
 	next, err := firstHop(a.spec.Request, a.runner.userAgent)
 	for err == nil {
 		a.target, a.answer = next.url, nil
-		a.chain = append(a.chain, short(show(next.url)))
+		a.chain = append(a.chain, cause.Short(show(next.url)))
 		var location string
 		location, err = a.exchange(ctx, next)
 		if err != nil || location == "" {

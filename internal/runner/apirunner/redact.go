@@ -145,12 +145,3 @@ func show(u *url.URL) string {
 	plain.User = nil
 	return plain.String()
 }
-
-// short is a text that fits into a message.
-func short(s string) string {
-	const most = 120
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
-}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/runner/cause"
 )
 
 // hop is one request of the way from the check's URL to the answer.
@@ -89,13 +90,13 @@ func authorization(a *check.Auth, u *url.Userinfo) string {
 func (h hop) follow(status int, location string) (hop, error) {
 	to, err := h.url.Parse(location)
 	if err != nil {
-		return hop{}, redirectFault("%s redirects to %q, which is not a URL", show(h.url), short(location))
+		return hop{}, redirectFault("%s redirects to %q, which is not a URL", show(h.url), cause.Short(location))
 	}
 	if to.Scheme != "http" && to.Scheme != "https" {
-		return hop{}, redirectFault("%s redirects to %q: only http and https are followed", show(h.url), short(show(to)))
+		return hop{}, redirectFault("%s redirects to %q: only http and https are followed", show(h.url), cause.Short(show(to)))
 	}
 	if to.Hostname() == "" {
-		return hop{}, redirectFault("%s redirects to %q, which has no host", show(h.url), short(show(to)))
+		return hop{}, redirectFault("%s redirects to %q, which has no host", show(h.url), cause.Short(show(to)))
 	}
 	next := hop{method: h.method, url: to, header: h.header.Clone(), host: h.host, body: h.body}
 	if origin(to) != origin(h.url) {
