@@ -20,13 +20,13 @@ const applyPatience = 2 * time.Minute
 type applyConfig struct {
 	console  consoleClient
 	output   string
-	vars     variables
+	files    *fileOptions
 	owner    string
 	takeOver bool
 }
 
 func (c *applyConfig) flags(f *daemon.Flags) {
-	c.vars = fileFlags(f)
+	c.files = fileFlags(f)
 	c.console.flags(f)
 	outputFlag(f, &c.output, "text", "json")
 	f.StringVar(&c.owner, "owner", "", "name of the set to which these checks belong: of that set, and of no other, an apply deletes what is in the files no more")
@@ -41,7 +41,7 @@ func (c *applyConfig) flags(f *daemon.Flags) {
 
 // wanted reads the files.
 func (c *applyConfig) wanted(paths []string) (console.Wanted, error) {
-	checks, err := load(paths, c.vars)
+	checks, err := load(paths, c.files)
 	if err != nil {
 		return console.Wanted{}, err
 	}

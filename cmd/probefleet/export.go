@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
-	"os"
+	"path/filepath"
 	"strconv"
 	"time"
 
@@ -40,12 +41,12 @@ func (c consoleClient) eachCheck(ctx context.Context, q url.Values, do func(cons
 func export(ctx context.Context, p daemon.Process) error {
 	f := daemon.NewFlags("probefleet export", "[ID...]", "writes the checks of a console as a check file, which says the same when it is applied again; all of them where none is named", p)
 	var c consoleClient
-	var output, owner, tag, file string
+	var output, owner, tag, folder string
 	c.flags(f)
 	outputFlag(f, &output, "yaml", "json")
 	f.StringVar(&owner, "owner", "", "only of this set")
 	f.StringVar(&tag, "tag", "", "only with this tag")
-	f.StringVar(&file, "out", "", "file to write to; standard output where empty")
+	f.StringVar(&folder, "out", "", "folder to write files to; standard output where empty")
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
@@ -81,24 +82,39 @@ func export(ctx context.Context, p daemon.Process) error {
 	if err != nil {
 		return err
 	}
-	out := p.Stdout
-	if file != "" {
-		w, err := os.Create(file) //nolint:gosec // the file that was asked for
-		if err != nil {
-			return fmt.Errorf("-out: %w", err)
-		}
-		defer func() { _ = w.Close() }()
-		out = w
-	}
 	if output == "json" {
-		return writeJSON(out, found)
+		return writeJSON(p.Stdout, found)
 	}
-	data, err := checkfile.Write(checks)
+	files, err := checkfile.Write(checks)
 	if err != nil {
 		return err
 	}
-	if _, err := out.Write(data); err != nil {
-		return fmt.Errorf("writing the checks: %w", err)
+	return putFiles(p.Stdout, folder, files)
+}
+
+// putFiles writes check files into a folder, or the only one to w.
+func putFiles(w io.Writer, folder string, contents [][]byte) error {
+	const head = "# yaml-language-server: $schema=checks.schema.json\n"
+	if folder == "" {
+		if len(contents) > 1 {
+			return &daemon.ExitError{Code: 2, Err: fmt.Errorf("these are too many checks for one file; name a folder by -out")}
+		}
+		_, err := w.Write(contents[0])
+		return err
+	}
+	files := map[string][]byte{"checks.schema.json": checkfile.Schema()}
+	for i, content := range contents {
+		name := "checks.yaml"
+		if len(contents) > 1 {
+			name = fmt.Sprintf("checks-%03d.yaml", i+1)
+		}
+		files[name] = append([]byte(head), content...)
+	}
+	if err := writeFiles(folder, files); err != nil {
+		return err
+	}
+	for _, name := range sortedNames(files) {
+		fmt.Fprintln(w, "wrote", filepath.Join(folder, name))
 	}
 	return nil
 }

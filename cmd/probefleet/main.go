@@ -28,7 +28,6 @@ func commands() []command {
 	return []command{
 		{"up", "run everything on this machine, in one process", up, nil},
 		{"init", "write a folder of checks to begin with", initFolder, nil},
-		{"import", "write check files from those of other systems", importFiles, nil},
 		{"validate", "check files for faults, without running anything", validate, nil},
 		{"test", "run the checks of files here and now, and print verdicts", test, nil},
 		{"plan", "say what apply would do, property by property", plan, nil},
@@ -41,6 +40,7 @@ func commands() []command {
 			{"list", "list tokens, without the tokens themselves", tokenList, nil},
 			{"revoke", "make tokens void", tokenRevoke, nil},
 		}},
+		{"secret", "set, list and remove the sealed secrets of a location", nil, secretCommands()},
 		{"dlq", "list, show, redrive and discard dead letters", nil, []command{
 			{"list", "list dead letters, and why they are there", dlqList, nil},
 			{"show", "print one, with its body", dlqShow, nil},

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -141,17 +140,6 @@ func (m *mapping) texts(key string, values []string) {
 	m.put(key, sequence(items...))
 }
 
-func (m *mapping) pairs(key string, values map[string]string) {
-	if len(values) == 0 {
-		return
-	}
-	p := newMapping()
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		p.node.Content = append(p.node.Content, plain(name), str(values[name]))
-	}
-	m.put(key, p.node)
-}
-
 func sequence(items ...*yaml.Node) *yaml.Node {
 	return &yaml.Node{Kind: yaml.SequenceNode, Content: items}
 }
@@ -192,61 +180,10 @@ func nodeOf(c check.Check) *yaml.Node {
 	m.flag("public", c.Public, true)
 	switch s := c.Spec.(type) {
 	case *check.API:
-		m.api(s)
+		(&requestWriter{templates: s.Templates}).check(m, s)
 	case *check.Browser:
 		m.browser(s)
 	}
-	return m.node
-}
-
-func (m *mapping) api(a *check.API) {
-	if a.Single() {
-		m.apiStep(a.Steps[0])
-		return
-	}
-	steps := make([]*yaml.Node, len(a.Steps))
-	for i, s := range a.Steps {
-		step := newMapping()
-		step.text("id", s.ID)
-		step.apiStep(s)
-		steps[i] = step.node
-	}
-	m.put("steps", sequence(steps...))
-}
-
-func (m *mapping) apiStep(s check.APIStep) {
-	r, q := s.Request, newMapping()
-	if r.Method != "GET" {
-		q.text("method", r.Method)
-	}
-	q.text("url", r.URL)
-	q.pairs("headers", r.Headers)
-	q.pairs("query", r.Query)
-	q.text("body", r.Body)
-	if r.Auth != nil {
-		q.put("auth", authNode(r.Auth))
-	}
-	if r.MaxRedirects == 0 {
-		q.flag("follow_redirects", false, true)
-	} else {
-		q.number("max_redirects", int64(r.MaxRedirects), check.DefaultMaxRedirects)
-	}
-	q.number("max_body", r.MaxBody, check.DefaultMaxBody)
-	m.put("request", q.node)
-	m.texts("expect", s.Expect)
-	m.texts("degraded", s.Degraded)
-}
-
-func authNode(a *check.Auth) *yaml.Node {
-	m := newMapping()
-	if a.User == "" && a.Password == "" {
-		m.text("bearer", a.Bearer)
-		return m.node
-	}
-	basic := newMapping()
-	basic.put("user", str(a.User))
-	basic.text("password", a.Password)
-	m.put("basic", basic.node)
 	return m.node
 }
 

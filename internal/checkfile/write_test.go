@@ -20,7 +20,7 @@ func everything() []check.Check {
 		ID: "all", Name: "All: of it", Description: "line one\nline # two", Group: "Shop", Tags: []string{"yes", "1.0", "two words"},
 		Every: 90 * time.Second, Timeout: 2500 * time.Millisecond, Locations: []string{"here", "there"}, Muted: true,
 	}
-	one, steps, browser, bare := common, common, common, common
+	one, steps, more, browser, bare := common, common, common, common, common
 	one.Spec = check.OneRequest(check.Request{
 		Method: "POST", URL: "https://shop.example/a?b=c#d", Headers: map[string]string{"Content-Type": "text/plain", "x-odd": " spaces "},
 		Query: map[string]string{"q": "tea: green"}, Body: "{\"a\": \"{{ not a template }}\"}\n\ttab\n", Auth: &check.Auth{User: "me", Password: "a'b\"c"}, MaxRedirects: 3, MaxBody: 12345,
@@ -29,6 +29,18 @@ func everything() []check.Check {
 	steps.Spec = &check.API{Steps: []check.APIStep{
 		{ID: "login", Request: check.Request{Method: "GET", URL: "https://shop.example/", Auth: &check.Auth{Bearer: "t0ken"}, MaxBody: check.DefaultMaxBody}, Expect: []string{"status == 200"}},
 		{ID: "orders", Request: check.Request{Method: "HEAD", URL: "https://shop.example/o", MaxRedirects: check.DefaultMaxRedirects, MaxBody: check.DefaultMaxBody}, Degraded: []string{"size > 0"}},
+	}}
+	more.ID = "more"
+	more.Spec = &check.API{Templates: true, ExpectFailure: true, Steps: []check.APIStep{
+		{ID: "json", Request: check.Request{Method: "POST", URL: "https://{{ secrets.host }}/", BodyType: check.BodyJSON, Body: `{"b":[1,2.50,null,true],"a":"{{ secrets.word }}"}`,
+			Headers: map[string]string{"content-type": "application/json"}, MaxBody: 1, IPFamily: 6, HTTP: "1.1", Proxy: "http://proxy.example:3128",
+			TLS:   &check.TLSSettings{SkipVerify: true, CA: "-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n", Cert: "{{ secrets.cert }}", Key: "{{ secrets.key }}", ServerName: "shop.example"},
+			Waits: check.Waits{DNS: time.Second, Connect: 2 * time.Second, TLS: 3 * time.Second, FirstByte: time.Hour / 10, Download: 5 * time.Millisecond},
+			Auth:  &check.Auth{OAuth2: &check.OAuth2{TokenURL: "https://id.example/token", ClientID: "me", ClientSecret: "{{ secrets.word }}", Scopes: []string{"a", "b"}, Audience: "shop", InBody: true}}}},
+		{ID: "form", Request: check.Request{Method: "POST", URL: "https://shop.example/", BodyType: check.BodyForm, MaxBody: 1, Fields: []check.Field{{Name: "a", Value: "1"}, {Name: "a", Value: "2"}, {Name: "b"}},
+			Headers: map[string]string{"x": "{{ \"{{\" }}"}}},
+		{ID: "multipart", Always: true, Request: check.Request{Method: "POST", URL: "https://shop.example/", BodyType: check.BodyMultipart, MaxBody: 1, Fields: []check.Field{{Name: "f", Value: "x\ny", File: "f.txt", ContentType: "text/plain"}}}},
+		{ID: "graphql", Request: check.Request{Method: "POST", URL: "https://shop.example/", BodyType: check.BodyGraphQL, MaxBody: 1, GraphQL: &check.GraphQL{Query: "query Q { shop }", Variables: `{"a":1}`, Operation: "Q"}}},
 	}}
 	browser.ID = "browser"
 	browser.Spec = &check.Browser{Width: 800, Height: 600, Expect: []string{"title != ''"}, Degraded: []string{"time.total < 5s"}, Steps: []check.Step{
@@ -43,7 +55,7 @@ func everything() []check.Check {
 		ID: "bare", Name: "bare", Every: check.DefaultEvery, Timeout: check.DefaultAPITimeout, Locations: []string{"local"}, Active: true, Public: true,
 		Spec: check.OneRequest(check.Request{Method: "GET", URL: "https://shop.example/", MaxRedirects: check.DefaultMaxRedirects, MaxBody: check.DefaultMaxBody}, nil, nil),
 	}
-	return []check.Check{one, steps, browser, bare}
+	return []check.Check{one, steps, browser, bare, more}
 }
 
 func TestWhatIsWrittenSaysTheSame(t *testing.T) {

@@ -162,7 +162,7 @@ func announcementSamples() map[string]jobs.Announcement {
 }
 
 func newCheckSamples() map[string]check.Check {
-	return map[string]check.Check{"steps": sampleSteps()}
+	return map[string]check.Check{"steps": sampleSteps(), "api-full": sampleFullAPI()}
 }
 
 func jobSamples() map[string]jobs.Job {
