@@ -55,7 +55,7 @@ func (c *applyConfig) plan(ctx context.Context, w console.Wanted) (p console.Pla
 }
 
 func plan(ctx context.Context, p daemon.Process) error {
-	f := daemon.NewFlags("probefleet plan", "FILE...", "says what `apply` would do with the same files and flags, property by property, and does nothing; exits 0, with -exitcode 2 where something would change", p)
+	f := daemon.NewFlags("probefleet plan", "FILE...", "says what `apply` would do with the same files and flags, property by property, and does nothing; exits 0, or with -exitcode 2 where something would change", p)
 	var c applyConfig
 	c.flags(f)
 	code := f.Bool("exitcode", false, "exit with 2 where something would change, and with 1 where it could not be applied")

@@ -97,7 +97,7 @@ func putFiles(w io.Writer, folder string, contents [][]byte) error {
 	const head = "# yaml-language-server: $schema=checks.schema.json\n"
 	if folder == "" {
 		if len(contents) > 1 {
-			return &daemon.ExitError{Code: 2, Err: fmt.Errorf("these are too many checks for one file; name a folder by -out")}
+			return &daemon.ExitError{Code: 2, Err: errors.New("these are too many checks for one file; name a folder by -out")}
 		}
 		_, err := w.Write(contents[0])
 		return err

@@ -15,6 +15,11 @@ func outputFlag(f *daemon.Flags, into *string, forms ...string) {
 	f.StringVar(into, "o", forms[0], "form of the output: "+strings.Join(forms, " or "))
 	f.Env("o", "PROBEFLEET_OUTPUT")
 	f.Check(func() error {
+		if *into == "table" || *into == "text" { // the environment speaks to every command
+			if !slices.Contains(forms, *into) {
+				*into = forms[0]
+			}
+		}
 		if !slices.Contains(forms, *into) {
 			return fmt.Errorf("-o %q: use %s", *into, strings.Join(forms, " or "))
 		}

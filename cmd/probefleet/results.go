@@ -55,25 +55,25 @@ func results(ctx context.Context, p daemon.Process) error {
 	case c.watch:
 		return c.follow(ctx, p.Stdout)
 	}
-	found, err := c.list(ctx, c.limit, c.since)
+	all, err := c.list(ctx, c.limit, c.since)
 	if err != nil {
 		return err
 	}
-	return printAs(p.Stdout, c.output, console.Runs{Runs: found}, func() error {
-		if len(found) == 0 {
+	return printAs(p.Stdout, c.output, all, func() error {
+		if len(all.Runs) == 0 {
 			_, err := fmt.Fprintf(p.Stdout, "no runs since %s; see -since\n", c.since)
 			return err
 		}
-		return printRuns(p.Stdout, found, true)
+		return printRuns(p.Stdout, all.Runs, true)
 	})
 }
 
 // list asks for runs, page by page.
-func (c resultsConfig) list(ctx context.Context, limit int, since string) ([]console.Run, error) {
-	all := []console.Run{}
+func (c resultsConfig) list(ctx context.Context, limit int, since string) (console.Runs, error) {
+	all := console.Runs{Runs: []console.Run{}}
 	after := ""
-	for len(all) < limit {
-		q := url.Values{"limit": {strconv.Itoa(min(limit-len(all), console.MaxPage))}, "since": {since}}
+	for len(all.Runs) < limit {
+		q := url.Values{"limit": {strconv.Itoa(min(limit-len(all.Runs), console.MaxPage))}, "since": {since}}
 		for name, v := range map[string]string{"check": c.check, "location": c.location, "outcome": c.outcome, "after": after} {
 			if v != "" {
 				q.Set(name, v)
@@ -81,9 +81,9 @@ func (c resultsConfig) list(ctx context.Context, limit int, since string) ([]con
 		}
 		var page console.Runs
 		if err := c.console.call(ctx, time.Minute, http.MethodGet, "/api/v1/runs?"+q.Encode(), nil, &page); err != nil {
-			return nil, err
+			return all, err
 		}
-		all = append(all, page.Runs...)
+		all.From, all.To, all.Runs = page.From, page.To, append(all.Runs, page.Runs...)
 		if after = page.Next; after == "" {
 			break
 		}
@@ -129,7 +129,7 @@ func (c resultsConfig) follow(ctx context.Context, w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		fresh := slices.DeleteFunc(found, func(r console.Run) bool {
+		fresh := slices.DeleteFunc(found.Runs, func(r console.Run) bool {
 			_, old := seen[r.ID]
 			seen[r.ID] = r.Slot
 			return old
