@@ -16,7 +16,7 @@ var (
 	ownKeys     = []string{"id", "name", "description", "kind"}
 	apiKeys     = []string{"request", "expect", "degraded"}
 	browserKeys = []string{"viewport", "steps", "expect", "degraded"}
-	checkKeys   = slices.Concat(ownKeys, commonKeys, []string{"request", "viewport", "steps", "expect", "degraded", "expect_failure"})
+	checkKeys   = slices.Concat(ownKeys, commonKeys, []string{"request", "viewport", "steps"}, netKeys(), []string{"expect", "degraded", "expect_failure"})
 )
 
 // check decodes one check and adds it to the others, or its faults.
@@ -46,7 +46,7 @@ func (d *decoder) check(n *yaml.Node) {
 		d.at["name"] = nil // what is wrong with it is wrong with the id
 	}
 	d.identify(o, &c)
-	switch o.kind() {
+	switch kind := o.kind(); kind {
 	case check.KindAPI:
 		c.Spec = o.api()
 		if c.Timeout == 0 {
@@ -57,8 +57,13 @@ func (d *decoder) check(n *yaml.Node) {
 		if c.Timeout == 0 {
 			c.Timeout = check.DefaultBrowserTimeout
 		}
-	default:
+	case "":
 		d.at["kind"], d.at["timeout"] = nil, nil
+	default:
+		c.Spec = o.net(kind)
+		if c.Timeout == 0 {
+			c.Timeout = check.DefaultAPITimeout
+		}
 	}
 	if f := o.field("expect_failure"); f != nil && c.Spec != nil && c.Kind() != check.KindAPI {
 		d.fault(f.key, "expect_failure: is for API checks")
@@ -106,6 +111,9 @@ func (d *decoder) identify(o *object, c *check.Check) {
 
 // kind is what the check says, or what its keys make plain.
 func (o *object) kind() check.Kind {
+	if kind, ours := o.netKind(); ours {
+		return kind
+	}
 	request, steps := o.has("request"), o.has("steps") || o.has("viewport")
 	said := o.value("kind")
 	if said == nil {
@@ -117,7 +125,7 @@ func (o *object) kind() check.Kind {
 		case steps:
 			return check.KindBrowser
 		default:
-			o.d.fault(o.node, "the check does nothing; give it `request:` (an API check) or `steps:` (a browser check)")
+			o.d.fault(o.node, "the check does nothing; give it `request:` (an API check), `steps:` (a browser check) or one of %s", strings.Join(netKeys(), ", "))
 		}
 		return ""
 	}
@@ -127,7 +135,7 @@ func (o *object) kind() check.Kind {
 	}
 	kind := check.Kind(name)
 	if !slices.Contains(check.Kinds, kind) {
-		o.d.fault(said, "%q is not a kind; use api or browser", name)
+		o.d.fault(said, "%q is not a kind; use api, browser, %s", name, strings.Join(netKeys(), ", "))
 		return ""
 	}
 	for _, f := range o.fields {
