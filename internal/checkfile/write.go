@@ -183,6 +183,9 @@ func nodeOf(c check.Check) *yaml.Node {
 		(&requestWriter{templates: s.Templates}).check(m, s)
 	case *check.Browser:
 		m.browser(s)
+	case nil:
+	default:
+		m.net(s)
 	}
 	return m.node
 }

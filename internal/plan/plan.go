@@ -145,8 +145,8 @@ func collect(leaves map[string]string, path string, v reflect.Value) {
 				continue
 			}
 			at := join(path, snake(f.Name))
-			if path == "" && f.Name == "Spec" {
-				at = "" // its fields are keys of the check
+			if f.Anonymous || path == "" && f.Name == "Spec" {
+				at = path // its fields are keys of the whole
 			}
 			collect(leaves, at, v.Field(i))
 		}
