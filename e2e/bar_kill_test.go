@@ -113,7 +113,9 @@ func killed(p *process) bool {
 // hundred is made twice.
 func TestBarKills(t *testing.T) {
 	first := bar(t)
-	t.Parallel()
+	if !form.Full() {
+		t.Parallel() // in full it is measured how long it takes
+	}
 	seeds := uint64(form.N(0, 1, 5))
 	for seed := first; seed < first+seeds; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { kills(t, seed, form.N(0, 1500, 10_000)) })
