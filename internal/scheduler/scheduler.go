@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -47,6 +48,8 @@ type Options struct {
 	Open func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error)
 	// Retries, where it is set, says which attempts are to be made again.
 	Retries retryBook
+	// Triggers, where it is set, says what is to be run at once.
+	Triggers triggerBook
 	// Owner is NAME/LIFE, this life among those of all schedulers. What earlier
 	// lives of NAME still hold is taken over at the start.
 	Owner   string
@@ -85,7 +88,8 @@ type Scheduler struct {
 
 	shards   map[int]*shard
 	reruns   map[rerunKey]*slot
-	checks   []check.Check
+	asked    map[string]*slot // by the attempt's id
+	checks   []planned
 	revision int64
 	// offset is what the database's clock is ahead of ours.
 	offset time.Duration
@@ -104,7 +108,7 @@ type Scheduler struct {
 func New(o Options) *Scheduler {
 	return &Scheduler{
 		o: o, metrics: newMetrics(o.Metrics), queues: &queues{open: o.Open},
-		shards: map[int]*shard{}, reruns: map[rerunKey]*slot{}, revision: -1,
+		shards: map[int]*shard{}, reruns: map[rerunKey]*slot{}, asked: map[string]*slot{}, revision: -1,
 	}
 }
 
@@ -152,6 +156,9 @@ func (s *Scheduler) step(ctx context.Context) {
 		if err := s.readReruns(ctx); err != nil && ctx.Err() == nil {
 			s.o.Logger.Warn("reading what is to be run again", "err", err)
 		}
+		if err := s.readTriggers(ctx); err != nil && ctx.Err() == nil {
+			s.o.Logger.Warn("reading what is to be run at once", "err", err)
+		}
 	}
 	if now := time.Now(); !now.Before(s.pinAt) {
 		s.pinAt = now.Add(pinsEvery)
@@ -170,10 +177,12 @@ func (s *Scheduler) step(ctx context.Context) {
 		due = append(due, sh.due(now, s.metrics)...)
 	}
 	offered, late := s.pace.choose(s.hold(due, now), s.shards, now)
-	s.send(ctx, append(offered, s.hold(s.dueReruns(now), now)...), now)
+	extra := slices.Concat(s.hold(s.dueReruns(now), now), s.hold(s.dueTriggers(now), now))
+	s.send(ctx, append(offered, extra...), now)
 	s.pace.spend(late)
 	s.advance(ctx)
 	s.settleReruns(ctx)
+	s.settleTriggers(ctx)
 }
 
 // renew reads the leases and the database's clock.
@@ -239,9 +248,9 @@ func (s *Scheduler) reload(ctx context.Context) error {
 	if err != nil && len(checks) == 0 {
 		return err
 	}
-	s.checks, s.revision = checks, revision
+	s.checks, s.revision = s.planAll(checks), revision
 	for _, sh := range s.shards {
-		sh.plan(checks)
+		sh.plan(s.checks)
 	}
 	s.metrics.checks.Set(float64(len(checks)))
 	s.countHeld()
