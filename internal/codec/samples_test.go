@@ -149,7 +149,7 @@ func newResultSamples() map[string]jobs.Result {
 		{Step: "orders", Expr: "status == 200", Message: "status == 200 (got 503)"},
 	}
 	r.Conclude()
-	return map[string]jobs.Result{"steps": r, "browser-steps": browser}
+	return map[string]jobs.Result{"steps": r, "browser-steps": browser, "visit": sampleVisit()}
 }
 
 func announcementSamples() map[string]jobs.Announcement {
