@@ -31,7 +31,7 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	}
 	r.metrics.running.Inc()
 	defer r.metrics.running.Dec()
-	res, began := jobs.ResultFor(j), time.Now()
+	res, began := jobs.ResultFor(j), time.Now() // before a browser is waited for
 
 	b, err := r.browsers.acquire(ctx)
 	if err != nil {
@@ -51,6 +51,10 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	}
 
 	f := newFlow(ctx, r, t, j.Check)
+	f.waited = f.began.Sub(began)
+	if r.redact != nil {
+		f.scrub.redact = r.redact(ctx, j)
+	}
 	err = f.run(&res, spec)
 	f.gather(ctx, &res, err)
 	r.dispose(ctx, b, t)
@@ -59,11 +63,12 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 			return jobs.Result{}, err
 		}
 	}
-	res.Evidence.Artifacts = r.store(ctx, j, f.pictures)
 	if res.Outcome == "" {
 		f.judge(&res, spec)
 	}
 	res.Conclude()
+	f.keepMore(&res)
+	res.Evidence.Artifacts = r.store(ctx, j, f.pictures)
 	return res, nil
 }
 
@@ -113,19 +118,23 @@ func (r *Runner) dispose(ctx context.Context, b *chromium, t *tab) {
 
 // flow is one run under way.
 type flow struct {
-	runner   *Runner
-	tab      *tab
-	ctx      context.Context
-	cancel   context.CancelFunc
-	began    time.Time
-	end      time.Time // when steps give up
-	timeout  time.Duration
-	took     time.Duration
-	failed   string // the name of the step that did not succeed
-	scrub    scrubber
-	pictures []picture
-	pictured bool  // by the last step
-	held     int64 // the keys that are held, as of modifiers
+	runner  *Runner
+	tab     *tab
+	ctx     context.Context
+	cancel  context.CancelFunc
+	began   time.Time
+	end     time.Time // when steps give up
+	timeout time.Duration
+	took    time.Duration
+	failed  string        // the name of the step that did not succeed
+	waited  time.Duration // until the browser was ready
+	scrub   scrubber
+	// seen and exchanges are known once the flow has ended.
+	seen      *jobs.Visit
+	exchanges []*exchange
+	pictures  []picture
+	pictured  bool  // by the last step
+	held      int64 // the keys that are held, as of modifiers
 	// errorPages are let pass: the check expects something of its own.
 	errorPages bool
 }
@@ -249,6 +258,8 @@ func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 			}
 		}
 	}
+	f.visit(ctx, failure)
+	res.Evidence.Visit = f.seen
 	f.tab.mu.Lock()
 	defer f.tab.mu.Unlock()
 	res.Evidence.Console = f.tab.console.all()

@@ -143,7 +143,8 @@ func (c *rawCDP) flow(url, format string) error {
 	if err := c.call(s, "Page.navigate", object{"url": url}, &went); err != nil || went.ErrorText != "" {
 		return fmt.Errorf("navigating: %s %w", went.ErrorText, err)
 	}
-	if err := wait(load); err != nil { err = fmt.Errorf("first: %w", err)
+	if err := wait(load); err != nil {
+		err = fmt.Errorf("first: %w", err)
 		return err
 	}
 	if err := c.evaluate(s, `document.querySelector('#q').focus()`, nil); err != nil {
