@@ -279,6 +279,7 @@ func (f *flow) judge(res *jobs.Result, spec *check.Browser) {
 	f.tab.mu.Lock()
 	seen.ConsoleErrors = f.tab.console.errors
 	f.tab.mu.Unlock()
+	f.measured(&seen, res.Steps)
 	res.Verdicts = assert.Judge(check.KindBrowser, spec.Expect, spec.Degraded, seen)
 	for i := range res.Verdicts {
 		res.Verdicts[i].Message = f.scrub.text(res.Verdicts[i].Message)

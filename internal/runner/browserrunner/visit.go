@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/probefleet/probefleet/internal/assert"
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
@@ -46,5 +47,22 @@ func (f *flow) keepMore(res *jobs.Result) {
 	f.pictures = append(f.pictures, f.strip()...)
 	if len(f.exchanges) > 0 {
 		f.pictures = append(f.pictures, picture{name: harName, contentType: harType, data: f.archive(res, f.exchanges)})
+	}
+}
+
+// measured fills in what budgets are held against: the worst of the vitals.
+func (f *flow) measured(seen *assert.Browser, steps []jobs.StepResult) {
+	for _, s := range steps {
+		seen.Steps = append(seen.Steps, s.Duration)
+	}
+	if f.seen == nil {
+		return
+	}
+	seen.Requests = assert.Requests{Count: f.seen.Requests, Failed: f.seen.Failed}
+	seen.Bytes = f.seen.Bytes
+	w := &seen.Vitals
+	for _, v := range f.seen.Vitals {
+		w.TTFB, w.FCP, w.LCP = max(w.TTFB, v.TTFB), max(w.FCP, v.FCP), max(w.LCP, v.LCP)
+		w.TBT, w.INP, w.CLS = max(w.TBT, v.TBT), max(w.INP, v.INP), max(w.CLS, v.CLS)
 	}
 }
