@@ -40,6 +40,8 @@ type Times struct {
 type TLS struct {
 	DaysLeft                 int
 	Version, Issuer, Subject string
+	// Names are the hosts that the certificate is for.
+	Names []string
 }
 
 // Browser is what assertions of a browser check look at, after the last step.
@@ -60,6 +62,7 @@ type Browser struct {
 type observation struct {
 	api    API
 	web    Browser
+	net    Net
 	parsed bool
 	json   any // a value, or a *trouble
 	given  *Given

@@ -13,13 +13,13 @@ type evidenceV2 struct {
 }
 
 type visitV2 struct {
-	Waited   micros      `json:"waited_us,omitempty"`
-	Vitals   []vitalsV2  `json:"vitals,omitempty"`
-	Requests int         `json:"requests,omitempty"`
-	Failed   int         `json:"failed,omitempty"`
-	Bytes    int64       `json:"bytes,omitempty"`
-	Log      []requestV2 `json:"log,omitempty"`
-	Text     string      `json:"text,omitempty"`
+	Waited   micros           `json:"waited_us,omitempty"`
+	Vitals   []vitalsV2       `json:"vitals,omitempty"`
+	Requests int              `json:"requests,omitempty"`
+	Failed   int              `json:"failed,omitempty"`
+	Bytes    int64            `json:"bytes,omitempty"`
+	Log      []visitRequestV2 `json:"log,omitempty"`
+	Text     string           `json:"text,omitempty"`
 }
 
 type vitalsV2 struct {
@@ -33,7 +33,7 @@ type vitalsV2 struct {
 	CLS int64 `json:"cls_millionths,omitempty"`
 }
 
-type requestV2 struct {
+type visitRequestV2 struct {
 	Method   string `json:"method,omitempty"`
 	URL      string `json:"url,omitempty"`
 	Type     string `json:"type,omitempty"`
@@ -58,8 +58,8 @@ func newEvidenceV2(e jobs.Evidence) evidenceV2 {
 					TBT: microsOf(v.TBT), INP: microsOf(v.INP), CLS: score(v.CLS),
 				}
 			}),
-			Log: each(v.Log, func(r jobs.Request) requestV2 {
-				return requestV2{
+			Log: each(v.Log, func(r jobs.Request) visitRequestV2 {
+				return visitRequestV2{
 					Method: r.Method, URL: r.URL, Type: r.Type, Status: r.Status, Error: r.Error,
 					Start: microsOf(r.Start), Duration: microsOf(r.Duration), Bytes: r.Bytes,
 				}
@@ -88,7 +88,7 @@ func (w evidenceV2) evidence() jobs.Evidence {
 					TBT: v.TBT.duration(), INP: v.INP.duration(), CLS: float64(v.CLS) / millionths,
 				}
 			}),
-			Log: each(v.Log, func(r requestV2) jobs.Request {
+			Log: each(v.Log, func(r visitRequestV2) jobs.Request {
 				return jobs.Request{
 					Method: r.Method, URL: r.URL, Type: r.Type, Status: r.Status, Error: r.Error,
 					Start: r.Start.duration(), Duration: r.Duration.duration(), Bytes: r.Bytes,
