@@ -13,6 +13,7 @@ import (
 	"github.com/probefleet/probefleet/internal/assert"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/template"
 )
 
 // minReserve is kept of the run's time so that the page can say what it found
@@ -52,9 +53,7 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 
 	f := newFlow(ctx, r, t, j.Check)
 	f.waited = f.began.Sub(began)
-	if r.redact != nil {
-		f.scrub.redact = r.redact(ctx, j)
-	}
+	f.scrub.redact = template.From(ctx).Hidden().Hide
 	err = f.run(&res, spec)
 	f.gather(ctx, &res, err)
 	r.dispose(ctx, b, t)

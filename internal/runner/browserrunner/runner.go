@@ -23,7 +23,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/probefleet/probefleet/internal/child"
-	"github.com/probefleet/probefleet/internal/jobs"
 )
 
 // DefaultRecycle is the number of runs after which a browser is replaced.
@@ -56,10 +55,6 @@ type Options struct {
 	// Everything stores of every run what is otherwise stored only of those
 	// that do not pass: the film strip, and all requests as an HTTP archive.
 	Everything bool
-	// Redact makes what hides the secrets of a job in every text that is kept
-	// of its run; it may return nil. nil hides none but what was typed into
-	// fields that hide it.
-	Redact func(ctx context.Context, j jobs.Job) func(string) string
 	// Recycle is the number of runs after which a browser is replaced; 0
 	// means [DefaultRecycle].
 	Recycle int
@@ -117,7 +112,6 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 type Runner struct {
 	browsers  *supervisor
 	artifacts artifacts
-	redact    func(ctx context.Context, j jobs.Job) func(string) string
 	// everything is stored of every run.
 	everything bool
 	log        *slog.Logger
@@ -155,7 +149,7 @@ func New(o Options) *Runner {
 			log: o.Logger, metrics: o.Metrics,
 			all: make(map[*chromium]struct{}),
 		},
-		artifacts: o.Artifacts, redact: o.Redact, everything: o.Everything,
+		artifacts: o.Artifacts, everything: o.Everything,
 		log:     o.Logger,
 		metrics: o.Metrics,
 	}
