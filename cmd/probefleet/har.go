@@ -28,7 +28,10 @@ func writeHAR(ctx context.Context, c testConfig, dir string, results []jobs.Resu
 	}
 	defer func() { _ = store.Close() }() // nothing was written
 	var archives [][]byte
-	for _, r := range results {
+	for i, r := range results {
+		if c.artifacts == "" {
+			results[i].Evidence.Artifacts = nil // they go with the folder
+		}
 		for _, a := range r.Evidence.Artifacts {
 			if !strings.HasSuffix(a.Key, ".har") {
 				continue

@@ -31,7 +31,7 @@ type rawCDP struct {
 }
 
 // rawPatience is long: this machine may be busy.
-const rawPatience = 5 * time.Second
+const rawPatience = 30 * time.Second
 
 type rawMessage struct {
 	ID      int64           `json:"id"`
@@ -144,7 +144,6 @@ func (c *rawCDP) flow(url, format string) error {
 		return fmt.Errorf("navigating: %s %w", went.ErrorText, err)
 	}
 	if err := wait(load); err != nil {
-		err = fmt.Errorf("first: %w", err)
 		return err
 	}
 	if err := c.evaluate(s, `document.querySelector('#q').focus()`, nil); err != nil {
