@@ -65,6 +65,9 @@ conformance: deps ## recordings of a folder, RECORDINGS=FOLDER, with what they h
 race: deps ## every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
 
+bench-browser: deps ## browser checks: ours beside plain chromedp and hand-written CDP, interleaved; ROUNDS=n (about 40 s each)
+	PROBEFLEET_BENCH_BROWSER_ROUNDS=$(or $(ROUNDS),6) $(GO) test -count 1 -timeout 60m -v -run '^TestSpeed$$' ./internal/runner/browserrunner
+
 chaos-browser: deps ## 500 browser checks of which a tenth crash, hang, leak or allocate without end; RUNS=n for another number
 	PROBEFLEET_CHAOS_BROWSER_RUNS=$(or $(RUNS),500) $(GO) test -count 1 -timeout 60m -v -run '^TestChaos$$' ./internal/runner/browserrunner
 

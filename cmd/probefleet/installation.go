@@ -177,7 +177,10 @@ func (i *installation) startConsole(ctx context.Context) error {
 }
 
 func (i *installation) startRecorder(context.Context) error {
-	c := recordercmd.Config{DatabaseURL: i.databaseURL, QueuePrefix: i.prefix, CreateQueues: true}
+	c := recordercmd.Config{
+		DatabaseURL: i.databaseURL, QueuePrefix: i.prefix, CreateQueues: true,
+		Artifacts: "file://" + i.state.path("artifacts"), ArtifactDays: 30,
+	}
 	kit := i.kit("recorder")
 	i.parts.serve("the recorder", func(ctx context.Context) error { return recordercmd.Serve(ctx, c, kit) })
 	return nil
@@ -203,7 +206,7 @@ func (i *installation) startWorker(context.Context) error {
 		QueuePrefix: i.prefix, CreateQueues: true, Location: i.location,
 		APISlots: i.apiSlots, BrowserSlots: i.browserSlots,
 		Chromium: i.chromium, Account: i.account.Name, BrowserDir: i.state.path("chromium"),
-		Artifacts: "file://" + i.state.path("artifacts"), AllowPrivate: true, Sealed: i.sealed,
+		Artifacts: "file://" + i.state.path("artifacts"), AllowPrivate: true, Sealed: i.sealed, Film: true,
 		DrainBudget: 10 * time.Second,
 	}
 	kit := i.kit("worker")

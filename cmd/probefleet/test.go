@@ -35,6 +35,7 @@ type testConfig struct {
 	only      string
 	output    string
 	artifacts string
+	har       string
 	chromium  string
 	account   string
 }
@@ -47,6 +48,7 @@ func test(ctx context.Context, p daemon.Process) error {
 	f.StringVar(&c.only, "only", "", "run only the check with this id")
 	outputFlag(f, &c.output, "text", "json", "junit", "github")
 	f.StringVar(&c.artifacts, "artifacts", "", "folder for screenshots; none are kept without it")
+	f.StringVar(&c.har, "har", "", "file for all requests of the browser checks, as HTTP Archive 1.2")
 	f.StringVar(&c.chromium, "chromium", "", "path of Chromium or Chrome; found where empty")
 	f.StringVar(&c.account, "account", child.DefaultAccount, "account that runs the browser where this is root")
 	if err := f.Parse(p.Args); err != nil {
@@ -117,6 +119,9 @@ func runHere(ctx context.Context, c testConfig, checks []check.Check, stderr io.
 		})
 	}
 	wg.Wait()
+	if c.har != "" {
+		errs = append(errs, writeHAR(ctx, c, dir, results))
+	}
 	return results, errors.Join(errs...)
 }
 
@@ -142,7 +147,16 @@ func localRunners(ctx context.Context, c testConfig, dir string, stderr io.Write
 	control := egress.NewPolicy(egress.Private, nil).Control
 	o := browserrunner.Options{Path: c.chromium, Account: account, Dir: dir, Control: control, Logger: log}
 	var closers []io.Closer
-	if c.artifacts != "" {
+	switch {
+	case c.har != "" && c.artifacts == "":
+		// The archives are read from there.
+		store, err := blob.Open(ctx, "file://"+filepath.Join(dir, "artifacts"))
+		if err != nil {
+			return nil, nil, err
+		}
+		o.Artifacts, o.Everything = store, true
+		closers = append(closers, store)
+	case c.artifacts != "":
 		path, err := filepath.Abs(c.artifacts)
 		if err != nil {
 			return nil, nil, fmt.Errorf("folder %q of -artifacts: %w", c.artifacts, err)
@@ -151,7 +165,7 @@ func localRunners(ctx context.Context, c testConfig, dir string, stderr io.Write
 		if err != nil {
 			return nil, nil, err
 		}
-		o.Artifacts = store
+		o.Artifacts, o.Film, o.Everything = store, true, c.har != ""
 		closers = append(closers, store)
 	}
 	browser := browserrunner.New(o)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/sealed"
+	"github.com/probefleet/probefleet/cmd/internal/workercmd"
 	"github.com/probefleet/probefleet/internal/child"
 )
 
@@ -46,7 +47,7 @@ func parseUp(p daemon.Process) (upConfig, error) {
 	f.StringVar(&c.location, "location", "local", "name of this machine's location")
 	f.StringVar(&c.prefix, "queue-prefix", "probefleet", "first part of the queues' names")
 	f.IntVar(&c.apiSlots, "api-slots", 20, "API checks at once")
-	f.IntVar(&c.browserSlots, "browser-slots", 2, "browser checks at once")
+	f.IntVar(&c.browserSlots, "browser-slots", workercmd.AutoSlots, "browser checks at once; -1 as many as cores and memory carry")
 	f.StringVar(&c.chromium, "chromium", "", "path of Chromium or Chrome; found where empty")
 	f.StringVar(&c.account, "account", child.DefaultAccount, "account that runs the database and the browser where this is root")
 	f.StringVar(&c.logLevel, "log-level", "info", "debug, info, warn or error")

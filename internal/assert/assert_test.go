@@ -286,7 +286,7 @@ func TestBrowserWords(t *testing.T) {
 		{Expr: `url endsWith '/done'`, OK: true},
 		{Expr: `title == 'Shop'`, Message: `title == 'Shop' (got "Done")`},
 		{Expr: `console_errors == 0`, Message: `console_errors == 0 (got 2)`},
-		{Expr: `status == 200`, Message: `status == 200 (column 1: there is no status; a browser check has url, title, time.total, console_errors)`},
+		{Expr: `status == 200`, Message: `status == 200 (column 1: there is no status; a browser check has url, title, time.total, console_errors, vitals.ttfb, vitals.fcp, vitals.lcp, vitals.tbt, vitals.inp, vitals.cls, requests.count, requests.failed, bytes, steps)`},
 		{Expr: `time.total < 2s`, Degraded: true, Message: `time.total < 2s (got 3s)`},
 	}
 	if d := cmp.Diff(want, got); d != "" {

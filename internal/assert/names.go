@@ -70,13 +70,18 @@ type browserWords struct {
 	Title         string           `expr:"title"`
 	Time          browserTimeWords `expr:"time"`
 	ConsoleErrors int              `expr:"console_errors"`
+	Vitals        vitalsWords      `expr:"vitals"`
+	Requests      requestsWords    `expr:"requests"`
+	Bytes         int              `expr:"bytes"`
+	// Steps has the steps by their number, from 1.
+	Steps map[int]browserStepWords `expr:"steps"`
 }
 
 type browserTimeWords struct {
 	Total time.Duration `expr:"total"`
 }
 
-// apiReaders and browserReaders read what a word, or a path of two, stands for.
+// apiReaders and the others read what a word, or a path of two, stands for.
 var apiReaders = map[string]func(*frame) any{
 	"status":          func(f *frame) any { return f.seen.api.Status },
 	"headers":         func(f *frame) any { return headers(f.seen.api.Headers) },
@@ -98,13 +103,6 @@ var apiReaders = map[string]func(*frame) any{
 	"url":             func(f *frame) any { return f.seen.api.URL },
 	"redirects":       func(f *frame) any { return f.seen.api.Redirects },
 	"steps.":          anyStep,
-}
-
-var browserReaders = map[string]func(*frame) any{
-	"url":            func(f *frame) any { return f.seen.web.URL },
-	"title":          func(f *frame) any { return f.seen.web.Title },
-	"time.total":     func(f *frame) any { return f.seen.web.Time.Total },
-	"console_errors": func(f *frame) any { return f.seen.web.ConsoleErrors },
 }
 
 // secured reads a word that has a meaning on TLS connections only.

@@ -50,6 +50,11 @@ type Browser struct {
 	URL, Title    string
 	Time          Times
 	ConsoleErrors int
+	Vitals        Vitals
+	Requests      Requests
+	Bytes         int64 // over the wire, headers included
+	// Steps are the durations of the steps, in order.
+	Steps []time.Duration
 }
 
 // observation is what one call of Judge looks at. The JSON is parsed when the

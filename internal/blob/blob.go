@@ -1,6 +1,8 @@
 // Package blob keeps artifacts: screenshots and whatever else is too large
 // for a result. It owns the form of keys, so that no key leads out of the
-// store. It refuses to know what an artifact is and how long it is kept.
+// store. It refuses to know what an artifact is and how
+// long it is kept; that those of runs have keys runs/2026-03-14/… it knows, so
+// that those of old days can be removed.
 package blob
 
 import (
@@ -26,6 +28,7 @@ var ErrNotFound = errors.New("no such artifact")
 // Store holds artifacts by key. It is safe for concurrent use.
 type Store struct {
 	bucket *blob.Bucket
+	folder string // of files; "" where they are elsewhere
 }
 
 // Open opens the store at a URL: file:///folder keeps files under that
@@ -38,7 +41,7 @@ func Open(_ context.Context, location string) (*Store, error) {
 	}
 	switch u.Scheme {
 	case "mem":
-		return &Store{memblob.OpenBucket(nil)}, nil
+		return &Store{bucket: memblob.OpenBucket(nil)}, nil
 	case "file":
 		return openFolder(location, u)
 	}
@@ -61,7 +64,7 @@ func openFolder(location string, u *url.URL) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the artifact folder %q: %w", folder, err)
 	}
-	return &Store{bucket}, nil
+	return &Store{bucket: bucket, folder: folder}, nil
 }
 
 // Put stores data under key, replacing what is there. A key is one or more

@@ -9,12 +9,12 @@ import (
 )
 
 // resultV1 is the data of a result in version 1.
-type resultV1 = resultOf[verdictV1, stepRunV1]
+type resultV1 = resultOf[verdictV1, stepRunV1, evidenceV1]
 
-// resultOf is the data of a result with verdicts of shape V and steps of shape
-// S: what versions 1 and 2 have in common. It is complete without its envelope,
+// resultOf is the data of a result with verdicts of shape V, steps of shape S
+// and evidence of shape E: what versions 1 and 2 have in common. It is complete without its envelope,
 // because it is stored so.
-type resultOf[V, S any] struct {
+type resultOf[V, S, E any] struct {
 	JobID    string       `json:"job_id"`
 	RunID    string       `json:"run_id"`
 	CheckID  string       `json:"check_id"`
@@ -30,11 +30,11 @@ type resultOf[V, S any] struct {
 	StartedAt  timestamp `json:"started_at,omitzero"`
 	FinishedAt timestamp `json:"finished_at,omitzero"`
 
-	Timings  timingsV1  `json:"timings,omitzero"`
-	Verdicts []V        `json:"verdicts,omitempty"`
-	Steps    []S        `json:"steps,omitempty"`
-	Evidence evidenceV1 `json:"evidence,omitzero"`
-	Worker   workerV1   `json:"worker,omitzero"`
+	Timings  timingsV1 `json:"timings,omitzero"`
+	Verdicts []V       `json:"verdicts,omitempty"`
+	Steps    []S       `json:"steps,omitempty"`
+	Evidence E         `json:"evidence,omitzero"`
+	Worker   workerV1  `json:"worker,omitzero"`
 }
 
 type faultV1 struct {
@@ -73,7 +73,7 @@ type workerV1 struct {
 }
 
 // fault finds the first field without which the result has no meaning.
-func (w *resultOf[V, S]) fault() (field, reason string) {
+func (w *resultOf[V, S, E]) fault() (field, reason string) {
 	known := check.Kinds
 	if _, first := any(w).(*resultV1); first {
 		known = kindsV1

@@ -9,7 +9,7 @@ import (
 
 // resultV2 is the data of a result in version 2: verdicts name the step of the
 // API check that they are about, and such a step has timings.
-type resultV2 = resultOf[verdictV2, stepRunV2]
+type resultV2 = resultOf[verdictV2, stepRunV2, evidenceV2]
 
 type verdictV2 struct {
 	Step     string `json:"step,omitempty"`
@@ -63,7 +63,7 @@ func newResultV2(r jobs.Result) (*resultV2, error) {
 				At: microsOf(s.At), Selector: s.Selector, Element: s.Element, Instead: s.Instead, Optional: s.Optional,
 			}
 		}),
-		Evidence: newEvidenceV1(r.Evidence),
+		Evidence: newEvidenceV2(r.Evidence),
 		Worker:   workerV1(r.Worker),
 	}
 	return w, unreadable(TypeResult, r.JobID, w)
@@ -96,7 +96,8 @@ func upcastResultV1(w *resultV1) *resultV2 {
 		},
 		func(s stepRunV1) stepRunV2 {
 			return stepRunV2{Name: s.Name, Action: s.Action, Duration: s.Duration, OK: s.OK, Error: s.Error}
-		})
+		},
+		func(e evidenceV1) evidenceV2 { return evidenceV2{evidenceV1: e} })
 }
 
 // downcastResultV2 is the way back. lost says what version 1 has no room for,
@@ -119,28 +120,32 @@ func downcastResultV2(w *resultV2) (down *resultV1, lost string) {
 			return nil, fmt.Sprintf("what the step %q found", s.Name)
 		}
 	}
+	if w.Evidence.Visit != nil {
+		return nil, "the visit of its browser check"
+	}
 	return rejudge(w,
 		func(v verdictV2) verdictV1 {
 			return verdictV1{Expr: v.Expr, OK: v.OK, Degraded: v.Degraded, Message: v.Message}
 		},
 		func(s stepRunV2) stepRunV1 {
 			return stepRunV1{Name: s.Name, Action: s.Action, Duration: s.Duration, OK: s.OK, Error: s.Error}
-		}), ""
+		},
+		func(e evidenceV2) evidenceV1 { return e.evidenceV1 }), ""
 }
 
-// rejudge is w with verdicts and steps in other shapes.
-func rejudge[V2, S2, V, S any](w *resultOf[V, S], verdict func(V) V2, step func(S) S2) *resultOf[V2, S2] {
-	return &resultOf[V2, S2]{
+// rejudge is w with verdicts, steps and evidence in other shapes.
+func rejudge[V2, S2, E2, V, S, E any](w *resultOf[V, S, E], verdict func(V) V2, step func(S) S2, evidence func(E) E2) *resultOf[V2, S2, E2] {
+	return &resultOf[V2, S2, E2]{
 		JobID: w.JobID, RunID: w.RunID, CheckID: w.CheckID, Kind: w.Kind, Location: w.Location,
 		Slot: w.Slot, Attempt: w.Attempt, Outcome: w.Outcome, Fault: w.Fault,
 		SentAt: w.SentAt, ReceivedAt: w.ReceivedAt, StartedAt: w.StartedAt, FinishedAt: w.FinishedAt,
 		Timings: w.Timings, Verdicts: each(w.Verdicts, verdict), Steps: each(w.Steps, step),
-		Evidence: w.Evidence, Worker: w.Worker,
+		Evidence: evidence(w.Evidence), Worker: w.Worker,
 	}
 }
 
 func readResultV1(h Header, data []byte) (jobs.Result, error) {
-	w, err := readResult[verdictV1, stepRunV1](h, data)
+	w, err := readResult[verdictV1, stepRunV1, evidenceV1](h, data)
 	if err != nil {
 		return jobs.Result{}, err
 	}
@@ -148,19 +153,19 @@ func readResultV1(h Header, data []byte) (jobs.Result, error) {
 }
 
 func readResultV2(h Header, data []byte) (jobs.Result, error) {
-	w, err := readResult[verdictV2, stepRunV2](h, data)
+	w, err := readResult[verdictV2, stepRunV2, evidenceV2](h, data)
 	if err != nil {
 		return jobs.Result{}, err
 	}
 	return resultOfV2(w), nil
 }
 
-func readResult[V, S any](h Header, data []byte) (*resultOf[V, S], error) {
+func readResult[V, S, E any](h Header, data []byte) (*resultOf[V, S, E], error) {
 	prefix := ""
 	if h.ID != "" {
 		prefix = "data" // there is an envelope around it
 	}
-	var w resultOf[V, S]
+	var w resultOf[V, S, E]
 	if err := unmarshal(TypeResult, prefix, data, &w); err != nil {
 		return nil, err
 	}

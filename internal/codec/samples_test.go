@@ -152,7 +152,7 @@ func newResultSamples() map[string]jobs.Result {
 		{Step: "orders", Expr: "status == 200", Message: "status == 200 (got 503)"},
 	}
 	r.Conclude()
-	all := map[string]jobs.Result{"steps": r, "browser-steps": browser}
+	all := map[string]jobs.Result{"steps": r, "browser-steps": browser, "visit": sampleVisit()}
 	maps.Copy(all, netResultSamples())
 	return all
 }

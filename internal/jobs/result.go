@@ -97,7 +97,8 @@ type Result struct {
 }
 
 // Timings are the phases of the attempt, or of one of its steps. Those that did
-// not happen are 0. For a browser flow only Total is set. Durations are
+// not happen are 0. For a browser flow only Total is set: the time
+// until a browser was ready is in Evidence.Visit. Durations are
 // monotonic.
 type Timings struct {
 	DNS, Connect, TLS, FirstByte, Download time.Duration
@@ -154,6 +155,7 @@ func (r Result) Plain() Result {
 		s := &r.Steps[i]
 		s.At, s.Selector, s.Element, s.Instead, s.Optional = 0, "", "", nil, false
 	}
+	r.Evidence.Visit = nil
 	return r
 }
 
@@ -163,6 +165,7 @@ type Evidence struct {
 	Page      *Page
 	Console   []ConsoleEntry
 	Artifacts []Artifact
+	Visit     *Visit // of a browser check
 }
 
 // Response is the last HTTP response of an API check.

@@ -46,6 +46,10 @@ type Options struct {
 	Identity jobs.Worker
 	// Locations, where it is set, is where locations are declared unhealthy.
 	Locations locationBook
+	// Artifacts, where it is set, is where artifacts are removed once they are
+	// older than KeepArtifacts; default [DefaultKeepArtifacts].
+	Artifacts     artifacts
+	KeepArtifacts time.Duration
 	// Queue is the name of the results queue, Receiver the way to it.
 	Queue    string
 	Receiver queue.Receiver
@@ -114,6 +118,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 	parts.Go(func() { r.keepPartitions(work) })
 	parts.Go(func() { r.keepRegistered(work) })
 	parts.Go(func() { r.watchClock(work) })
+	if r.o.Artifacts != nil {
+		parts.Go(func() { r.pruneArtifacts(work) })
+	}
 	if r.o.Locations != nil {
 		parts.Go(func() { r.watchLocations(work) })
 	}

@@ -61,6 +61,10 @@ func tidy(res *jobs.Result) (cut []string) {
 	}
 	b.part = partConsole
 	res.Evidence.Console = b.console(res.Evidence.Console)
+	b.part = partVisit
+	if v := res.Evidence.Visit; v != nil {
+		b.visit(v)
+	}
 	return b.cut
 }
 
@@ -137,6 +141,26 @@ func (b *budget) console(entries []jobs.ConsoleEntry) []jobs.ConsoleEntry {
 		e.Level = clean(e.Level)
 	}
 	return entries
+}
+
+// visit cuts what was seen of a page: first what it showed, then its requests.
+func (b *budget) visit(v *jobs.Visit) {
+	for i := range v.Vitals {
+		v.Vitals[i].URL = b.take(v.Vitals[i].URL)
+	}
+	v.Text = b.take(v.Text)
+	// What a request takes beside its words.
+	const frame = 120
+	for i := range v.Log {
+		if b.left < frame+2*len(cutMark) {
+			b.lose()
+			v.Log = v.Log[:i:i]
+			break
+		}
+		b.left -= frame
+		r := &v.Log[i]
+		r.Method, r.URL, r.Type, r.Error = b.take(r.Method), b.take(r.URL), b.take(r.Type), b.take(r.Error)
+	}
 }
 
 // clean replaces what Postgres' jsonb does not hold.

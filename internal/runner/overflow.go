@@ -39,6 +39,7 @@ const (
 	partHeaders  = "headers.json"
 	partBody     = "body.txt"
 	partConsole  = "console.json"
+	partVisit    = "visit.json"
 	partNone     = "" // what is not worth a file
 )
 
@@ -50,6 +51,11 @@ func whole(res jobs.Result) jobs.Result {
 	if e.Page != nil {
 		p := *e.Page
 		e.Page = &p
+	}
+	if e.Visit != nil {
+		v := *e.Visit
+		v.Vitals, v.Log = slices.Clone(v.Vitals), slices.Clone(v.Log)
+		e.Visit = &v
 	}
 	if e.Response != nil {
 		r := *e.Response
@@ -112,6 +118,8 @@ func render(part string, full jobs.Result) (contentType string, data []byte) {
 		v = full.Evidence.Page
 	case partHeaders:
 		v = response.Headers
+	case partVisit:
+		v = full.Evidence.Visit
 	case partConsole:
 		v = full.Evidence.Console
 	default:

@@ -74,6 +74,10 @@ func New(o Options) *Vitals {
 	return v
 }
 
+// Memory is what this process may still take of the machine's memory, and of
+// the control groups above it, in bytes.
+func Memory() (uint64, error) { return memoryFree() }
+
 // Check is nil while the machine has what is needed, else it says what is
 // exhausted and what to do. What cannot be read is not taken for exhausted.
 func (v *Vitals) Check() error {

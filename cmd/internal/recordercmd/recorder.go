@@ -3,9 +3,12 @@ package recordercmd
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/database"
+	"github.com/probefleet/probefleet/internal/blob"
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/recorder"
@@ -18,6 +21,8 @@ type Config struct {
 	Migrate      bool
 	QueuePrefix  string
 	CreateQueues bool
+	Artifacts    string // URL of the object store whose old files are removed
+	ArtifactDays int
 }
 
 // Run is the recorder's command.
@@ -27,6 +32,14 @@ func Run(ctx context.Context, p daemon.Process) error {
 	c.Register(f, "127.0.0.1:9103")
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
+	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder; what is older than -artifact-days is removed there; empty leaves that to others")
+	f.IntVar(&c.ArtifactDays, "artifact-days", int(recorder.DefaultKeepArtifacts/(24*time.Hour)), "days for which artifacts are kept")
+	f.Check(func() error {
+		if c.ArtifactDays < 1 {
+			return fmt.Errorf("-artifact-days %d: use 1 or more", c.ArtifactDays)
+		}
+		return nil
+	})
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
@@ -56,7 +69,17 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	if err != nil {
 		return err
 	}
+	var old recorder.Options
+	if c.Artifacts != "" {
+		store, err := blob.Open(ctx, c.Artifacts)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = store.Close() }() // nothing was written
+		old.Artifacts, old.KeepArtifacts = store, time.Duration(c.ArtifactDays)*24*time.Hour
+	}
 	r := recorder.New(recorder.Options{
+		Artifacts: old.Artifacts, KeepArtifacts: old.KeepArtifacts,
 		Store: db, Registry: db, Locations: db, Identity: daemon.Identity(),
 		Queue: name, Receiver: results, Logger: kit.Log,
 		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
@@ -22,6 +23,7 @@ import (
 	"github.com/probefleet/probefleet/internal/runner/apirunner"
 	"github.com/probefleet/probefleet/internal/runner/browserrunner"
 	"github.com/probefleet/probefleet/internal/runner/netrunner"
+	"github.com/probefleet/probefleet/internal/vitals"
 	"github.com/probefleet/probefleet/internal/worker"
 )
 
@@ -32,10 +34,12 @@ type Config struct {
 	CreateQueues bool
 	Location     string
 	// APISlots and BrowserSlots are the jobs of each class that run at once;
-	// with 0 the class is not served.
+	// with 0 the class is not served. BrowserSlots may be AutoSlots.
 	APISlots, BrowserSlots  int
 	Chromium, Account       string
 	BrowserDir              string // of the browser's profiles
+	BrowserMemory           int    // MiB, beyond which pages are ended
+	Film                    bool
 	Artifacts               string // URL of the object store
 	AllowPrivate            bool
 	Allow, Deny             string // addresses that may be dialled or not, by commas
@@ -53,10 +57,12 @@ func Run(ctx context.Context, p daemon.Process) error {
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
 	f.StringVar(&c.Location, "location", "local", "location whose jobs are run")
 	f.IntVar(&c.APISlots, "api-slots", 20, "API checks at once; 0 serves none")
-	f.IntVar(&c.BrowserSlots, "browser-slots", 2, "browser checks at once; 0 serves none")
+	f.IntVar(&c.BrowserSlots, "browser-slots", AutoSlots, "browser checks at once; 0 serves none, -1 as many as cores and memory carry")
 	f.StringVar(&c.Chromium, "chromium", "", "path of Chromium or Chrome; found where empty")
 	f.StringVar(&c.Account, "account", child.DefaultAccount, "account that runs the browser where this is root")
 	f.StringVar(&c.BrowserDir, "browser-dir", filepath.Join(os.TempDir(), "probefleet-browser"), "folder for the browser's profiles")
+	f.IntVar(&c.BrowserMemory, "browser-memory", 0, "MiB that the browser may take with all its pages; beyond it the largest is ended and its run is inconclusive; 0 is 2048")
+	f.BoolVar(&c.Film, "film", true, "keep a strip of small pictures of browser checks that do not pass")
 	f.StringVar(&c.Artifacts, "artifacts", "", "object store for screenshots and for what does not fit into a result, as file:///folder; neither is kept where empty")
 	f.BoolVar(&c.AllowPrivate, "allow-private", false, "let checks reach private and loopback addresses")
 	f.StringVar(&c.Allow, "allow", "", "further addresses that checks may reach, as CIDR by commas; those at which clouds hand out credentials only where they are named exactly")
@@ -79,7 +85,7 @@ func (c *Config) faults() error {
 	if !check.ValidID(c.Location) {
 		fs = append(fs, fmt.Errorf("-location %q: use 1 to 63 of a-z, 0-9, '-' and '_'", c.Location))
 	}
-	if c.APISlots < 0 || c.BrowserSlots < 0 || c.APISlots+c.BrowserSlots == 0 {
+	if c.APISlots < 0 || c.BrowserSlots < AutoSlots || c.APISlots+c.BrowserSlots == 0 {
 		fs = append(fs, fmt.Errorf("-api-slots %d and -browser-slots %d: give at least one class 1 slot", c.APISlots, c.BrowserSlots))
 	}
 	if c.Visibility < 3*time.Second || c.Visibility > time.Hour {
@@ -96,6 +102,10 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		return err
 	}
 	kit.Log = sealed.Hide(kit.Log, known)
+	if c.BrowserSlots == AutoSlots {
+		c.BrowserSlots = autoSlots(runtime.NumCPU(), vitals.Memory)
+		kit.Log.Info("browser slots set by cores and memory", "slots", c.BrowserSlots)
+	}
 	client, err := sqsqueue.New(ctx)
 	if err != nil {
 		return err
@@ -186,6 +196,7 @@ func (c Config) browser(kit daemon.Kit, artifacts *blob.Store) (*browserrunner.R
 	}
 	o := browserrunner.Options{
 		Path: c.Chromium, Account: account, Dir: c.BrowserDir, Control: c.policy().Control,
+		Memory: int64(c.BrowserMemory) << 20, Film: c.Film,
 		Logger: kit.Log, Metrics: browserrunner.NewMetrics(kit.Metrics),
 	}
 	if artifacts != nil {

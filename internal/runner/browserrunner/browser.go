@@ -33,6 +33,8 @@ type chromium struct {
 
 	// stop is closed by the supervisor where the browser is to end.
 	stop chan struct{}
+	// film makes every tab keep a film strip.
+	film bool
 	// Guarded by the supervisor.
 	users, runs int
 	retired     bool
@@ -67,7 +69,7 @@ func (s *supervisor) launchAt(ctx context.Context, path string) (_ *chromium, er
 		return nil, errors.Join(err, gate.Close(), p.remove())
 	}
 	b := &chromium{
-		proc: proc, conn: dial(ctx, proc.pipe), profile: p, gate: gate,
+		proc: proc, conn: dial(ctx, proc.pipe), profile: p, gate: gate, film: s.film,
 		stop: make(chan struct{}),
 		tabs: make(map[target.ID]*tab),
 	}

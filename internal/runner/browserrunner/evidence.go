@@ -27,6 +27,8 @@ const (
 type picture struct {
 	name string
 	data []byte
+	// contentType is that of what is no picture; "" is JPEG.
+	contentType string
 }
 
 // picture takes a picture of the viewport, to be stored at the end of the run.
@@ -35,6 +37,7 @@ func (f *flow) picture(ctx context.Context, name string) error {
 	p := picture{name: f.unique(name)}
 	var err error
 	if f.runner.artifacts != nil {
+		f.tab.mask(ctx)
 		var shot page.CaptureScreenshotResult
 		// JPEG takes a third less time than PNG.
 		shot, err = call(ctx, f.tab.session, page.CaptureScreenshot, page.CaptureScreenshotParams{
@@ -95,13 +98,17 @@ func (r *Runner) store(ctx context.Context, j jobs.Job, pictures []picture) []jo
 	artifacts := make([]jobs.Artifact, len(pictures))
 	var wg sync.WaitGroup
 	for i, p := range pictures {
-		artifacts[i] = jobs.Artifact{Name: p.name, ContentType: "image/jpeg", Size: int64(len(p.data))}
+		file := p.name
+		if p.contentType == "" {
+			p.contentType, file = "image/jpeg", p.name+".jpg"
+		}
+		artifacts[i] = jobs.Artifact{Name: p.name, ContentType: p.contentType, Size: int64(len(p.data))}
 		if p.data == nil || r.artifacts == nil {
 			continue
 		}
 		wg.Go(func() {
-			key := fmt.Sprintf("runs/%s/%s/%d-%s.jpg", j.Slot.UTC().Format(time.DateOnly), j.RunID, j.Attempt, p.name)
-			if err := r.artifacts.Put(ctx, key, "image/jpeg", p.data); err != nil {
+			key := fmt.Sprintf("runs/%s/%s/%d-%s", j.Slot.UTC().Format(time.DateOnly), j.RunID, j.Attempt, file)
+			if err := r.artifacts.Put(ctx, key, p.contentType, p.data); err != nil {
 				r.log.Warn("picture not stored", "check", j.Check.ID, "job", j.ID, "key", key, "err", err)
 				return
 			}

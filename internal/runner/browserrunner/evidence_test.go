@@ -216,6 +216,9 @@ func TestPictures(t *testing.T) {
 	faults(t, res, jobs.Failed, jobs.FaultStep)
 	var keys []string
 	for _, a := range res.Evidence.Artifacts {
+		if a.Name == harName {
+			continue
+		}
 		keys = append(keys, a.Key)
 		data := shared.store.get(a.Key)
 		config, err := jpeg.DecodeConfig(bytes.NewReader(data))
@@ -307,6 +310,7 @@ func TestMetrics(t *testing.T) {
 		"probefleet_browser_starts_total":           1,
 		"probefleet_browser_crashes_total browser":  0,
 		"probefleet_browser_crashes_total renderer": 0,
+		"probefleet_browser_overruns_total":         0,
 		"probefleet_browser_runs_in_flight":         0,
 	}
 	if d := cmp.Diff(want, got); d != "" {

@@ -92,7 +92,7 @@ func (t *tab) framesLocked(v *view, m *cdproto.Message) bool {
 	return true
 }
 
-// contextLocked notes the world of a frame's own scripts.
+// contextLocked notes the world of a frame's own scripts, and ours.
 func (t *tab) contextLocked(v *view, m *cdproto.Message) {
 	e, ok := decode[runtime.EventExecutionContextCreated](m)
 	if !ok || e.Context == nil {
@@ -102,11 +102,15 @@ func (t *tab) contextLocked(v *view, m *cdproto.Message) {
 		Frame   cdp.FrameID `json:"frameId"`
 		Default bool        `json:"isDefault"`
 	}
-	if unmarshal(e.Context.AuxData, &of) != nil || !of.Default {
+	if unmarshal(e.Context.AuxData, &of) != nil || t.frames[of.Frame] == nil {
 		return
 	}
-	if fr := t.frames[of.Frame]; fr != nil {
+	switch fr := t.frames[of.Frame]; {
+	case of.Default:
 		fr.view, fr.main = v, e.Context.ID
+	case e.Context.Name == world:
+		// Made by watch.js: nobody needs to ask for one.
+		fr.view, fr.world = v, e.Context.ID
 	}
 }
 

@@ -17,12 +17,8 @@ func TestMemoryLimit(t *testing.T) {
 	r, _ := own(t, func(o *Options) { o.Memory = 600 << 20 })
 	s := site(t, map[string]string{"/": greedy, "/modest": "<p>content</p>"})
 	first := pid(t, r)
-	began := time.Now()
 	res := runOn(t, r, job(open(s.URL), click("#eat"), within(15*time.Second, text("", "never"))))
 	faults(t, res, jobs.Inconclusive, jobs.FaultBrowser, "the page was ended: a page took", "more than the 600 MiB that this worker allows")
-	if took := time.Since(began); took > 14*time.Second {
-		t.Errorf("ended after %s", took)
-	}
 	// The browser itself goes on.
 	passes(t, runOn(t, r, job(open(s.URL+"/modest"), text("", "content"))))
 	if second := pid(t, r); second != first {

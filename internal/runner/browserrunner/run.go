@@ -42,7 +42,7 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	}
 	r.metrics.running.Inc()
 	defer r.metrics.running.Dec()
-	res, began := jobs.ResultFor(j), time.Now()
+	res, began := jobs.ResultFor(j), time.Now() // before a browser is waited for
 
 	b, err := r.browsers.acquire(ctx)
 	if err != nil {
@@ -62,6 +62,8 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	}
 
 	f := newFlow(ctx, r, t, j.Check)
+	f.waited = f.began.Sub(began)
+	f.scrub.redact = template.From(ctx).Hidden().Hide
 	err = f.run(&res, spec)
 	f.gather(ctx, &res, err)
 	r.dispose(ctx, b, t)
@@ -70,11 +72,12 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 			return jobs.Result{}, err
 		}
 	}
-	res.Evidence.Artifacts = r.store(ctx, j, f.pictures)
 	if res.Outcome == "" {
 		f.judge(&res, spec)
 	}
 	res.Conclude()
+	f.keepMore(&res)
+	res.Evidence.Artifacts = r.store(ctx, j, f.pictures)
 	return res, nil
 }
 
@@ -124,19 +127,23 @@ func (r *Runner) dispose(ctx context.Context, b *chromium, t *tab) {
 
 // flow is one run under way.
 type flow struct {
-	runner   *Runner
-	tab      *tab
-	ctx      context.Context
-	cancel   context.CancelFunc
-	began    time.Time
-	end      time.Time // when steps give up
-	timeout  time.Duration
-	took     time.Duration
-	failed   string // the name of the step that did not succeed
-	scrub    scrubber
-	pictures []picture
-	pictured bool  // by the last step
-	held     int64 // the keys that are held, as of modifiers
+	runner  *Runner
+	tab     *tab
+	ctx     context.Context
+	cancel  context.CancelFunc
+	began   time.Time
+	end     time.Time // when steps give up
+	timeout time.Duration
+	took    time.Duration
+	failed  string        // the name of the step that did not succeed
+	waited  time.Duration // until the browser was ready
+	scrub   scrubber
+	// seen and exchanges are known once the flow has ended.
+	seen      *jobs.Visit
+	exchanges []*exchange
+	pictures  []picture
+	pictured  bool  // by the last step
+	held      int64 // the keys that are held, as of modifiers
 	// errorPages are let pass: the check expects something of its own.
 	errorPages bool
 }
@@ -260,6 +267,8 @@ func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 			}
 		}
 	}
+	f.visit(ctx, failure)
+	res.Evidence.Visit = f.seen
 	f.tab.mu.Lock()
 	defer f.tab.mu.Unlock()
 	res.Evidence.Console = f.tab.console.all()
@@ -279,6 +288,7 @@ func (f *flow) judge(res *jobs.Result, spec *check.Browser) {
 	f.tab.mu.Lock()
 	seen.ConsoleErrors = f.tab.console.errors
 	f.tab.mu.Unlock()
+	f.measured(&seen, res.Steps)
 	res.Verdicts = assert.Judge(check.KindBrowser, spec.Expect, spec.Degraded, seen)
 	for i := range res.Verdicts {
 		res.Verdicts[i].Message = f.scrub.text(res.Verdicts[i].Message)

@@ -49,6 +49,12 @@ type Options struct {
 	Control func(network, address string, c syscall.RawConn) error
 	// Artifacts keeps the pictures; nil takes none.
 	Artifacts artifacts
+	// Film makes runs keep a strip of small pictures, which is stored of those
+	// that do not pass.
+	Film bool
+	// Everything stores of every run what is otherwise stored only of those
+	// that do not pass: the film strip, and all requests as an HTTP archive.
+	Everything bool
 	// Recycle is the number of runs after which a browser is replaced; 0
 	// means [DefaultRecycle].
 	Recycle int
@@ -106,8 +112,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 type Runner struct {
 	browsers  *supervisor
 	artifacts artifacts
-	log       *slog.Logger
-	metrics   *Metrics
+	// everything is stored of every run.
+	everything bool
+	log        *slog.Logger
+	metrics    *Metrics
 }
 
 // New makes a Runner and removes what dead workers left in Options.Dir. It
@@ -137,13 +145,13 @@ func New(o Options) *Runner {
 		browsers: &supervisor{
 			path: o.Path, dir: o.Dir, account: o.Account,
 			control: o.Control, unguarded: o.unguarded,
-			recycle: cmp.Or(o.Recycle, DefaultRecycle), memory: cmp.Or(o.Memory, DefaultMemory),
+			recycle: cmp.Or(o.Recycle, DefaultRecycle), memory: cmp.Or(o.Memory, DefaultMemory), film: o.Film && o.Artifacts != nil,
 			log: o.Logger, metrics: o.Metrics,
 			all: make(map[*chromium]struct{}),
 		},
-		artifacts: o.Artifacts,
-		log:       o.Logger,
-		metrics:   o.Metrics,
+		artifacts: o.Artifacts, everything: o.Everything,
+		log:     o.Logger,
+		metrics: o.Metrics,
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 // pages repeat them rightly ("results for shoes").
 type scrubber struct {
 	secrets, values []string
+	// redact hides the secrets of the job; nil hides none.
+	redact func(string) string
 }
 
 const hidden = "•••"
@@ -30,10 +32,15 @@ func (s *scrubber) typed(value string, secret bool) {
 }
 
 // text hides secrets in s.
-func (s *scrubber) text(text string) string { return replace(text, s.secrets) }
+func (s *scrubber) text(text string) string {
+	if s.redact != nil {
+		text = s.redact(text)
+	}
+	return replace(text, s.secrets)
+}
 
 // error hides everything that was typed.
-func (s *scrubber) error(text string) string { return replace(replace(text, s.secrets), s.values) }
+func (s *scrubber) error(text string) string { return replace(s.text(text), s.values) }
 
 func replace(text string, values []string) string {
 	for _, v := range values {

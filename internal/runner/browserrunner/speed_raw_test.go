@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -102,7 +101,7 @@ func wait(load <-chan struct{}) error {
 	case <-load:
 		return nil
 	case <-time.After(rawPatience):
-		return errors.New("the page did not load")
+		return fmt.Errorf("the page did not load")
 	}
 }
 
@@ -137,9 +136,12 @@ func (c *rawCDP) flow(url, format string) error {
 	s, load := made.SessionID, make(chan struct{}, 8)
 	c.loads.Store(s, load)
 	defer c.loads.Delete(s)
-	c.send(s, "Page.enable", object{})
-	if err := c.call(s, "Page.navigate", object{"url": url}, nil); err != nil {
+	if err := c.call(s, "Page.enable", object{}, nil); err != nil {
 		return err
+	}
+	var went struct{ ErrorText string }
+	if err := c.call(s, "Page.navigate", object{"url": url}, &went); err != nil || went.ErrorText != "" {
+		return fmt.Errorf("navigating: %s %w", went.ErrorText, err)
 	}
 	if err := wait(load); err != nil {
 		return err

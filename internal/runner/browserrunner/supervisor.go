@@ -30,6 +30,7 @@ type supervisor struct {
 	unguarded bool
 	recycle   int
 	memory    int64
+	film      bool
 	log       *slog.Logger
 	metrics   *Metrics
 

@@ -20,6 +20,7 @@ import (
 	"github.com/chromedp/cdproto/target"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
 )
 
 // Causes of a tab's end.
@@ -70,6 +71,13 @@ type tab struct {
 	dragged        *input.DragData // what the browser is dragging
 	wantsResponses bool
 	responses      []response
+
+	opened  time.Time
+	traffic traffic
+	vitals  []jobs.Vitals
+	// vitalsOf is the document of the last vitals.
+	vitalsOf float64
+	film     film
 }
 
 func ptr[T any](v T) *T { return &v }
@@ -88,6 +96,7 @@ func openTab(ctx context.Context, b *chromium, width, height int64) (*tab, error
 		loaders: make(map[cdp.LoaderID]bool),
 		views:   make(map[target.ID]*view),
 		frames:  make(map[cdp.FrameID]*frame),
+		opened:  time.Now(),
 	}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	if err := t.attach(width, height); err != nil {
@@ -123,20 +132,24 @@ func (t *tab) attach(width, height int64) error {
 	t.session.listen(func(m *cdproto.Message) { t.handle(t.top, m) })
 
 	// All at once: the answers are awaited together.
-	empty := []*pending[cdp.Empty]{
+	all := append(watchDocuments(t.ctx, t.session),
 		downloads,
 		send(t.ctx, t.session, inspector.Enable, cdp.Empty{}),
 		send(t.ctx, t.session, page.Enable, page.EnableParams{}),
 		send(t.ctx, t.session, runtime.Enable, cdp.Empty{}),
 		send(t.ctx, t.session, log.Enable, cdp.Empty{}),
 		attachIframes(t.ctx, t.session),
+		watchTraffic(t.ctx, t.session),
 		send(t.ctx, t.session, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 			Width: width, Height: height, DeviceScaleFactor: 1,
 		}),
+	)
+	if t.browser.film {
+		all = append(all, startFilm(t.ctx, t.session))
 	}
-	for _, p := range empty {
-		if _, err := p.wait(t.ctx); err != nil {
-			return fmt.Errorf("%s: %w", p.method, err)
+	for _, p := range all {
+		if err := p.done(t.ctx); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -174,7 +187,16 @@ func (t *tab) close(ctx context.Context) error {
 func (t *tab) handle(v *view, m *cdproto.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.traffic.add(m)
 	switch m.Method {
+	case cdproto.EventRuntimeBindingCalled:
+		if v == t.top {
+			t.leftLocked(m)
+		}
+		return
+	case cdproto.EventPageScreencastFrame:
+		t.filmLocked(m)
+		return
 	case cdproto.EventRuntimeConsoleAPICalled, cdproto.EventRuntimeExceptionThrown, cdproto.EventLogEntryAdded:
 		t.console.add(m, &t.status)
 		return

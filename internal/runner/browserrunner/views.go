@@ -93,6 +93,7 @@ func (t *tab) admitLocked(v *view) {
 			send(ctx, v.session, runtime.Enable, cdp.Empty{}),
 			send(ctx, v.session, log.Enable, cdp.Empty{}),
 			attachIframes(ctx, v.session),
+			watchTraffic(ctx, v.session),
 		} {
 			if _, err := p.wait(ctx); err != nil {
 				return // it is gone already

@@ -1,0 +1,68 @@
+package browserrunner
+
+import (
+	"context"
+	"errors"
+
+	"github.com/probefleet/probefleet/internal/assert"
+	"github.com/probefleet/probefleet/internal/jobs"
+)
+
+// maxText is the number of bytes kept of what the page showed.
+const maxText = 4 << 10
+
+// visit fills in what was seen of the page beside its console, and keeps for
+// the store what is worth it: all requests and the film strip of a run that
+// did not pass, or was asked for them.
+func (f *flow) visit(ctx context.Context, failure error) {
+	v := &jobs.Visit{Waited: f.waited}
+	if !errors.Is(failure, errPageCrashed) && !errors.Is(failure, errPageClosed) {
+		said := f.tab.askWorld(ctx, "globalThis.probefleetVitals?.() ?? ''")
+		if failure != nil {
+			v.Text = f.scrub.text(shorten(f.tab.askWorld(ctx, "document.body?.innerText ?? ''"), maxText))
+		}
+		f.tab.mu.Lock()
+		f.tab.vitalsLocked(said)
+		f.tab.mu.Unlock()
+	}
+	f.tab.mu.Lock()
+	all := f.tab.traffic.exchanges()
+	v.Vitals = f.tab.vitals
+	f.tab.mu.Unlock()
+	for i := range v.Vitals {
+		v.Vitals[i].URL = f.scrub.text(shorten(v.Vitals[i].URL, 500))
+	}
+	f.sum(v, all)
+	f.seen, f.exchanges = v, all
+}
+
+// keepMore adds to the pictures what is kept of a run that did not pass.
+func (f *flow) keepMore(res *jobs.Result) {
+	if f.runner.artifacts == nil {
+		return
+	}
+	if res.Outcome == jobs.Passed && !f.runner.everything {
+		return
+	}
+	f.pictures = append(f.pictures, f.strip()...)
+	if len(f.exchanges) > 0 {
+		f.pictures = append(f.pictures, picture{name: harName, contentType: harType, data: f.archive(res, f.exchanges)})
+	}
+}
+
+// measured fills in what budgets are held against: the worst of the vitals.
+func (f *flow) measured(seen *assert.Browser, steps []jobs.StepResult) {
+	for _, s := range steps {
+		seen.Steps = append(seen.Steps, s.Duration)
+	}
+	if f.seen == nil {
+		return
+	}
+	seen.Requests = assert.Requests{Count: f.seen.Requests, Failed: f.seen.Failed}
+	seen.Bytes = f.seen.Bytes
+	w := &seen.Vitals
+	for _, v := range f.seen.Vitals {
+		w.TTFB, w.FCP, w.LCP = max(w.TTFB, v.TTFB), max(w.FCP, v.FCP), max(w.LCP, v.LCP)
+		w.TBT, w.INP, w.CLS = max(w.TBT, v.TBT), max(w.INP, v.INP), max(w.CLS, v.CLS)
+	}
+}

@@ -1,0 +1,112 @@
+package browserrunner
+
+import (
+	"context"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/chromedp/cdproto"
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
+
+	"github.com/probefleet/probefleet/internal/jobs"
+)
+
+//go:embed watch.js
+var watchJS string
+
+const (
+	// leftBinding is what watch.js calls when its document is left.
+	leftBinding = "probefleetLeft"
+	// maxVitals is the number of documents whose vitals are kept.
+	maxVitals = 10
+)
+
+// watchDocuments makes watch.js run in every document of s to come.
+func watchDocuments(ctx context.Context, s session) []waiter {
+	return []waiter{
+		send(ctx, s, runtime.AddBinding, runtime.AddBindingParams{Name: leftBinding, ExecutionContextName: world}),
+		send(ctx, s, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchJS, WorldName: world}),
+	}
+}
+
+// waiter is an answer whose content nobody needs.
+type waiter interface {
+	done(ctx context.Context) error
+}
+
+func (p *pending[R]) done(ctx context.Context) error {
+	if _, err := p.wait(ctx); err != nil {
+		return fmt.Errorf("%s: %w", p.method, err)
+	}
+	return nil
+}
+
+// leftLocked takes the vitals of a document that the main page leaves.
+func (t *tab) leftLocked(m *cdproto.Message) {
+	if e, ok := decode[runtime.EventBindingCalled](m); ok && e.Name == leftBinding {
+		t.vitalsLocked(e.Payload)
+	}
+}
+
+// vitalsLocked keeps what watch.js said of one document. The page itself
+// cannot say it: our world is out of its reach.
+func (t *tab) vitalsLocked(said string) {
+	var v struct {
+		ID                            float64 // of the document
+		URL                           string
+		TTFB, FCP, LCP, TBT, INP, CLS float64
+	}
+	if json.Unmarshal([]byte(said), &v) != nil || v.URL == "" {
+		return
+	}
+	ms := func(f float64) time.Duration {
+		if !(f > 0 && f < 1e9) {
+			return 0
+		}
+		return time.Duration(f * float64(time.Millisecond))
+	}
+	if n := len(t.vitals); n > 0 && v.ID == t.vitalsOf {
+		t.vitals = t.vitals[:n-1] // it was not left after all
+	}
+	t.vitalsOf = v.ID
+	if len(t.vitals) == maxVitals {
+		t.vitals = t.vitals[:maxVitals-1] // the last is worth more than the one before
+	}
+	t.vitals = append(t.vitals, jobs.Vitals{
+		URL: v.URL, TTFB: ms(v.TTFB), FCP: ms(v.FCP), LCP: ms(v.LCP), TBT: ms(v.TBT), INP: ms(v.INP), CLS: v.CLS,
+	})
+}
+
+// ask our world in the main frame; "" where the page is away or busy.
+func (t *tab) askWorld(ctx context.Context, expression string) string {
+	s, id, err := t.enter(ctx, t.top.root)
+	if err != nil {
+		return ""
+	}
+	res, err := call(ctx, s, runtime.Evaluate, runtime.EvaluateParams{
+		Expression: expression, ContextID: id, ReturnByValue: ptr(true), Silent: ptr(true),
+	})
+	if err != nil || res.ExceptionDetails != nil || res.Result == nil {
+		return ""
+	}
+	var said string
+	_ = unmarshal(res.Result.Value, &said)
+	return said
+}
+
+// mask hides marked fields in the next picture, where the page has undone it.
+// The answer is not waited for: the picture comes after it.
+func (t *tab) mask(ctx context.Context) *pending[runtime.EvaluateResult] {
+	t.mu.Lock()
+	id, s := t.top.root.world, t.session
+	t.mu.Unlock()
+	if id == 0 {
+		return nil
+	}
+	return send(ctx, s, runtime.Evaluate, runtime.EvaluateParams{
+		Expression: "globalThis.probefleetMask?.()", ContextID: id, Silent: ptr(true),
+	})
+}

@@ -1,0 +1,53 @@
+// Runs in a world of its own at the start of every document: hides masked
+// fields in pictures, and watches the vitals of the page.
+(() => {
+  const sheet = new CSSStyleSheet();
+  sheet.replaceSync(`
+    input[type=password], [data-probefleet-mask] { background: #9aa0a6 !important; }
+    input[type=password], [data-probefleet-mask], [data-probefleet-mask] * {
+      color: transparent !important; -webkit-text-fill-color: transparent !important; caret-color: transparent !important;
+      text-shadow: none !important; text-decoration: none !important;
+    }
+    [data-probefleet-mask] * { background: none !important; border-color: transparent !important; }
+    [data-probefleet-mask] :is(img, video, canvas, svg), :is(img, video, canvas, svg)[data-probefleet-mask] { visibility: hidden !important; }
+  `);
+  // A page may replace the list; then the mask is put back before the next
+  // picture.
+  const mask = () => {
+    if (!document.adoptedStyleSheets.includes(sheet)) document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+  };
+  globalThis.probefleetMask = mask;
+  mask();
+  if (self !== top || !/^https?:/.test(location.protocol)) return;
+
+  const seen = {fcp: 0, lcp: 0, inp: 0, cls: 0};
+  const tasks = [], watches = [];
+  let burst = 0, first = 0, last = -Infinity;
+  const watch = (type, each, options) => {
+    try {
+      const o = new PerformanceObserver((list) => list.getEntries().forEach(each));
+      o.observe({type, buffered: true, ...options});
+      watches.push([o, each]);
+    } catch { /* this browser does not know the type */ }
+  };
+  watch('paint', (e) => { if (e.name === 'first-contentful-paint') seen.fcp = e.startTime });
+  watch('largest-contentful-paint', (e) => { seen.lcp = e.startTime });
+  watch('longtask', (e) => tasks.push(e));
+  watch('layout-shift', (e) => {
+    if (e.hadRecentInput) return;
+    // A burst: less than a second between shifts, at most five in all.
+    if (e.startTime - last > 1000 || e.startTime - first > 5000) burst = 0, first = e.startTime;
+    last = e.startTime;
+    seen.cls = Math.max(seen.cls, burst += e.value);
+  });
+  watch('event', (e) => { if (e.interactionId) seen.inp = Math.max(seen.inp, e.duration) }, {durationThreshold: 16});
+  const read = () => {
+    for (const [o, each] of watches) o.takeRecords().forEach(each);
+    const n = performance.getEntriesByType('navigation')[0];
+    const tbt = tasks.reduce((sum, e) => e.startTime + e.duration > seen.fcp ? sum + Math.max(0, e.duration - 50) : sum, 0);
+    return JSON.stringify({...seen, id: performance.timeOrigin, url: location.href, ttfb: n ? n.responseStart : 0, tbt});
+  };
+  globalThis.probefleetVitals = read;
+  // Once the next document is there nobody listens to this one any more.
+  addEventListener('beforeunload', () => globalThis.probefleetLeft?.(read()));
+})()
