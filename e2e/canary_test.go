@@ -45,6 +45,15 @@ func spelled(s, form string) string {
 	return out.String()
 }
 
+// references are the characters of a text as HTML may write them.
+func references(s string) string {
+	var out strings.Builder
+	for _, r := range s {
+		fmt.Fprintf(&out, "&#%d;", r)
+	}
+	return out.String()
+}
+
 // needles are the forms in which a core would be found.
 func needles(core string) []string {
 	found := []string{
@@ -63,7 +72,7 @@ func writings(v string) map[string]string {
 	quoted, _ := json.Marshal(v)
 	return map[string]string{
 		"plain": v, "upper": strings.ToUpper(v), "query": url.QueryEscape(v), "path": url.PathEscape(v), "twice": url.QueryEscape(url.QueryEscape(v)),
-		"all": spelled(v, "%%%02x"), "json": string(quoted), "html": html.EscapeString(v), "decimal": spelled(strings.ReplaceAll(v, "ä", ""), "&#%d;"),
+		"all": spelled(v, "%%%02x"), "json": string(quoted), "html": html.EscapeString(v), "decimal": references(v),
 		"hex": hex.EncodeToString([]byte(v)), "HEX": strings.ToUpper(hex.EncodeToString([]byte(v))),
 		"base64": base64.StdEncoding.EncodeToString([]byte(v)), "basic": base64.StdEncoding.EncodeToString([]byte("user:" + v)),
 		"base64url": base64.RawURLEncoding.EncodeToString([]byte("u:" + v)),

@@ -129,7 +129,8 @@ func (r *run) step(ctx, limited context.Context, i int, res *jobs.Result) error 
 		limited, cancel = context.WithTimeoutCause(ctx, alwaysWait, errDeadline)
 		defer cancel()
 	}
-	a := newAttempt(r.runner, spec, r.values.Hidden(), r.cookies, r.wanted(i))
+	wanted := r.wanted(i)
+	a := newAttempt(r.runner, spec, r.values.Hidden(), r.cookies, wanted)
 	a.earlier = r.values.Steps
 	var err error
 	if a.request, err = filled(r.spec, i, r.values); err == nil {
@@ -150,7 +151,7 @@ func (r *run) step(ctx, limited context.Context, i int, res *jobs.Result) error 
 	if !r.spec.Single() {
 		res.Steps = append(res.Steps, done)
 	}
-	if err == nil {
+	if err == nil && wanted {
 		r.values.Steps[spec.ID] = a.forLater(timings, time.Now())
 	}
 	if !done.OK {

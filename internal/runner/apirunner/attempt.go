@@ -75,7 +75,9 @@ func (a *attempt) run(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(httptrace.WithClientTrace(ctx, a.watch.trace()))
 	defer cancel(nil)
 	a.watch.limit(a.request.Waits, cancel)
-	a.hidden.Add(credentials(a.request)...)
+	if known := credentials(a.request); known != nil {
+		a.hidden.Add(known...)
+	}
 	if err := a.authorize(ctx); err != nil {
 		return err
 	}

@@ -36,8 +36,7 @@ type token struct {
 }
 
 func grantKey(g *check.OAuth2) string {
-	b, _ := json.Marshal(g) // texts always encode
-	return string(b)
+	return fmt.Sprintf("%q %q %q %q %q %v", g.TokenURL, g.ClientID, g.ClientSecret, g.Scopes, g.Audience, g.InBody)
 }
 
 func (t *tokens) get(key string, now time.Time) (string, bool) {
