@@ -49,6 +49,8 @@ type Check struct {
 	Muted bool
 	// Public checks appear on the status dashboard.
 	Public bool
+	// Retry says whether a slot that failed is tried again.
+	Retry Retry
 	// Spec is what is done and expected; its type decides the Kind.
 	Spec Spec
 	// Unknown is what a newer release has said of the check and this one does

@@ -219,7 +219,7 @@ func (d *decoder) defaults(top *object) {
 }
 
 // commonKeys are the keys of `defaults:`; a check has them too.
-var commonKeys = []string{"every", "timeout", "locations", "tags", "group", "public", "active", "muted"}
+var commonKeys = []string{"every", "timeout", "locations", "tags", "group", "public", "active", "muted", "retry"}
 
 func (o *object) common(c *check.Check) {
 	o.duration("every", &c.Every)
@@ -230,4 +230,5 @@ func (o *object) common(c *check.Check) {
 	o.flag("public", &c.Public)
 	o.flag("active", &c.Active)
 	o.flag("muted", &c.Muted)
+	o.retry(&c.Retry)
 }

@@ -168,6 +168,7 @@ func announcementSamples() map[string]jobs.Announcement {
 
 func newCheckSamples() map[string]check.Check {
 	all := map[string]check.Check{"steps": sampleSteps()}
+	all["retry"] = sampleRetry()
 	for name, j := range netJobSamples() {
 		all[name] = j.Check
 	}
