@@ -44,8 +44,9 @@ $(BIN)/golangci-lint-$(GOLANGCI_VERSION):
 	@GOBIN=$(CURDIR)/$(BIN) GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@mv $(BIN)/golangci-lint $@
 
-bench: deps ## benchmarks: inner loops, then the whole pipeline with its memory
-	$(GO) test -run '^$$' -bench . -benchtime 1s -benchmem ./internal/...
+bench: deps ## benchmarks: inner loops, the pipeline beside what the machine allows, an idle fleet, the whole with its memory
+	$(GO) test -run '^$$' -bench . -benchtime 1s -benchmem -timeout 60m ./internal/...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./e2e/speed
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./e2e
 
 fuzz: ## every fuzz test of the codec, FUZZTIME each (default 60s, 10 minutes in all)
@@ -62,7 +63,7 @@ race: deps ## every test under the race detector (needs a C compiler)
 chaos-browser: deps ## 500 browser checks of which a tenth crash, hang, leak or allocate without end; RUNS=n for another number
 	PROBEFLEET_CHAOS_BROWSER_RUNS=$(or $(RUNS),500) $(GO) test -count 1 -timeout 60m -v -run '^TestChaos$$' ./internal/runner/browserrunner
 
-bars-short: deps ## the bars of delivery in their short form, about 12 minutes; SEED=n replays (needs a C compiler)
+bars-short: deps ## the bars of delivery in their short form, about 10 minutes; SEED=n replays (needs a C compiler)
 	@$(GO) run ./e2e/chaos
 
 bars: deps ## the bars of delivery in full, some hours; SEED=n replays (needs a C compiler)

@@ -17,6 +17,7 @@ import (
 // is told.
 func TestBarCommitCut(t *testing.T) {
 	seed := bar(t)
+	t.Parallel()
 	cutter := &chaos.CommitCutter{}
 	r := newRig(t, rigOptions{seed: seed, before: func(dsn string) string {
 		var err error
@@ -48,6 +49,7 @@ func TestBarCommitCut(t *testing.T) {
 // it again after a while.
 func TestBarDatabaseDown(t *testing.T) {
 	seed := bar(t)
+	t.Parallel()
 	account, err := child.Unprivileged(child.DefaultAccount)
 	if err != nil {
 		t.Fatal(err)

@@ -178,6 +178,7 @@ func redirected(t testing.TB, dsn, through string) string {
 // member is one place in the fleet, with the process that fills it now.
 type member struct {
 	*process
+	mu   sync.Mutex // guards process for those who do not change it
 	rig  *rig
 	who  string
 	name string
@@ -204,10 +205,21 @@ func (m *member) restart(env ...string) {
 // relaunch is restart for goroutines that are not the test's own.
 func (m *member) relaunch(env ...string) error {
 	p, err := launch(m.rig.bin, append(slices.Clone(m.rig.env), env...), m.name, m.args...)
-	if err == nil {
-		m.process = p
+	if err != nil {
+		return err
 	}
-	return err
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.process = p
+	return nil
+}
+
+// pid is the process that fills the place now. It may be asked while another
+// goroutine fills it again.
+func (m *member) pid() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cmd.Process.Pid
 }
 
 func (r *rig) scheduler(who string) *member { return r.add(who, "scheduler", "-name", who) }

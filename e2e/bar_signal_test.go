@@ -15,7 +15,7 @@ import (
 // their budget.
 func TestBarSigterm(t *testing.T) {
 	seed := bar(t)
-	const budget, margin = 3 * time.Second, 2 * time.Second
+	const budget = 3 * time.Second
 	var mu sync.Mutex
 	draws := rand.New(rand.NewPCG(seed, 3))
 	draw := func(most time.Duration) time.Duration {
@@ -30,9 +30,12 @@ func TestBarSigterm(t *testing.T) {
 		}
 		fmt.Fprint(w, "well")
 	}})
+	workers := []*member{r.worker("worker 0", "-drain", budget.String())}
+	// What the end of an idle worker takes is the machine's share.
+	margin := 2*time.Second + 3*idleEnd(t, workers[0])
+	workers = append(workers, r.worker("worker 1", "-drain", budget.String()))
 	r.recorder("recorder")
 	r.scheduler("scheduler")
-	workers := []*member{r.worker("worker 0", "-drain", budget.String()), r.worker("worker 1", "-drain", budget.String())}
 	r.load(12, 2*time.Second)
 	time.Sleep(3 * time.Second)
 	var faults []string
@@ -44,7 +47,7 @@ func TestBarSigterm(t *testing.T) {
 		_ = m.cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-m.done:
-		case <-time.After(30 * time.Second):
+		case <-time.After(stalled):
 		}
 		took := time.Since(asked)
 		m.end()
@@ -57,17 +60,30 @@ func TestBarSigterm(t *testing.T) {
 	}
 	releases, redelivery := r.wire.Redelivery()
 	a := r.settle()
-	if redelivery > 5*time.Second || releases == 0 {
+	if redelivery > 3*time.Second+margin || releases == 0 {
 		faults = append(faults, fmt.Sprintf("%d jobs released, redelivered within %s", releases, redelivery))
 	}
-	r.verdict(t, "SIGTERM under load", seed, a, faults, "%d ends within %s of a budget of %s, %d jobs released and delivered again within %s",
-		n, slowest.Round(time.Millisecond), budget, releases, redelivery.Round(time.Millisecond))
+	r.verdict(t, "SIGTERM under load", seed, a, faults, "%d ends within %s (limit %s), %d jobs released and delivered again within %s",
+		n, slowest.Round(time.Millisecond), (budget + margin).Round(time.Millisecond), releases, redelivery.Round(time.Millisecond))
+}
+
+// idleEnd is how long a worker that does nothing takes from SIGTERM to its end.
+// It is started again.
+func idleEnd(t *testing.T, m *member) time.Duration {
+	t.Helper()
+	eventually(t, stalled, func() error { return expectf(m.rig.wire.Polls() > 0, "the worker does not poll yet") })
+	asked := time.Now()
+	m.stop(t)
+	took := time.Since(asked)
+	m.restart()
+	return took
 }
 
 // TestBarTwoSchedulers stops one of two schedulers past its lease and lets it
 // go on, in turns.
 func TestBarTwoSchedulers(t *testing.T) {
 	seed := bar(t)
+	t.Parallel()
 	r := newRig(t, rigOptions{seed: seed})
 	r.recorder("recorder")
 	r.worker("worker")

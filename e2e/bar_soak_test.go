@@ -22,6 +22,7 @@ var flat = []struct {
 // TestBarSoak runs a fleet under load with the race detector.
 func TestBarSoak(t *testing.T) {
 	seed := bar(t)
+	t.Parallel()
 	r := newRig(t, rigOptions{seed: seed, bin: built(t, []string{"CGO_ENABLED=1"}, "-race")})
 	r.wire.Twice = 0.01
 	members := []*member{r.recorder("recorder"), r.scheduler("scheduler"), r.worker("worker")}

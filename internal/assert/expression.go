@@ -62,6 +62,9 @@ func (e *Expression) Secrets() []string { return e.secrets }
 // Steps are the ids of the steps that it uses.
 func (e *Expression) Steps() []string { return e.steps }
 
+// Steps are the ids of the earlier steps that the assertion speaks of.
+func (a *Assertion) Steps() []string { return a.steps }
+
 // NoValueError says why an expression has no value.
 type NoValueError struct {
 	// Missing marks a value that is absent or null.

@@ -58,10 +58,11 @@ type timeWords struct {
 }
 
 type tlsWords struct {
-	DaysLeft int    `expr:"days_left"`
-	Version  string `expr:"version"`
-	Issuer   string `expr:"issuer"`
-	Subject  string `expr:"subject"`
+	DaysLeft int      `expr:"days_left"`
+	Version  string   `expr:"version"`
+	Issuer   string   `expr:"issuer"`
+	Subject  string   `expr:"subject"`
+	Names    []string `expr:"names"`
 }
 
 type browserWords struct {
@@ -91,6 +92,7 @@ var apiReaders = map[string]func(*frame) any{
 	"tls.version":     secured("tls.version", func(t TLS) any { return t.Version }),
 	"tls.issuer":      secured("tls.issuer", func(t TLS) any { return t.Issuer }),
 	"tls.subject":     secured("tls.subject", func(t TLS) any { return t.Subject }),
+	"tls.names":       secured("tls.names", func(t TLS) any { return t.Names }),
 	"ip":              func(f *frame) any { return f.seen.api.IP },
 	"size":            func(f *frame) any { return int(f.seen.api.Size) },
 	"url":             func(f *frame) any { return f.seen.api.URL },
@@ -108,7 +110,7 @@ var browserReaders = map[string]func(*frame) any{
 // secured reads a word that has a meaning on TLS connections only.
 func secured(word string, read func(TLS) any) func(*frame) any {
 	return func(f *frame) any {
-		if f.seen.api.TLS == (TLS{}) {
+		if f.seen.api.TLS.Version == "" {
 			return missingf("%s is missing: the connection was not TLS", word)
 		}
 		return read(f.seen.api.TLS)

@@ -40,6 +40,8 @@ type Times struct {
 type TLS struct {
 	DaysLeft                 int
 	Version, Issuer, Subject string
+	// Names are the hosts that the certificate is for.
+	Names []string
 }
 
 // Browser is what assertions of a browser check look at, after the last step.

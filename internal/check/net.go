@@ -150,7 +150,7 @@ func (*GRPC) Kind() Kind { return KindGRPC }
 func (*WebSocket) Kind() Kind { return KindWebSocket }
 
 func (t *TCP) faults() []Fault {
-	fs := slices.Concat(addressFault("tcp.address", t.Address), familyFault("tcp", t.IPFamily), bodyFault("tcp", t.MaxBody))
+	fs := slices.Concat(netAddressFault("tcp.address", t.Address), familyFault("tcp", t.IPFamily), bodyFault("tcp", t.MaxBody))
 	if t.TLS != nil {
 		fs = append(fs, t.TLS.faults("tcp.tls")...)
 	}
@@ -158,7 +158,7 @@ func (t *TCP) faults() []Fault {
 }
 
 func (t *TLS) faults() []Fault {
-	return slices.Concat(addressFault("tls.address", t.Address), familyFault("tls", t.IPFamily), t.TLSClient.faults("tls"))
+	return slices.Concat(netAddressFault("tls.address", t.Address), familyFault("tls", t.IPFamily), t.TLSClient.faults("tls"))
 }
 
 func (d *DNS) faults() []Fault {
@@ -173,7 +173,7 @@ func (d *DNS) faults() []Fault {
 		fs = append(fs, Fault{"dns.type", fmt.Sprintf("%q is not a type; use one of %s", d.Type, strings.Join(RecordTypes, ", "))})
 	}
 	if d.Server != "" {
-		fs = append(fs, addressFault("dns.server", d.Server)...)
+		fs = append(fs, netAddressFault("dns.server", d.Server)...)
 	}
 	if d.Protocol != "udp" && d.Protocol != "tcp" {
 		fs = append(fs, Fault{"dns.protocol", fmt.Sprintf("%q is not known; use udp or tcp", d.Protocol)})
@@ -193,7 +193,7 @@ func (p *ICMP) faults() []Fault {
 }
 
 func (g *GRPC) faults() []Fault {
-	fs := slices.Concat(addressFault("grpc.address", g.Address), familyFault("grpc", g.IPFamily))
+	fs := slices.Concat(netAddressFault("grpc.address", g.Address), familyFault("grpc", g.IPFamily))
 	if g.TLS != nil {
 		fs = append(fs, g.TLS.faults("grpc.tls")...)
 	}
@@ -253,8 +253,8 @@ func bodyFault(at string, most int64) []Fault {
 	return []Fault{{at + ".max_body", fmt.Sprintf("%d bytes is out of range; use 1 to %d", most, MaxMaxBody)}}
 }
 
-// addressFault says what is wrong with host:port.
-func addressFault(at, address string) []Fault {
+// netAddressFault says what is wrong with host:port.
+func netAddressFault(at, address string) []Fault {
 	host, port, err := net.SplitHostPort(address)
 	n, notNumber := strconv.Atoi(port)
 	switch {

@@ -174,17 +174,17 @@ func TestFaultsOfAPISteps(t *testing.T) {
 func TestTextThatCannotTravel(t *testing.T) {
 	for _, bad := range []string{"\x00", "a\x00b", "\xff", "cut \xe2\x82", "\xed\xa0\x80"} {
 		for path, change := range map[string]func(*Check, *APIStep){
-			"name":                      func(c *Check, _ *APIStep) { c.Name = bad },
-			"description":               func(c *Check, _ *APIStep) { c.Description = bad },
-			"group":                     func(c *Check, _ *APIStep) { c.Group = bad },
-			"tags[0]":                   func(c *Check, _ *APIStep) { c.Tags[0] = bad },
-			"request.body":              func(_ *Check, a *APIStep) { a.Request.Body = bad },
-			"request.auth":              func(_ *Check, a *APIStep) { a.Request.Auth = &Auth{User: "u", Password: bad} },
-			`request.headers["Accept"]`: func(_ *Check, a *APIStep) { a.Request.Headers["Accept"] = bad },
-			`request.query["q"]`:        func(_ *Check, a *APIStep) { a.Request.Query["q"] = bad },
-			`request.query["\xe2"]`:     func(_ *Check, a *APIStep) { a.Request.Query = map[string]string{"\xe2": "\x82\xac"} },
-			"expect[0]":                 func(_ *Check, a *APIStep) { a.Expect[0] = bad },
-			"degraded[1]":               func(_ *Check, a *APIStep) { a.Degraded = []string{"true", bad} },
+			"name":                        func(c *Check, _ *APIStep) { c.Name = bad },
+			"description":                 func(c *Check, _ *APIStep) { c.Description = bad },
+			"group":                       func(c *Check, _ *APIStep) { c.Group = bad },
+			"tags[0]":                     func(c *Check, _ *APIStep) { c.Tags[0] = bad },
+			"request.body":                func(_ *Check, a *APIStep) { a.Request.Body = bad },
+			"request.auth.basic.password": func(_ *Check, a *APIStep) { a.Request.Auth = &Auth{User: "u", Password: bad} },
+			`request.headers["Accept"]`:   func(_ *Check, a *APIStep) { a.Request.Headers["Accept"] = bad },
+			`request.query["q"]`:          func(_ *Check, a *APIStep) { a.Request.Query["q"] = bad },
+			`request.query["\xe2"]`:       func(_ *Check, a *APIStep) { a.Request.Query = map[string]string{"\xe2": "\x82\xac"} },
+			"expect[0]":                   func(_ *Check, a *APIStep) { a.Expect[0] = bad },
+			"degraded[1]":                 func(_ *Check, a *APIStep) { a.Degraded = []string{"true", bad} },
 		} {
 			c := goodAPI()
 			change(&c, &c.Spec.(*API).Steps[0])

@@ -16,7 +16,7 @@ var (
 	ownKeys     = []string{"id", "name", "description", "kind"}
 	apiKeys     = []string{"request", "expect", "degraded"}
 	browserKeys = []string{"viewport", "steps", "expect", "degraded"}
-	checkKeys   = slices.Concat(ownKeys, commonKeys, []string{"request", "viewport", "steps"}, netKeys(), []string{"expect", "degraded"})
+	checkKeys   = slices.Concat(ownKeys, commonKeys, []string{"request", "viewport", "steps"}, netKeys(), []string{"expect", "degraded", "expect_failure"})
 )
 
 // check decodes one check and adds it to the others, or its faults.
@@ -32,6 +32,8 @@ func (d *decoder) check(n *yaml.Node) {
 		return
 	}
 	before := len(d.loader.faults)
+	d.runtime, d.earlier = false, nil
+	d.vars = d.scopes.of(d.groupOf(o), d.loader.options)
 	c := d.base
 	c.Locations, c.Tags = slices.Clone(c.Locations), slices.Clone(c.Tags)
 	o.text("id", &c.ID)
@@ -63,12 +65,30 @@ func (d *decoder) check(n *yaml.Node) {
 			c.Timeout = check.DefaultAPITimeout
 		}
 	}
+	if f := o.field("expect_failure"); f != nil && c.Spec != nil && c.Kind() != check.KindAPI {
+		d.fault(f.key, "expect_failure: is for API checks")
+	}
 	for _, f := range c.Validate() {
 		d.invalid(o, f)
 	}
 	if len(d.loader.faults) == before {
 		d.loader.checks = append(d.loader.checks, c)
 	}
+}
+
+// groupOf is the group whose variables hold for a check. The group itself may
+// use those of the file.
+func (d *decoder) groupOf(o *object) string {
+	n := o.value("group")
+	if n == nil {
+		return d.base.Group
+	}
+	d.vars = d.scopes.of("", d.loader.options)
+	faults := len(d.loader.faults)
+	group, _ := d.expanded(n, "group")
+	d.loader.faults = d.loader.faults[:faults] // it is read again, and reported then
+	delete(d.failed, n)
+	return group
 }
 
 // identify checks that the id is there and new.
@@ -204,7 +224,7 @@ func (o *object) assertions(name string, kind check.Kind) []string {
 			d.fault(n, "%s reads as a key and a value because of its \": \"; put quotes around the line", path)
 			continue
 		}
-		line, places, ok := d.fill(n, path)
+		line, places, ok := d.fill(n, path, false)
 		if !ok {
 			continue
 		}
@@ -219,7 +239,28 @@ func (o *object) assertions(name string, kind check.Kind) []string {
 			d.loader.fault(d.file, row, column, "%s: %s", path, message)
 			continue
 		}
+		if why := d.unknownStepIn(kind, line); why != "" {
+			d.fault(n, "%s: %s", path, why)
+			continue
+		}
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// unknownStepIn says which step of a line is not there, "" where all are.
+func (d *decoder) unknownStepIn(kind check.Kind, line string) string {
+	if !strings.Contains(line, "steps") {
+		return ""
+	}
+	a, err := assert.Compile(kind, line)
+	if err != nil {
+		return "" // that was reported
+	}
+	for _, id := range a.Steps() {
+		if why := d.knownStep(id); why != "" {
+			return why
+		}
+	}
+	return ""
 }

@@ -97,7 +97,7 @@ func (o *object) net(kind check.Kind) check.Spec {
 	case check.KindDNS:
 		return o.dns(n, lines)
 	case check.KindTLS:
-		return o.tls(n, lines)
+		return o.tlsSpec(n, lines)
 	case check.KindICMP:
 		return o.icmp(n, lines)
 	case check.KindGRPC:
@@ -153,7 +153,7 @@ func (o *object) dns(n *yaml.Node, lines check.Lines) check.Spec {
 	return q
 }
 
-func (o *object) tls(n *yaml.Node, lines check.Lines) check.Spec {
+func (o *object) tlsSpec(n *yaml.Node, lines check.Lines) check.Spec {
 	t := &check.TLS{Lines: lines}
 	if p, ok := o.part(check.KindTLS, n, "address", &t.Address, "server_name", "skip_verify"); ok {
 		p.number("ip_family", &t.IPFamily)

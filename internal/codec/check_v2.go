@@ -23,24 +23,6 @@ func (w *checkV2) fault() (field, reason string) {
 	return field, reason
 }
 
-type apiV2 struct {
-	Steps []apiStepV2 `json:"steps"`
-}
-
-func (a apiV2) fault() (field, reason string) {
-	if len(a.Steps) == 0 {
-		return "steps", "is missing or empty"
-	}
-	return "", ""
-}
-
-type apiStepV2 struct {
-	ID       string    `json:"id,omitempty"`
-	Request  requestV1 `json:"request"`
-	Expect   []string  `json:"expect,omitempty"`
-	Degraded []string  `json:"degraded,omitempty"`
-}
-
 func newCheckV2(c check.Check) (*checkV2, error) {
 	w := &checkV2{checkOf: checkOf[apiV2, browserV2]{
 		ID: c.ID, Name: c.Name, Description: c.Description, Group: c.Group, Tags: c.Tags,
@@ -50,7 +32,7 @@ func newCheckV2(c check.Check) (*checkV2, error) {
 	switch s := c.Spec.(type) {
 	case *check.API:
 		if s != nil {
-			w.Kind, w.API = check.KindAPI, &apiV2{Steps: each(s.Steps, newAPIStepV2)}
+			w.Kind, w.API = check.KindAPI, newAPIV2(s)
 		}
 	case *check.Browser:
 		if s != nil {
@@ -65,22 +47,6 @@ func newCheckV2(c check.Check) (*checkV2, error) {
 	return w, nil
 }
 
-func newAPIStepV2(s check.APIStep) apiStepV2 {
-	r := s.Request
-	w := apiStepV2{
-		ID: s.ID,
-		Request: requestV1{
-			Method: r.Method, URL: r.URL, Headers: distinctKeys(r.Headers), Query: distinctKeys(r.Query),
-			Body: r.Body, MaxRedirects: r.MaxRedirects, MaxBody: r.MaxBody,
-		},
-		Expect: s.Expect, Degraded: s.Degraded,
-	}
-	if r.Auth != nil {
-		w.Request.Auth = &authV1{Bearer: r.Auth.Bearer, User: r.Auth.User, Password: r.Auth.Password}
-	}
-	return w
-}
-
 func checkOfV2(w *checkV2) check.Check {
 	c := check.Check{
 		ID: w.ID, Name: w.Name, Description: w.Description, Group: w.Group, Tags: some(w.Tags),
@@ -89,7 +55,7 @@ func checkOfV2(w *checkV2) check.Check {
 	}
 	switch w.Kind {
 	case check.KindAPI:
-		c.Spec = &check.API{Steps: each(w.API.Steps, apiStepV2.step)}
+		c.Spec = w.API.spec()
 	case check.KindBrowser:
 		c.Spec = w.Browser.spec()
 	default:
@@ -98,29 +64,10 @@ func checkOfV2(w *checkV2) check.Check {
 	return c
 }
 
-func (w apiStepV2) step() check.APIStep {
-	r := w.Request
-	s := check.APIStep{
-		ID: w.ID,
-		Request: check.Request{
-			Method: r.Method, URL: r.URL, Headers: someKeys(r.Headers), Query: someKeys(r.Query),
-			Body: r.Body, MaxRedirects: r.MaxRedirects, MaxBody: r.MaxBody,
-		},
-		Expect: some(w.Expect), Degraded: some(w.Degraded),
-	}
-	if r.Auth != nil {
-		s.Request.Auth = &check.Auth{Bearer: r.Auth.Bearer, User: r.Auth.User, Password: r.Auth.Password}
-	}
-	return s
-}
-
 // upcastCheckV1 turns one request into the only step, which has no id.
 func upcastCheckV1(w *checkV1) *checkV2 {
 	up := checkV2{checkOf: recast[apiV2, browserV2](w)}
-	if w.API != nil {
-		up.API = &apiV2{Steps: []apiStepV2{{Request: w.API.Request, Expect: w.API.Expect, Degraded: w.API.Degraded}}}
-	}
-	up.Browser = upcastBrowserV1(w.Browser)
+	up.API, up.Browser = upcastAPIV1(w.API), upcastBrowserV1(w.Browser)
 	return &up
 }
 
@@ -134,19 +81,11 @@ func downcastCheckV2(w *checkV2) (down *checkV1, lost string) {
 		return nil, "its retries"
 	}
 	c := recast[apiV1, browserV1](&w.checkOf)
-	if c.Browser, lost = downcastBrowserV2(w.Browser); lost != "" {
+	if c.API, lost = downcastAPIV2(w.API); lost != "" {
 		return nil, lost
 	}
-	if w.API == nil {
-		return &c, ""
-	}
-	switch steps := w.API.Steps; {
-	case len(steps) != 1:
-		return nil, fmt.Sprintf("the %d steps of its API check", len(steps))
-	case steps[0].ID != "":
-		return nil, fmt.Sprintf("the id %q of the step of its API check", steps[0].ID)
-	default:
-		c.API = &apiV1{Request: steps[0].Request, Expect: steps[0].Expect, Degraded: steps[0].Degraded}
+	if c.Browser, lost = downcastBrowserV2(w.Browser); lost != "" {
+		return nil, lost
 	}
 	return &c, ""
 }

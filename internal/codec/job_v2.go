@@ -38,11 +38,23 @@ func newJobV2(j jobs.Job) (*jobV2, error) {
 
 // fault finds the first field without which the job has no meaning.
 func (w *jobV2) fault() (field, reason string) {
+	if w.RunID != "" && w.Check == nil {
+		return "check", "is missing"
+	}
+	if field, reason = w.frameFault(); field != "" {
+		return field, reason
+	}
+	if field, reason = w.Check.fault(); field != "" {
+		field = "check." + field
+	}
+	return field, reason
+}
+
+// frameFault looks at everything but the check.
+func (w *jobV2) frameFault() (field, reason string) {
 	switch {
 	case w.RunID == "":
 		return "run_id", "is missing"
-	case w.Check == nil:
-		return "check", "is missing"
 	case w.Location == "":
 		return "location", "is missing"
 	case w.Slot.IsZero():
@@ -54,10 +66,7 @@ func (w *jobV2) fault() (field, reason string) {
 	case w.Reply < 0:
 		return "reply", fmt.Sprintf("is %d; versions count from 1", w.Reply)
 	}
-	if field, reason = w.Check.fault(); field != "" {
-		field = "check." + field
-	}
-	return field, reason
+	return "", ""
 }
 
 func (w *jobV2) job(h Header) jobs.Job {

@@ -45,4 +45,7 @@ func TestRetriesStayWithTheCheck(t *testing.T) {
 	if err := frozenJob(body); err != nil {
 		t.Error(err)
 	}
+	if _, err := NewJobForm(1, c); err != nil {
+		t.Error(err)
+	}
 }

@@ -58,6 +58,7 @@ const (
 	FaultBrowser   FaultClass = "browser"    // the browser itself went away
 	FaultInternal  FaultClass = "internal"   // a defect or an exhausted resource
 	FaultLocation  FaultClass = "location"   // the location's own network or DNS is away
+	FaultSecret    FaultClass = "secret"     // a secret that the check names is not here
 	FaultExpired   FaultClass = "expired"    // past Job.ExpiresAt before the start
 )
 

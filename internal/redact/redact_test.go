@@ -93,7 +93,9 @@ func TestHide(t *testing.T) {
 	}
 }
 
-func ascii(s string) bool { return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) }
+func ascii(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
+}
 
 // What is cut is hidden as far as it goes.
 func TestHideOfWhatIsCut(t *testing.T) {

@@ -89,7 +89,7 @@ type Scheduler struct {
 	shards   map[int]*shard
 	reruns   map[rerunKey]*slot
 	asked    map[string]*slot // by the attempt's id
-	checks   []check.Check
+	checks   []planned
 	revision int64
 	// offset is what the database's clock is ahead of ours.
 	offset time.Duration
@@ -248,9 +248,9 @@ func (s *Scheduler) reload(ctx context.Context) error {
 	if err != nil && len(checks) == 0 {
 		return err
 	}
-	s.checks, s.revision = checks, revision
+	s.checks, s.revision = s.planAll(checks), revision
 	for _, sh := range s.shards {
-		sh.plan(checks)
+		sh.plan(s.checks)
 	}
 	s.metrics.checks.Set(float64(len(checks)))
 	s.countHeld()

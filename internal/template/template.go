@@ -115,6 +115,15 @@ func quoted(s string) int {
 	return -1
 }
 
+// Quoted is the length of the text in quotes at the start of s; all of s where
+// the quote is not closed.
+func Quoted(s string) int {
+	if n := quoted(s); n > 0 {
+		return n
+	}
+	return len(s)
+}
+
 // Parse compiles the expressions of text. The error is a *[Error].
 func Parse(text string) (*Template, error) {
 	places, err := Expressions(text)

@@ -208,6 +208,9 @@ func textOf(value any) string {
 	return marshal(value)
 }
 
+// JSON is a text as JSON, quotes included.
+func JSON(text string) string { return marshal(text) }
+
 // marshal is a value as JSON, <, > and & as they are.
 func marshal(value any) string {
 	switch v := value.(type) {

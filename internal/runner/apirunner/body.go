@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/redact"
 	"github.com/probefleet/probefleet/internal/runner/cause"
 )
 
@@ -101,8 +102,8 @@ func cutOff(resp *http.Response, got int64) error {
 }
 
 // excerpt is the start of the body as valid UTF-8 without NUL.
-func (b *body) excerpt(s secrets) string {
-	text := strings.ToValidUTF8(s.hide(string(b.start)), "\uFFFD")
+func (b *body) excerpt(hidden *redact.Redactor) string {
+	text := strings.ToValidUTF8(hidden.Hide(string(b.start)), "\uFFFD")
 	text = strings.ReplaceAll(text, "\x00", "\uFFFD")
 	if len(text) <= maxExcerpt {
 		return text

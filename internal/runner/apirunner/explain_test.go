@@ -11,6 +11,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/redact"
 )
 
 // What a kernel says that has no network, no sockets or a firewall: a test
@@ -32,7 +33,7 @@ func TestExplainTheKernel(t *testing.T) {
 		syscall.ENOBUFS:       {jobs.FaultInternal, true, "no more sockets"},
 		syscall.EADDRNOTAVAIL: {jobs.FaultInternal, true, "no more sockets"},
 	} {
-		a := newAttempt(New(Options{}), &check.APIStep{}, secrets{}, cookies{})
+		a := newAttempt(New(Options{}), &check.APIStep{}, redact.New(), cookies{}, false)
 		a.target = &url.URL{Scheme: "http", Host: "shop.example"}
 		a.watch.enter(connecting)
 		err := fmt.Errorf("wrapped: %w", &net.OpError{

@@ -32,10 +32,12 @@ func redirectFault(format string, args ...any) error {
 // words.
 func (a *attempt) conclude(res *jobs.Result, err error) string {
 	f := a.explain(err)
-	message := a.secrets.hide(f.message)
-	if said := jobs.InStep(a.spec.ID, message); f.excuse {
+	message := a.hidden.Hide(f.message)
+	switch said := jobs.InStep(a.spec.ID, message); {
+	case res.Outcome != "": // an earlier step has settled it
+	case f.excuse:
 		res.Excuse(f.class, said)
-	} else {
+	default:
 		res.Fail(f.class, said)
 	}
 	return message
@@ -94,6 +96,9 @@ func (a *attempt) overdue(err error, timeout time.Duration) error {
 	var said *fault
 	if errors.As(err, &said) {
 		return err
+	}
+	if a.target == nil {
+		return &fault{class: jobs.FaultTimeout, message: fmt.Sprintf("no complete answer within %s: the OAuth2 token had not come", timeout)}
 	}
 	host, at := a.target.Host, ""
 	switch a.watch.at() {

@@ -29,8 +29,8 @@ type hop struct {
 // firstHop is the request as the check has it.
 func firstHop(r check.Request, userAgent string) (hop, error) {
 	u, err := url.Parse(r.URL)
-	if err != nil {
-		return hop{}, ours("the check's URL is not a URL: correct it")
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return hop{}, ours("the check's URL is not an absolute http or https URL: correct it")
 	}
 	if len(r.Query) > 0 {
 		added := url.Values{}
@@ -39,7 +39,11 @@ func firstHop(r check.Request, userAgent string) (hop, error) {
 		}
 		u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+added.Encode(), "&")
 	}
-	h := hop{method: r.Method, url: u, header: http.Header{}, body: r.Body}
+	body, contentType, err := content(r)
+	if err != nil {
+		return hop{}, err
+	}
+	h := hop{method: r.Method, url: u, header: http.Header{}, body: body}
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		value := r.Headers[name]
 		if !isToken(name) || strings.ContainsFunc(value, isControl) {
@@ -50,6 +54,9 @@ func firstHop(r check.Request, userAgent string) (hop, error) {
 			continue
 		}
 		h.header.Set(name, value)
+	}
+	if contentType != "" && !has(h.header, "Content-Type") {
+		h.header.Set("Content-Type", contentType)
 	}
 	if !has(h.header, "User-Agent") {
 		h.header.Set("User-Agent", userAgent)
