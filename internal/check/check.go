@@ -51,6 +51,13 @@ type Check struct {
 	Public bool
 	// Retry says whether a slot that failed is tried again.
 	Retry Retry
+	// Alert says when failing is an outage.
+	Alert Alert
+	// DependsOn names checks without which this one cannot pass: while one of
+	// them has an outage, nobody is alerted of this one's.
+	DependsOn []string
+	// Maintenance has the windows in which failing does not count.
+	Maintenance []Maintenance
 	// Spec is what is done and expected; its type decides the Kind.
 	Spec Spec
 	// Unknown is what a newer release has said of the check and this one does

@@ -76,8 +76,10 @@ func (c Check) Validate() []Fault {
 		}
 	}
 	fs = append(fs, c.Retry.faults()...)
+	fs = append(fs, c.alarmFaults()...)
 	texts := []text{{"name", c.Name}, {"description", c.Description}, {"group", c.Group}}
 	texts = append(texts, list("tags", c.Tags)...)
+	texts = append(texts, c.alarmTexts()...)
 	if c.Spec == nil {
 		add("kind", "is missing; use one of %q", Kinds)
 	} else {

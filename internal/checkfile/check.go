@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	ownKeys     = []string{"id", "name", "description", "kind"}
+	ownKeys     = []string{"id", "name", "description", "kind", "depends_on"}
 	apiKeys     = []string{"request", "expect", "degraded"}
 	browserKeys = []string{"viewport", "steps", "expect", "degraded"}
 	checkKeys   = slices.Concat(ownKeys, commonKeys, []string{"request", "viewport", "steps"}, netKeys(), []string{"expect", "degraded", "expect_failure"})
@@ -41,6 +41,7 @@ func (d *decoder) check(n *yaml.Node) {
 	o.text("description", &c.Description)
 	c.Description = strings.TrimSpace(c.Description) // a block of text ends in a line break
 	o.common(&c)
+	o.texts("depends_on", &c.DependsOn)
 	if !o.has("name") {
 		c.Name = c.ID
 		d.at["name"] = nil // what is wrong with it is wrong with the id

@@ -7,11 +7,13 @@ import (
 )
 
 // checkV2 is a check in version 2: an API check is a list of steps, the steps
-// of a browser check say more, and there are checks of the network.
+// of a browser check say more, there are checks of the network, and rules of
+// alerts.
 type checkV2 struct {
 	checkOf[apiV2, browserV2]
 	netV2
 	Retry *retryV2 `json:"retries,omitempty"`
+	alarmV2
 }
 
 // fault finds the first field without which the check has no meaning.
@@ -28,7 +30,7 @@ func newCheckV2(c check.Check) (*checkV2, error) {
 		ID: c.ID, Name: c.Name, Description: c.Description, Group: c.Group, Tags: c.Tags,
 		Every: microsOf(c.Every), Timeout: microsOf(c.Timeout), Locations: c.Locations,
 		Active: c.Active, Muted: c.Muted, Public: c.Public,
-	}, Retry: newRetryV2(c.Retry)}
+	}, Retry: newRetryV2(c.Retry), alarmV2: newAlarmV2(c)}
 	switch s := c.Spec.(type) {
 	case *check.API:
 		if s != nil {
@@ -61,6 +63,7 @@ func checkOfV2(w *checkV2) check.Check {
 	default:
 		c.Spec = w.spec(w.Kind)
 	}
+	w.into(&c)
 	return c
 }
 
@@ -79,6 +82,9 @@ func downcastCheckV2(w *checkV2) (down *checkV1, lost string) {
 	}
 	if w.Retry != nil {
 		return nil, "its retries"
+	}
+	if lost = w.lost(); lost != "" {
+		return nil, lost
 	}
 	c := recast[apiV1, browserV1](&w.checkOf)
 	if c.API, lost = downcastAPIV2(w.API); lost != "" {

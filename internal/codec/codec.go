@@ -132,14 +132,12 @@ func ResultVersionOf(c check.Check) int {
 	return 1
 }
 
-// JobVersionOf is the lowest version of jobs that has room for c. Its retries
-// are not in jobs.
+// JobVersionOf is the lowest version of jobs that has room for c.
 func JobVersionOf(c check.Check) int {
-	c.Retry = check.Retry{}
 	if c.Unknown != "" {
 		return JobVersion // a newer release wrote it
 	}
-	w, err := newCheckV2(c)
+	w, err := newJobCheckV2(c)
 	if err != nil {
 		return 1 // no version has room for a check without a spec
 	}

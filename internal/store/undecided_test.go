@@ -190,3 +190,32 @@ func TestFailedForGood(t *testing.T) {
 		t.Errorf("the network's fault: %+v", again)
 	}
 }
+
+// No incident is opened between two attempts; one is where the last has failed.
+func TestNoIncidentBetweenAttempts(t *testing.T) {
+	s, url := open(t)
+	c := retried(false)
+	c.Locations = []string{"here"}
+	apply(t, s, store.Applied{Created: []string{c.ID}}, c)
+	now := time.Now().UTC().Truncate(time.Second)
+	incidents := func() int { return ask[int](t, url, `SELECT count(*) FROM incidents WHERE retracted_at IS NULL`) }
+	failing := result(c, "here", now.Add(-2*time.Minute), jobs.Failed, time.Second)
+	record(t, s, store.Recorded{Stored: 1}, failing)
+	if n := incidents(); n != 0 {
+		t.Errorf("%d incidents while a retry is waited for", n)
+	}
+	record(t, s, store.Recorded{Stored: 1}, attempt(failing, 2, "here", jobs.Passed))
+	if n := incidents(); n != 0 {
+		t.Errorf("%d incidents after the retry has passed", n)
+	}
+	down := result(c, "here", now.Add(-time.Minute), jobs.Failed, time.Second)
+	for i := range 3 {
+		if n := incidents(); n != 0 {
+			t.Errorf("%d incidents before attempt %d", n, i+1)
+		}
+		record(t, s, store.Recorded{Stored: 1}, attempt(down, i+1, "here", jobs.Failed))
+	}
+	if n := incidents(); n != 1 {
+		t.Errorf("%d incidents when the last has failed", n)
+	}
+}
