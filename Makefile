@@ -57,6 +57,11 @@ fuzz: ## every fuzz test of the codec, FUZZTIME each (default 60s, 10 minutes in
 conformance-sqs: ## what a standard queue must do, held against ENDPOINT=http://HOST:PORT (default: our own server)
 	PROBEFLEET_SQS_CONFORMANCE_ENDPOINT=$(ENDPOINT) $(GO) test -count 1 -timeout 30m -run '^TestConformance$$' ./internal/sqslocal
 
+conformance: deps ## recordings of a folder, RECORDINGS=FOLDER, with what they have to lead to: flows, selectors, refusals
+	@test -n "$(RECORDINGS)" || { echo "name the folder: make conformance RECORDINGS=../recordings"; exit 2; }
+	@test -f "$(RECORDINGS)/runner-cases.json" || { echo "$(RECORDINGS) holds no runner-cases.json; name a folder of recorded cases"; exit 2; }
+	PROBEFLEET_RECORDINGS="$(abspath $(RECORDINGS))" $(GO) test -count 1 -timeout 20m -v -run '^TestConformance$$' ./internal/runner/browserrunner
+
 race: deps ## every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
 

@@ -62,6 +62,9 @@ type Options struct {
 	// Vars take the place of the files' own `vars:` of the same name, and add
 	// to them.
 	Vars map[string]string
+	// ReadFile reads recordings and other files that checks name; nil stands
+	// for os.ReadFile.
+	ReadFile func(path string) ([]byte, error)
 	// Environment names the `environments:` whose variables hold, "" for none.
 	Environment string
 }

@@ -108,10 +108,36 @@ func (b *chromium) handle(m *cdproto.Message) {
 		}
 	case cdproto.EventTargetTargetDestroyed:
 		if e, ok := decode[target.EventTargetDestroyed](m); ok {
-			if t := b.tab(e.TargetID); t != nil {
-				t.end(errPageClosed)
+			b.mu.Lock()
+			t := b.tabs[e.TargetID]
+			delete(b.tabs, e.TargetID)
+			b.mu.Unlock()
+			if t != nil {
+				t.gone(e.TargetID)
 			}
 		}
+	case cdproto.EventTargetTargetCreated:
+		if e, ok := decode[target.EventTargetCreated](m); ok && e.TargetInfo != nil {
+			b.opened(e.TargetInfo)
+		}
+	}
+}
+
+// opened gives a page to the run in whose context it was opened.
+func (b *chromium) opened(info *target.Info) {
+	b.mu.Lock()
+	var of *tab
+	for _, t := range b.tabs {
+		if t.context == info.BrowserContextID && t.id != info.TargetID {
+			of = t
+		}
+	}
+	if of != nil {
+		b.tabs[info.TargetID] = of
+	}
+	b.mu.Unlock()
+	if of != nil {
+		of.popup(info.TargetID)
 	}
 }
 

@@ -83,55 +83,6 @@ func netError(rawURL, text string) *stepError {
 	return &stepError{class: jobs.FaultProtocol, message: fmt.Sprintf("%s could not be opened (%s)", host, code)}
 }
 
-// reason says why a step found not what it wanted, where selector is the
-// step's and text what was to be shown, filled or part of the URL.
-func (f found) reason(selector, text string) string {
-	q := fmt.Sprintf("%q", selector)
-	switch f.Reason {
-	case "none":
-		if f.OtherCase {
-			return "no element contains " + q + "; the page has that text in other upper and lower case"
-		}
-		return "no element matches " + q
-	case "hidden":
-		if f.Matches > 1 {
-			return fmt.Sprintf("%d elements match %s, but none is visible", f.Matches, q)
-		}
-		return q + " is there, but not visible"
-	case "invalid":
-		return q + " is not a valid selector: " + f.Actual
-	case "disabled":
-		return fmt.Sprintf("%s is disabled (%s)", q, f.By)
-	case "readonly":
-		return fmt.Sprintf("%s is read-only (%s)", q, f.By)
-	case "moving":
-		return q + " does not stand still"
-	case "outside":
-		return q + " cannot be scrolled into view"
-	case "covered":
-		if f.By == "" {
-			return q + " is not where a mouse could reach it"
-		}
-		return q + " is covered by " + f.By
-	case "field":
-		return fmt.Sprintf("%s is no field that can be filled (%s)", q, f.By)
-	case "option":
-		return fmt.Sprintf("%s has no such option; it has %s", q, f.Actual)
-	case "url":
-		return fmt.Sprintf("the URL does not contain %q", text)
-	case "text":
-		where, what := "the page", "it"
-		if selector != "" {
-			where, what = q, "it"
-		}
-		if f.Actual == "" {
-			return fmt.Sprintf("%s does not contain %q; %s shows no text", where, text, what)
-		}
-		return fmt.Sprintf("%s does not contain %q; %s says %q", where, text, what, f.Actual)
-	}
-	return "the page did not do as wanted"
-}
-
 // brief writes a duration for people: 5s, 1.2s, 300ms.
 func brief(d time.Duration) string {
 	switch {

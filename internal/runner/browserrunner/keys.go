@@ -4,12 +4,14 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp/kb"
 
+	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
@@ -38,6 +40,18 @@ var keysByName = func() map[string]*kb.Key {
 	return m
 }()
 
+// keysByCode has them by KeyboardEvent.code: "KeyA", "Digit1". Of the two
+// characters on a key it is the one without Shift.
+var keysByCode = func() map[string]*kb.Key {
+	m := make(map[string]*kb.Key, len(kb.Keys))
+	for _, k := range kb.Keys {
+		if had, ok := m[k.Code]; !ok || had.Shift && !k.Shift {
+			m[k.Code] = k
+		}
+	}
+	return m
+}()
+
 // keystroke is the press of one key with what is held meanwhile.
 type keystroke struct {
 	key  *kb.Key
@@ -57,7 +71,9 @@ func parseKey(name string) (keystroke, error) {
 		k.held |= m
 		rest = after
 	}
-	k.key = keysByName[rest]
+	if k.key = keysByName[rest]; k.key == nil {
+		k.key = keysByCode[rest]
+	}
 	if k.key == nil && utf8.RuneCountInString(rest) == 1 {
 		k.key = &kb.Key{Key: rest, Text: rest, Unmodified: rest, Print: true}
 	}
@@ -70,28 +86,93 @@ func parseKey(name string) (keystroke, error) {
 	return k, nil
 }
 
+// keyWait is how long a key takes in a recorder's player.
+const keyWait = 100 * time.Millisecond
+
+// key presses a key, or one half of it.
+func (s *stepRun) key(ctx context.Context) error {
+	key, err := parseKey(s.step.Value)
+	if err != nil {
+		return err
+	}
+	if s.step.Action == check.ActionPress {
+		if s.step.Any() != nil {
+			if _, err := s.find(ctx, s.want(opFocus)); err != nil {
+				return err
+			}
+		}
+		if err := s.press(ctx, key); err != nil {
+			return s.afterInput(err)
+		}
+		return s.settle(ctx)
+	}
+	modifier := modifiers[key.key.Key]
+	down, up := s.strokes(key)
+	event := up
+	if s.step.Action == check.ActionKeyDown {
+		s.held |= modifier
+		event = down
+	} else {
+		s.held &^= modifier
+	}
+	event.Modifiers = s.held
+	if _, err := call(ctx, s.tab.session, input.DispatchKeyEvent, event); err != nil {
+		return s.afterInput(err)
+	}
+	if err := sleep(ctx, keyWait); err != nil {
+		return err
+	}
+	return s.settle(ctx)
+}
+
+// keyboard is the session of the page that the step is for: keys go to what
+// has the focus there, in whichever frame.
+func (s *stepRun) keyboard(ctx context.Context) (session, error) {
+	fr, err := s.spot(ctx)
+	if err != nil {
+		return session{}, err
+	}
+	s.tab.mu.Lock()
+	defer s.tab.mu.Unlock()
+	for fr.parent != nil {
+		fr = fr.parent
+	}
+	return fr.view.session, nil
+}
+
 // press presses and releases the key.
-func (t *tab) press(ctx context.Context, k keystroke) error {
-	down := input.DispatchKeyEventParams{
+func (s *stepRun) press(ctx context.Context, k keystroke) error {
+	session, err := s.keyboard(ctx)
+	if err != nil {
+		return err
+	}
+	down, up := s.strokes(k)
+	return both(ctx,
+		send(ctx, session, input.DispatchKeyEvent, down),
+		send(ctx, session, input.DispatchKeyEvent, up))
+}
+
+// strokes are the two halves of a key.
+func (s *stepRun) strokes(k keystroke) (down, up input.DispatchKeyEventParams) {
+	held := k.held | s.held
+	down = input.DispatchKeyEventParams{
 		Type:                  input.DispatchKeyEventTypeRawKeyDown,
 		Key:                   k.key.Key,
 		Code:                  k.key.Code,
-		Modifiers:             k.held,
+		Modifiers:             held,
 		WindowsVirtualKeyCode: k.key.Windows,
 		NativeVirtualKeyCode:  k.key.Native,
 	}
-	up := down
+	up = down
 	up.Type = input.DispatchKeyEventTypeKeyUp
 	// A key that is held with Control, Alt or Meta gives a command, no text.
-	if k.key.Print && k.held&^holdShift == 0 {
+	if k.key.Print && held&^holdShift == 0 {
 		down.Type = input.DispatchKeyEventTypeKeyDown
 		down.Text, down.UnmodifiedText = k.key.Text, k.key.Unmodified
-	} else if command, ok := editing[strings.ToLower(k.key.Key)]; ok && k.held&(holdControl|holdMeta) != 0 {
+	} else if command, ok := editing[strings.ToLower(k.key.Key)]; ok && held&(holdControl|holdMeta) != 0 {
 		down.Commands = []string{command}
 	}
-	return both(ctx,
-		send(ctx, t.session, input.DispatchKeyEvent, down),
-		send(ctx, t.session, input.DispatchKeyEvent, up))
+	return down, up
 }
 
 // editing has the shortcuts that the browser itself acts on; a headless one
@@ -106,18 +187,4 @@ func both(ctx context.Context, ps ...*pending[cdp.Empty]) (err error) {
 		}
 	}
 	return err
-}
-
-// clickAt moves the mouse to x, y and clicks. All events are sent at once; the
-// page takes them in order.
-func (t *tab) clickAt(ctx context.Context, x, y float64) error {
-	event := func(kind input.DispatchMouseEventType, button input.MouseButton, clicks int64) *pending[cdp.Empty] {
-		return send(ctx, t.session, input.DispatchMouseEvent, input.DispatchMouseEventParams{
-			Type: kind, X: x, Y: y, Button: button, ClickCount: clicks,
-		})
-	}
-	return both(ctx,
-		event(input.DispatchMouseEventTypeMouseMoved, input.MouseButtonNone, 0),
-		event(input.DispatchMouseEventTypeMousePressed, input.MouseButtonLeft, 1),
-		event(input.DispatchMouseEventTypeMouseReleased, input.MouseButtonLeft, 1))
 }

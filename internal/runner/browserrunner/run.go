@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/chromedp/cdproto/network"
 
 	"github.com/probefleet/probefleet/internal/assert"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/template"
 )
 
 // minReserve is kept of the run's time so that the page can say what it found
@@ -25,6 +29,16 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	spec, ok := j.Check.Spec.(*check.Browser)
 	if !ok {
 		return jobs.Result{}, fmt.Errorf("running check %q in a browser: it is of kind %q", j.Check.ID, j.Check.Kind())
+	}
+	if spec.Templates {
+		values := template.From(ctx)
+		filled, err := spec.Map(func(_, text string) (string, error) { return values.Fill(text) })
+		if err != nil {
+			res := jobs.ResultFor(j)
+			res.Excuse(jobs.FaultInternal, "the check's steps cannot be filled in: "+err.Error())
+			return res, nil
+		}
+		spec = filled
 	}
 	r.metrics.running.Inc()
 	defer r.metrics.running.Dec()
@@ -48,7 +62,7 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	}
 
 	f := newFlow(ctx, r, t, j.Check)
-	err = f.run(&res, spec.Steps)
+	err = f.run(&res, spec)
 	f.gather(ctx, &res, err)
 	r.dispose(ctx, b, t)
 	if err != nil {
@@ -121,7 +135,8 @@ type flow struct {
 	failed   string // the name of the step that did not succeed
 	scrub    scrubber
 	pictures []picture
-	pictured bool // by the last step
+	pictured bool  // by the last step
+	held     int64 // the keys that are held, as of modifiers
 	// errorPages are let pass: the check expects something of its own.
 	errorPages bool
 }
@@ -148,31 +163,67 @@ func newFlow(ctx context.Context, r *Runner, t *tab, c check.Check) *flow {
 func expects(c check.Check) bool {
 	b, ok := c.Spec.(*check.Browser)
 	return ok && (len(b.Expect) > 0 || slices.ContainsFunc(b.Steps, func(s check.Step) bool {
-		return s.Action == check.ActionExpectText || s.Action == check.ActionExpectURL
+		return strings.HasPrefix(string(s.Action), "expect_")
 	}))
 }
 
-// run runs the steps up to the first that does not succeed; errors as of
-// runStep.
-func (f *flow) run(res *jobs.Result, steps []check.Step) error {
+// run runs the steps up to the first that does not succeed, and those that run
+// always; errors as of stepRun.run.
+func (f *flow) run(res *jobs.Result, spec *check.Browser) error {
 	defer f.cancel()
-	for _, s := range steps {
-		began := time.Now()
-		err := f.runStep(f.ctx, s)
-		sr := jobs.StepResult{Name: f.name(s), Action: s.Action, Duration: time.Since(began), OK: err == nil}
+	failure := f.prepare(spec)
+	for _, s := range spec.Steps {
+		if failure != nil && !s.Always {
+			continue
+		}
+		st := f.newStep(s)
+		err := st.run(f.ctx)
 		f.took = time.Since(f.began)
 		// The end needs no second picture of the same.
 		f.pictured = err == nil && s.Action == check.ActionScreenshot
-		if err != nil {
-			sr.Error = err.Error()
-			f.failed = sr.Name
-		}
+		sr := st.result(err)
 		res.Steps = append(res.Steps, sr)
-		if err != nil {
+		if err != nil && failure == nil && !sr.Optional {
+			failure, f.failed = err, sr.Name
+		}
+	}
+	return failure
+}
+
+// prepare makes the page ready for the flow.
+func (f *flow) prepare(spec *check.Browser) error {
+	if wantsResponses(spec.Steps) {
+		f.tab.mu.Lock()
+		f.tab.wantsResponses = true
+		f.tab.mu.Unlock()
+		if _, err := call(f.ctx, f.tab.session, network.Enable, network.EnableParams{}); err != nil {
 			return err
 		}
 	}
-	return nil
+	if spec.Page == nil {
+		return nil
+	}
+	f.failed = "page settings"
+	return f.tab.set(f.ctx, spec.Page)
+}
+
+// result is what is said of a step that ended with err.
+func (s *stepRun) result(err error) jobs.StepResult {
+	sr := jobs.StepResult{
+		Name: s.name(s.step), Action: s.step.Action, Duration: time.Since(s.began), OK: err == nil,
+		At: s.began.Sub(s.flow.began), Element: s.scrub.text(s.took.Element),
+	}
+	if any := s.step.Any(); s.took.OK && s.took.Path < len(any) {
+		sr.Selector = s.scrub.text(strings.Join(any[s.took.Path], " ⟩ "))
+	}
+	if err == nil {
+		return sr
+	}
+	sr.Error, sr.Instead = err.Error(), s.instead
+	// Only what the target did may be left out of account.
+	step := new(stepError)
+	sr.Optional = s.step.Optional && errors.As(err, &step) && !step.ours
+	return sr
 }
 
 // name is the step's, with the status where a document was answered with an

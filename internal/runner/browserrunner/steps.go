@@ -8,7 +8,7 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/chromedp/cdproto/input"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -25,27 +25,17 @@ var (
 // to say what it found. It is long, as this machine may be the slow one.
 const answerGrace = 2 * time.Second
 
-// runStep runs one step. The error is a *stepError, or one that is not the
-// step's: errLost, errPageCrashed, errPageClosed, errCheckTime, or the cause
-// of the end of the run's context.
-func (f *flow) runStep(ctx context.Context, s check.Step) error {
+// newStep is a step that is about to be run.
+func (f *flow) newStep(s check.Step) *stepRun {
 	limit := s.Timeout
 	if limit == 0 && s.Action != check.ActionOpen {
 		limit = check.DefaultStepTimeout
 	}
-	began := time.Now()
-	end, cut := f.end, true // cut short by the check's timeout
-	if limit > 0 && began.Add(limit).Before(end) {
-		end, cut = began.Add(limit), false
+	st := &stepRun{flow: f, step: s, began: time.Now(), end: f.end, cut: true}
+	if limit > 0 && st.began.Add(limit).Before(st.end) {
+		st.end, st.cut = st.began.Add(limit), false
 	}
-	ctx, cancel := context.WithDeadlineCause(ctx, end.Add(answerGrace), errStepTime)
-	defer cancel()
-	st := &stepRun{flow: f, step: s, began: began, end: end, cut: cut}
-	err := st.do(ctx)
-	if errors.Is(err, errStepTime) || errors.Is(err, errCheckTime) {
-		return st.late()
-	}
-	return err
+	return st
 }
 
 // stepRun is one step under way.
@@ -59,42 +49,59 @@ type stepRun struct {
 	cut bool
 	// loading is set once the server has answered an open.
 	loading bool
+	// took is what the step found, and instead what it did not look for.
+	took    found
+	instead []string
+}
+
+// run runs the step. The error is a *stepError, or one that is not the step's:
+// errLost, errPageCrashed, errPageClosed, errCheckTime, or the cause of the
+// end of the run's context.
+func (s *stepRun) run(ctx context.Context) error {
+	ctx, cancel := context.WithDeadlineCause(ctx, s.end.Add(answerGrace), errStepTime)
+	defer cancel()
+	err := s.expectNavigation(ctx, s.do)
+	if errors.Is(err, errStepTime) || errors.Is(err, errCheckTime) || errors.Is(err, context.DeadlineExceeded) {
+		return s.late()
+	}
+	return err
 }
 
 func (s *stepRun) do(ctx context.Context) error {
 	switch s.step.Action {
 	case check.ActionOpen:
 		return s.open(ctx)
-	case check.ActionClick:
-		at, err := s.find(ctx, opClick, "")
-		if err != nil {
-			return err
-		}
-		if err := s.tab.clickAt(ctx, at.X, at.Y); err != nil {
-			return s.afterInput(err)
-		}
-		return s.settle(ctx)
-	case check.ActionFill:
-		return s.fill(ctx)
-	case check.ActionPress:
-		return s.press(ctx)
-	case check.ActionExpectText:
-		_, err := s.find(ctx, opText, s.step.Value)
+	case check.ActionClick, check.ActionDoubleClick, check.ActionHover, check.ActionDrag:
+		return s.mouse(ctx)
+	case check.ActionFill, check.ActionSelect, check.ActionCheck, check.ActionUpload:
+		return s.field(ctx)
+	case check.ActionPress, check.ActionKeyDown, check.ActionKeyUp:
+		return s.key(ctx)
+	case check.ActionScroll:
+		_, err := s.find(ctx, s.want(opScroll))
 		return err
-	case check.ActionExpectURL:
-		_, err := s.find(ctx, opURL, s.step.Value)
-		return err
+	case check.ActionDialog, check.ActionCookies, check.ActionStorage, check.ActionPage:
+		return s.set(ctx)
+	case check.ActionClose:
+		return s.closePage(ctx)
+	case check.ActionWait:
+		return s.waitExpression(ctx)
+	case check.ActionCustom:
+		return nil
 	case check.ActionScreenshot:
 		s.waitLoaded(ctx)
 		return s.picture(ctx, s.step.Value)
 	}
-	return &stepError{class: jobs.FaultInternal, ours: true, message: fmt.Sprintf("this worker does not know the action %q: update it", s.step.Action)}
+	return s.expect(ctx)
 }
 
 // open navigates and waits for the document's load event.
 func (s *stepRun) open(ctx context.Context) error {
 	if !webAddress(s.step.Value) {
 		return &stepError{class: jobs.FaultEgress, message: fmt.Sprintf("%q is not opened: only http and https addresses are", s.step.Value)}
+	}
+	if !s.onMain() {
+		return s.openElsewhere(ctx)
 	}
 	nav, err := call(ctx, s.tab.session, page.Navigate, page.NavigateParams{URL: s.step.Value})
 	if err != nil {
@@ -120,61 +127,83 @@ func (s *stepRun) open(ctx context.Context) error {
 	return nil
 }
 
-// fill replaces the value of a field.
-func (s *stepRun) fill(ctx context.Context) error {
-	// Nothing that is said from here on may repeat the value.
-	s.scrub.typed(s.step.Value, false)
-	at, err := s.find(ctx, opFill, s.step.Value)
+// openElsewhere navigates a page that is not the flow's first.
+func (s *stepRun) openElsewhere(ctx context.Context) error {
+	fr, err := s.spot(ctx)
 	if err != nil {
 		return err
 	}
-	switch at.Mode {
-	case "type":
-		s.scrub.typed(s.step.Value, at.Secret)
-		if s.step.Value == "" {
-			del, err := parseKey("Delete")
-			if err != nil {
-				return err
-			}
-			return s.afterInput(s.tab.press(ctx, del))
-		}
-		_, err := call(ctx, s.tab.session, input.InsertText, input.InsertTextParams{Text: s.step.Value})
-		return s.afterInput(err)
-	case "click":
-		if err := s.tab.clickAt(ctx, at.X, at.Y); err != nil {
-			return s.afterInput(err)
-		}
+	s.tab.mu.Lock()
+	before, session := fr.navigations, fr.view.session
+	s.tab.mu.Unlock()
+	nav, err := call(ctx, session, page.Navigate, page.NavigateParams{URL: s.step.Value, FrameID: fr.id})
+	if err != nil {
+		return err
 	}
-	return s.settle(ctx)
+	if nav.ErrorText != "" {
+		return s.tab.browser.netError(s.step.Value, nav.ErrorText)
+	}
+	s.loading = true
+	return s.tab.await(ctx, func() bool { return fr.navigations > before && fr.loaded })
 }
 
-func (s *stepRun) press(ctx context.Context) error {
-	key, err := parseKey(s.step.Value)
+// closePage closes the page of a target.
+func (s *stepRun) closePage(ctx context.Context) error {
+	fr, err := s.spot(ctx)
 	if err != nil {
 		return err
 	}
-	if s.step.Selector != "" {
-		if _, err := s.find(ctx, opFocus, ""); err != nil {
-			return err
-		}
+	s.tab.mu.Lock()
+	v := fr.view
+	s.tab.mu.Unlock()
+	if v == s.tab.top {
+		return &stepError{class: jobs.FaultStep, message: "the flow's own page is not closed: it is at the end"}
 	}
-	if err := s.tab.press(ctx, key); err != nil {
-		return s.afterInput(err)
+	if _, err := call(ctx, v.session, page.Close, cdp.Empty{}); err != nil && !replaced(err) {
+		return err
 	}
-	return s.settle(ctx)
+	return s.tab.await(ctx, func() bool { return s.tab.views[v.id] == nil })
+}
+
+// want is what the script is to do to the step's element.
+func (s *stepRun) want(op string) want {
+	w := want{
+		Op: op, Paths: paths(s.step.Any()), Recorded: s.step.Recorded, Strict: s.step.Strict,
+		Exact: s.step.Exact, Nth: s.step.Nth, Text: s.step.Value,
+	}
+	if p := s.step.Point; p != nil {
+		w.Point = &pointWant{p.X, p.Y}
+	}
+	return w
 }
 
 // find waits in the page for what the step wants.
-func (s *stepRun) find(ctx context.Context, op, text string) (found, error) {
-	kind, rest := selector(s.step.Selector)
-	f, err := s.tab.locate(ctx, want{Op: op, Kind: kind, Selector: rest, Text: text}, s.end)
-	if err != nil || f.OK {
+func (s *stepRun) find(ctx context.Context, w want) (found, error) {
+	f, err := s.tab.locate(ctx, s.spot, w, s.end)
+	if err != nil {
 		return f, err
 	}
-	e := &stepError{class: jobs.FaultStep, message: s.scrub.error(f.reason(s.step.Selector, s.step.Value))}
+	if f.OK {
+		s.took = f
+		return f, nil
+	}
+	return f, s.failure(ctx, f)
+}
+
+// failure is the error of a step that found f.
+func (s *stepRun) failure(ctx context.Context, f found) *stepError {
+	for _, i := range f.Instead {
+		s.instead = append(s.instead, s.scrub.error(i))
+	}
+	return s.because(ctx, s.scrub.error(f.reason(s.step)), f.Final)
+}
+
+// because is the error of a step that waited for nothing; final says that
+// waiting would not have helped.
+func (s *stepRun) because(ctx context.Context, message string, final bool) *stepError {
+	e := &stepError{class: jobs.FaultStep, message: message}
 	switch {
-	case f.Reason == "invalid", f.Reason == "field":
-		// waiting would not have helped
+	case final:
 	case s.cut:
 		e.class = jobs.FaultTimeout
 		e.message += fmt.Sprintf(" when the check's timeout of %s was over", brief(s.timeout))
@@ -182,7 +211,7 @@ func (s *stepRun) find(ctx context.Context, op, text string) (found, error) {
 		e.message += " after " + brief(s.end.Sub(s.began))
 	}
 	e.message += s.where(ctx)
-	return f, e
+	return e
 }
 
 // afterInput passes on what an input ended with, except that a page which was
@@ -198,12 +227,19 @@ func (s *stepRun) afterInput(err error) error {
 // waits for the new document: the next step is meant for that. An answer that
 // takes longer than this step may is left to the next one.
 func (s *stepRun) settle(ctx context.Context) error {
-	if _, err := s.tab.ask(ctx, want{Op: opSettle}); err != nil && !replaced(err) {
+	fr, err := s.spot(ctx)
+	if errors.As(err, new(*stepError)) {
+		return nil // the input closed it
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := s.tab.ask(ctx, fr, want{Op: opSettle}, nil); err != nil && !replaced(err) {
 		return err
 	}
 	wait, cancel := context.WithDeadlineCause(ctx, s.end, errStepTime)
 	defer cancel()
-	err := s.tab.await(wait, func() bool { return !s.tab.moving })
+	err = s.tab.await(wait, func() bool { return !s.tab.moving })
 	if errors.Is(err, errStepTime) {
 		return nil
 	}

@@ -187,7 +187,7 @@ func TestStepsThatDoNotSucceed(t *testing.T) {
 		{"not a field", `<div id="d">x</div>`, fillIn("#d", "value"), `"#d" is no field that can be filled (<div id="d">)`},
 		{"a file", `<input type="file" id="d">`, fillIn("#d", "value"), `no field that can be filled (<input type="file">)`},
 		{"read only", `<input readonly id="d">`, fillIn("#d", "value"), `"#d" is read-only`},
-		{"no such option", `<select id="d"><option>S<option>M</select>`, fillIn("#d", "XL"), `"#d" has no such option; it has S, M`},
+		{"no such option", `<select id="d"><option>S<option>M</select>`, fillIn("#d", "XL"), `"#d" has no option "XL"; it has S, M`},
 		{"no such key", `x`, pressKey("", "Entr"), `"Entr" is not the name of a key`},
 		{"other text", `<p id="total">12.00 €</p>`, text("#total", "13.00"), `expect text "13.00" in "#total": "#total" does not contain "13.00"; it says "12.00 €" after 300ms`},
 		{"other text on the page", `<p>Sold out</p>`, text("", "Thanks"), `the page does not contain "Thanks"; it says "Sold out"`},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -11,13 +12,14 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/inspector"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
 
-	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/check"
 )
 
 // Causes of a tab's end.
@@ -53,9 +55,21 @@ type tab struct {
 	loaded  bool // the newest document has fired load
 	moving  bool // a navigation was asked for and neither came nor failed
 	status  documentStatus
-	world   runtime.ExecutionContextID
 	crash   string // why the renderer ended, "" where it did not or nobody knows
 	console console
+
+	// top is the page itself; views has it and the pages that it opened, and
+	// iframes in processes of their own.
+	top    *view
+	views  map[target.ID]*view
+	frames map[cdp.FrameID]*frame
+	// settings are those of the flow so far, for views that come later.
+	settings       []*check.Page
+	rules          *rules
+	dialogs        dialogs
+	dragged        *input.DragData // what the browser is dragging
+	wantsResponses bool
+	responses      []response
 }
 
 func ptr[T any](v T) *T { return &v }
@@ -72,6 +86,8 @@ func openTab(ctx context.Context, b *chromium, width, height int64) (*tab, error
 		context: made.BrowserContextID,
 		changed: make(chan struct{}),
 		loaders: make(map[cdp.LoaderID]bool),
+		views:   make(map[target.ID]*view),
+		frames:  make(map[cdp.FrameID]*frame),
 	}
 	t.ctx, t.cancel = context.WithCancelCause(ctx)
 	if err := t.attach(width, height); err != nil {
@@ -101,7 +117,10 @@ func (t *tab) attach(width, height int64) error {
 		return err
 	}
 	t.session = session{conn: t.browser.conn, id: attached.SessionID}
-	t.session.listen(t.handle)
+	t.top = &view{session: t.session, id: t.id, page: true, ready: true}
+	t.top.root = &frame{id: t.frame, view: t.top}
+	t.views[t.id], t.frames[t.frame] = t.top, t.top.root
+	t.session.listen(func(m *cdproto.Message) { t.handle(t.top, m) })
 
 	// All at once: the answers are awaited together.
 	empty := []*pending[cdp.Empty]{
@@ -110,6 +129,7 @@ func (t *tab) attach(width, height int64) error {
 		send(t.ctx, t.session, page.Enable, page.EnableParams{}),
 		send(t.ctx, t.session, runtime.Enable, cdp.Empty{}),
 		send(t.ctx, t.session, log.Enable, cdp.Empty{}),
+		attachIframes(t.ctx, t.session),
 		send(t.ctx, t.session, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
 			Width: width, Height: height, DeviceScaleFactor: 1,
 		}),
@@ -136,11 +156,13 @@ func (t *tab) end(cause error) { t.cancel(cause) }
 // browser did so in time.
 func (t *tab) close(ctx context.Context) error {
 	t.browser.mu.Lock()
-	delete(t.browser.tabs, t.id)
+	maps.DeleteFunc(t.browser.tabs, func(_ target.ID, of *tab) bool { return of == t })
 	t.browser.mu.Unlock()
-	if t.session.conn != nil {
-		t.session.listen(nil)
+	t.mu.Lock()
+	for _, v := range t.views {
+		v.session.listen(nil)
 	}
+	t.mu.Unlock()
 	t.cancel(errPageClosed)
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
@@ -148,8 +170,8 @@ func (t *tab) close(ctx context.Context) error {
 	return err
 }
 
-// handle takes the page's events.
-func (t *tab) handle(m *cdproto.Message) {
+// handle takes the events of a view.
+func (t *tab) handle(v *view, m *cdproto.Message) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch m.Method {
@@ -158,35 +180,37 @@ func (t *tab) handle(m *cdproto.Message) {
 		return
 	case cdproto.EventInspectorTargetCrashed:
 		t.cancel(errPageCrashed)
-	case cdproto.EventRuntimeExecutionContextsCleared:
-		t.world = 0
-	case cdproto.EventPageLoadEventFired:
-		t.loaded = true
 	case cdproto.EventPageJavascriptDialogOpening:
 		if e, ok := decode[page.EventJavascriptDialogOpening](m); ok {
-			t.dialogLocked(e)
+			t.dialogLocked(v, e)
+		}
+	case cdproto.EventInputDragIntercepted:
+		if e, ok := decode[input.EventDragIntercepted](m); ok {
+			t.dragged = e.Data
 		}
 	default:
-		if !t.navigatedLocked(m) {
+		told := t.framesLocked(v, m) || t.viewsLocked(m) || t.requestsLocked(v, m)
+		if v == t.top && t.navigatedLocked(m) {
+			told = true
+		}
+		if !told {
 			return
 		}
 	}
-	close(t.changed)
-	t.changed = make(chan struct{})
+	t.changedLocked()
 }
 
 // navigatedLocked takes the events that tell where the main frame goes.
 func (t *tab) navigatedLocked(m *cdproto.Message) bool {
 	switch m.Method {
+	case cdproto.EventPageLoadEventFired:
+		t.loaded = true
 	case cdproto.EventPageFrameNavigated:
 		e, ok := decode[page.EventFrameNavigated](m)
-		if ok && strayed(e.Frame.URL) {
-			t.cancel(&stepError{class: jobs.FaultEgress, message: fmt.Sprintf("the page went to %q: only http and https addresses are opened", shorten(e.Frame.URL, 200))})
-		}
 		if !ok || e.Frame.ParentID != "" {
 			return false
 		}
-		t.frame, t.loaded, t.moving, t.world = e.Frame.ID, false, false, 0
+		t.frame, t.loaded, t.moving = e.Frame.ID, false, false
 		t.loaders[e.Frame.LoaderID] = true
 		t.url = e.Frame.URL
 	case cdproto.EventPageFrameRequestedNavigation:
@@ -220,24 +244,11 @@ func (t *tab) navigatedLocked(m *cdproto.Message) bool {
 	return true
 }
 
-// dialogLocked answers a dialog, which would hold the page for ever: leaving a
-// page is agreed to, everything else is dismissed, and said in the console.
-func (t *tab) dialogLocked(e page.EventJavascriptDialogOpening) {
-	leave := e.Type == page.DialogTypeBeforeunload
-	if !leave {
-		t.console.note(fmt.Sprintf("the page opened a dialog (%s) that was dismissed: %s", e.Type, e.Message), e.URL)
-	}
-	go func() {
-		_, _ = call(t.ctx, t.session, page.HandleJavaScriptDialog, page.HandleJavaScriptDialogParams{Accept: leave})
-	}()
-}
-
 // crashed notes why the renderer ended: "crashed", "killed", "oom"...
 func (t *tab) crashed(status string) {
 	t.mu.Lock()
 	t.crash = status
-	close(t.changed)
-	t.changed = make(chan struct{})
+	t.changedLocked()
 	t.mu.Unlock()
 	t.cancel(errPageCrashed)
 }
