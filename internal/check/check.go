@@ -49,6 +49,8 @@ type Check struct {
 	Muted bool
 	// Public checks appear on the status dashboard.
 	Public bool
+	// Retry says whether a slot that failed is tried again.
+	Retry Retry
 	// Alert says when failing is an outage.
 	Alert Alert
 	// DependsOn names checks without which this one cannot pass: while one of

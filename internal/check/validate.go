@@ -75,6 +75,7 @@ func (c Check) Validate() []Fault {
 			add(fmt.Sprintf("tags[%d]", i), "is empty; write a word or take it away")
 		}
 	}
+	fs = append(fs, c.Retry.faults()...)
 	fs = append(fs, c.alarmFaults()...)
 	texts := []text{{"name", c.Name}, {"description", c.Description}, {"group", c.Group}}
 	texts = append(texts, list("tags", c.Tags)...)

@@ -83,6 +83,6 @@ func TestVersionOneHasNoRoomForAlarms(t *testing.T) {
 
 // withoutAlarms is c as a job has it.
 func withoutAlarms(c check.Check) check.Check {
-	c.Alert, c.DependsOn, c.Maintenance = check.Alert{}, nil, nil
+	c.Alert, c.DependsOn, c.Maintenance, c.Retry = check.Alert{}, nil, nil, check.Retry{}
 	return c
 }

@@ -24,7 +24,7 @@ type jobV2 struct {
 func newJobCheckV2(c check.Check) (*checkV2, error) {
 	w, err := newCheckV2(c)
 	if err == nil {
-		w.alarmV2 = alarmV2{}
+		w.alarmV2, w.Retry = alarmV2{}, nil
 	}
 	return w, err
 }
