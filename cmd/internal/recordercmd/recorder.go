@@ -3,12 +3,15 @@ package recordercmd
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/database"
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/recorder"
+	"github.com/probefleet/probefleet/internal/store"
 )
 
 // Config is what the recorder can be told.
@@ -18,6 +21,8 @@ type Config struct {
 	Migrate      bool
 	QueuePrefix  string
 	CreateQueues bool
+	// RunsKept is how long raw results are kept; 0 is the default.
+	RunsKept time.Duration
 }
 
 // Run is the recorder's command.
@@ -27,8 +32,12 @@ func Run(ctx context.Context, p daemon.Process) error {
 	c.Register(f, "127.0.0.1:9103")
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
+	f.DurationVar(&c.RunsKept, "keep-runs", recorder.DefaultRunsKept, "how long single results are kept; what was counted from them stays")
 	if err := f.Parse(p.Args); err != nil {
 		return err
+	}
+	if c.RunsKept < store.MinRunsKept {
+		return fmt.Errorf("-keep-runs %s is too short: results that come late need those before them; keep them for %s or longer", c.RunsKept, store.MinRunsKept)
 	}
 	return daemon.Run(ctx, p, c.Config, f, func(ctx context.Context, kit daemon.Kit) error {
 		return Serve(ctx, c, kit)
@@ -57,7 +66,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		return err
 	}
 	r := recorder.New(recorder.Options{
-		Store: db, Registry: db, Locations: db, Identity: daemon.Identity(),
+		Store: db, Registry: db, Locations: db, History: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
 		Queue: name, Receiver: results, Logger: kit.Log,
 		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,
 	})
