@@ -7,9 +7,11 @@ MODULE := github.com/probefleet/probefleet
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 # Static binaries; the race detector alone needs a C compiler.
 export CGO_ENABLED ?= 0
+FUZZTIME ?= 60s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check build deps lint bench race bars bars-short conformance-sqs clean
+# Every target that `make help` lists is a command, not a file.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*## .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -42,9 +44,15 @@ $(BIN)/golangci-lint-$(GOLANGCI_VERSION):
 	@GOBIN=$(CURDIR)/$(BIN) GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@mv $(BIN)/golangci-lint $@
 
-bench: deps ## benchmarks: inner loops, then the whole pipeline with its memory
-	$(GO) test -run '^$$' -bench . -benchtime 1s -benchmem ./internal/...
+bench: deps ## benchmarks: inner loops, the pipeline beside what the machine allows, an idle fleet, the whole with its memory
+	$(GO) test -run '^$$' -bench . -benchtime 1s -benchmem -timeout 60m ./internal/...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./e2e/speed
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./e2e
+
+fuzz: ## every fuzz test of the codec, FUZZTIME each (default 60s, 10 minutes in all)
+	@for f in $$(grep -ho 'func Fuzz[A-Za-z]*' internal/codec/*_test.go | cut -d' ' -f2); do \
+		$(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) ./internal/codec || exit 1; \
+	done
 
 conformance-sqs: ## what a standard queue must do, held against ENDPOINT=http://HOST:PORT (default: our own server)
 	PROBEFLEET_SQS_CONFORMANCE_ENDPOINT=$(ENDPOINT) $(GO) test -count 1 -timeout 30m -run '^TestConformance$$' ./internal/sqslocal
@@ -52,7 +60,10 @@ conformance-sqs: ## what a standard queue must do, held against ENDPOINT=http://
 race: deps ## every test under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
 
-bars-short: deps ## the bars of delivery in their short form, about 12 minutes; SEED=n replays (needs a C compiler)
+chaos-browser: deps ## 500 browser checks of which a tenth crash, hang, leak or allocate without end; RUNS=n for another number
+	PROBEFLEET_CHAOS_BROWSER_RUNS=$(or $(RUNS),500) $(GO) test -count 1 -timeout 60m -v -run '^TestChaos$$' ./internal/runner/browserrunner
+
+bars-short: deps ## the bars of delivery in their short form, about 10 minutes; SEED=n replays (needs a C compiler)
 	@$(GO) run ./e2e/chaos
 
 bars: deps ## the bars of delivery in full, some hours; SEED=n replays (needs a C compiler)

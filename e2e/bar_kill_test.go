@@ -3,6 +3,8 @@ package e2e
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -11,42 +13,90 @@ import (
 )
 
 // TestBarFailpoints has each process killed by SIGKILL at each of its
-// failpoints, under load, again and again.
+// failpoints, under load, again and again. Scheduler, worker and recorder die
+// beside each other.
 func TestBarFailpoints(t *testing.T) {
 	seed := bar(t)
-	draws := rand.New(rand.NewPCG(seed, 1))
+	t.Parallel()
 	r := newRig(t, rigOptions{bin: built(t, nil, "-tags", "failpoint"), maxReceives: 1000, seed: seed})
-	members := map[string]*member{"recorder": r.recorder("recorder"), "scheduler": r.scheduler("scheduler"), "worker": r.worker("worker")}
+	places := []*victim{{member: r.recorder("recorder")}, {member: r.scheduler("scheduler")}, {member: r.worker("worker")}}
 	// Slots that outlive a slow machine's restarts: what is too late is rightly
 	// not run.
-	r.load(2400, 2*time.Minute)
-	kills, each := 0, form.N(0, 2, 100)
-	var faults []string
-	for _, p := range failpoint.Points {
-		for _, command := range p.Commands {
-			m := members[command]
-			for range each {
-				m.end()
-				m.restart(fmt.Sprintf("%s=%s=kill:%d", failpoint.Variable, p.Name, 1+draws.IntN(8)))
-				select {
-				case <-m.done:
-					if !killed(m.process) {
-						t.Fatalf("%s at %s: %v\n%s", command, p.Name, m.err, tail(m.log.String(), 2000))
-					}
-					kills++
-				case <-time.After(30 * time.Second):
-					faults = append(faults, fmt.Sprintf("%s never came to %s", command, p.Name))
-				}
-			}
-			m.end()
-			m.restart()
-		}
+	r.load(4800, 2*time.Minute)
+	each := form.N(0, 2, 100)
+	var all sync.WaitGroup
+	for i, v := range places {
+		v.draws = rand.New(rand.NewPCG(seed, uint64(i)))
+		all.Go(func() { v.die(each) })
 	}
-	a := r.settle(5 * time.Minute)
+	all.Wait()
+	a := r.settle()
+	var faults []string
+	kills, at := 0, 0
+	for _, v := range places {
+		faults = append(faults, v.faults...)
+		kills += v.kills
+		at += v.at
+	}
+	if want := each * at; kills != want {
+		faults = append(faults, fmt.Sprintf("%d kills, want %d", kills, want))
+	}
 	if a.Dead > 0 {
 		faults = append(faults, fmt.Sprintf("%d dead letters", a.Dead))
 	}
-	verdict(t, "SIGKILL at every failpoint", seed, a, faults, "%d kills at %d failpoints", kills, len(failpoint.Points))
+	r.verdict(t, "SIGKILL at every failpoint", seed, a, faults, "%d kills: %d at each of %d failpoints of scheduler, worker and recorder", kills, each, at)
+}
+
+// victim is a place in the fleet whose process dies at its failpoints.
+type victim struct {
+	*member
+	draws     *rand.Rand
+	kills, at int
+	faults    []string
+}
+
+// die has the process die each times at every failpoint of its command, and
+// leaves one that lives.
+func (v *victim) die(each int) {
+	for _, p := range failpoint.Points {
+		if !slices.Contains(p.Commands, v.name) {
+			continue
+		}
+		v.at++
+		for range each {
+			if !v.dieAt(p.Name) {
+				break
+			}
+			v.kills++
+		}
+	}
+	v.end()
+	v.note(v.relaunch())
+}
+
+func (v *victim) note(err error) {
+	if err != nil {
+		v.faults = append(v.faults, err.Error())
+	}
+}
+
+func (v *victim) dieAt(p failpoint.Name) bool {
+	v.end()
+	if err := v.relaunch(fmt.Sprintf("%s=%s=kill:%d", failpoint.Variable, p, 1+v.draws.IntN(8))); err != nil {
+		v.note(err)
+		return false
+	}
+	select {
+	case <-v.done:
+		if !killed(v.process) {
+			v.note(fmt.Errorf("%s at %s: %w: %s", v.who, p, v.err, tail(v.log.String(), 500)))
+			return false
+		}
+		return true
+	case <-time.After(stalled):
+		v.note(fmt.Errorf("%s never came to %s", v.who, p))
+		return false
+	}
 }
 
 // killed reports whether SIGKILL ended the process.
@@ -59,6 +109,7 @@ func killed(p *process) bool {
 // hundred is made twice.
 func TestBarKills(t *testing.T) {
 	first := bar(t)
+	t.Parallel()
 	seeds := uint64(form.N(0, 1, 5))
 	for seed := first; seed < first+seeds; seed++ {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) { kills(t, seed, form.N(0, 1500, 10_000)) })
@@ -67,7 +118,10 @@ func TestBarKills(t *testing.T) {
 
 func kills(t *testing.T, seed uint64, wanted int) {
 	draws := rand.New(rand.NewPCG(seed, 2))
-	r := newRig(t, rigOptions{seed: seed})
+	// With the five deliveries that a job gets by default, none becomes a dead
+	// letter, unless a machine is so slow that most jobs take as long as their
+	// workers live: the short form must hold there too.
+	r := newRig(t, rigOptions{seed: seed, maxReceives: form.N(0, 20, 0)})
 	r.wire.Twice = 0.01
 	begun := time.Now()
 	for i := range 2 {
@@ -80,13 +134,17 @@ func kills(t *testing.T, seed uint64, wanted int) {
 	every := time.NewTicker(250 * time.Millisecond)
 	defer every.Stop()
 	n := 0
-	for limit := time.Now().Add(10 * time.Minute); r.ledger.Accepted() < wanted && time.Now().Before(limit); n++ {
+	most, moved := 0, time.Now()
+	for ; most < wanted && time.Since(moved) < stalled; n++ {
 		<-every.C
+		if sent := r.ledger.Accepted(); sent > most {
+			most, moved = sent, time.Now()
+		}
 		m := r.members[draws.IntN(len(r.members))]
 		m.end()
 		m.restart()
 	}
-	a := r.settle(5 * time.Minute)
+	a := r.settle()
 	took := time.Since(begun)
 	var faults []string
 	if a.Accepted < wanted {
@@ -95,8 +153,9 @@ func kills(t *testing.T, seed uint64, wanted int) {
 	if a.Dead > 0 {
 		faults = append(faults, fmt.Sprintf("%d dead letters", a.Dead))
 	}
-	if took > 5*time.Minute {
+	// How fast a machine that others use is shows nothing.
+	if form.Full() && took > 5*time.Minute {
 		faults = append(faults, "it took more than 5 minutes")
 	}
-	verdict(t, "a kill every 250 ms", seed, a, faults, "%d kills, %d deliveries made twice, %s", n, r.wire.Duplicated(), took.Round(time.Second))
+	r.verdict(t, "a kill every 250 ms", seed, a, faults, "%d kills, %d deliveries made twice, %s", n, r.wire.Duplicated(), took.Round(time.Second))
 }

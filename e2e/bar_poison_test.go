@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -20,19 +21,30 @@ import (
 )
 
 // TestBarPoison sends jobs that kill the process that runs them among others:
-// they alone must end as dead letters, and the others hardly notice.
+// they alone must end as dead letters, and the others hardly notice. A fleet
+// without such jobs runs beside it, on a machine that is as busy.
 func TestBarPoison(t *testing.T) {
 	seed := bar(t)
 	const total, poisoned = 1000, 10
-	clean, _ := poison(t, total, 0)
-	p95, faults := poison(t, total, poisoned)
-	if p95 > 2*clean {
+	var clean, p95 time.Duration
+	var faults []string
+	t.Run("both", func(t *testing.T) {
+		t.Run("clean", func(t *testing.T) {
+			t.Parallel()
+			clean, _ = poison(t, total, 0)
+		})
+		t.Run("poisoned", func(t *testing.T) {
+			t.Parallel()
+			p95, faults = poison(t, total, poisoned)
+		})
+	})
+	if clean == 0 || p95 > 2*clean {
 		faults = append(faults, fmt.Sprintf("p95 is %s, twice the clean run's is %s", p95, 2*clean))
 	}
 	if len(faults) > 0 {
 		t.Errorf("poison: %q", faults)
 	}
-	report(len(faults) == 0, "poison jobs", seed, "%d of %d, p95 %s, without them %s %q", poisoned, total, p95, clean, faults)
+	report(!t.Failed(), "poison jobs", seed, "%d of %d, p95 %s, without them %s %q", poisoned, total, p95, clean, faults)
 }
 
 // poison runs a fleet on n jobs, bad ones among them, and answers the 95th
@@ -43,8 +55,8 @@ func poison(t *testing.T, n, bad int) (p95 time.Duration, faults []string) {
 	r.answer = func(w http.ResponseWriter, req *http.Request) {
 		if strings.HasPrefix(req.URL.Path, "/poison") {
 			for _, m := range workers {
-				if holds(m.cmd.Process.Pid, req.RemoteAddr) {
-					_ = syscall.Kill(m.cmd.Process.Pid, syscall.SIGKILL)
+				if pid := m.pid(); holds(pid, req.RemoteAddr) {
+					_ = syscall.Kill(pid, syscall.SIGKILL)
 				}
 			}
 			<-req.Context().Done()
@@ -77,8 +89,9 @@ func poison(t *testing.T, n, bad int) (p95 time.Duration, faults []string) {
 		return j.ID
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	go supervise(ctx, workers)
+	var supervisor sync.WaitGroup
+	supervisor.Go(func() { supervise(ctx, workers) })
+	defer func() { cancel(); supervisor.Wait() }()
 	var killers []string
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -91,11 +104,14 @@ func poison(t *testing.T, n, bad int) (p95 time.Duration, faults []string) {
 		}
 	}
 	dead := 0
-	eventually(t, 2*time.Minute, func() error {
+	eventuallyDown(t, func() (int, string) {
 		var err error
 		dead, err = r.wire.Held(queue.DeadLetterName(jobsQueue))
 		rows, err2 := r.number(`SELECT count(*) FROM runs`)
-		return expectf(err == nil && err2 == nil && dead >= bad && rows >= n-bad, "%d dead, %d rows: %v %v", dead, rows, err, err2)
+		if err != nil || err2 != nil {
+			return n, fmt.Sprint(err, err2)
+		}
+		return max(0, bad-dead) + max(0, n-bad-rows), "jobs are neither dead nor rows"
 	})
 	cancel()
 	bodies, err := r.wire.Drain(queue.DeadLetterName(jobsQueue))
@@ -124,7 +140,7 @@ func supervise(ctx context.Context, workers []*member) {
 		for _, m := range workers {
 			select {
 			case <-m.done:
-				m.restart()
+				_ = m.relaunch() // what it has not started is tried again
 			default:
 			}
 		}

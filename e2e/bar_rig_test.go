@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -19,10 +20,8 @@ import (
 
 	"github.com/probefleet/probefleet/internal/chaos"
 	"github.com/probefleet/probefleet/internal/check"
-	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
-	"github.com/probefleet/probefleet/internal/schedule"
 	"github.com/probefleet/probefleet/internal/sqslocal"
 	"github.com/probefleet/probefleet/internal/store"
 	"github.com/probefleet/probefleet/internal/store/storetest"
@@ -84,11 +83,9 @@ type rig struct {
 	answer  http.HandlerFunc // of the target; nil is 200 at once
 	members []*member
 	checks  []check.Check
-	dead    []string // bodies of dead letters, once the account is made
-	// Slots count as due from begun on, but for those of the gap: an outage in
-	// which nothing can be scheduled.
-	begun time.Time
-	gap   [2]time.Time
+	dead    []string  // bodies of dead letters, once the account is made
+	begun   time.Time // slots count as due from here on
+	bound   bound
 }
 
 // rigOptions are what bars differ in.
@@ -181,6 +178,7 @@ func redirected(t testing.TB, dsn, through string) string {
 // member is one place in the fleet, with the process that fills it now.
 type member struct {
 	*process
+	mu   sync.Mutex // guards process for those who do not change it
 	rig  *rig
 	who  string
 	name string
@@ -199,11 +197,29 @@ func (r *rig) add(who, name string, args ...string) *member {
 // restart fills the place again, after the end of its process.
 func (m *member) restart(env ...string) {
 	m.rig.t.Helper()
-	p, err := launch(m.rig.bin, append(m.rig.env, env...), m.name, m.args...)
-	if err != nil {
+	if err := m.relaunch(env...); err != nil {
 		m.rig.t.Fatal(err)
 	}
+}
+
+// relaunch is restart for goroutines that are not the test's own.
+func (m *member) relaunch(env ...string) error {
+	p, err := launch(m.rig.bin, append(slices.Clone(m.rig.env), env...), m.name, m.args...)
+	if err != nil {
+		return err
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	m.process = p
+	return nil
+}
+
+// pid is the process that fills the place now. It may be asked while another
+// goroutine fills it again.
+func (m *member) pid() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.cmd.Process.Pid
 }
 
 func (r *rig) scheduler(who string) *member { return r.add(who, "scheduler", "-name", who) }
@@ -212,8 +228,11 @@ func (r *rig) worker(who string, args ...string) *member {
 	return r.add(who, "worker", append([]string{"-location", "local", "-allow-private", "-browser-slots", "0", "-visibility", "3s"}, args...)...)
 }
 
+// takesEffect is how long schedulers may go on by the checks that they know.
+const takesEffect = 3 * time.Second
+
 // load begins the schedule: n checks, each every so often. It returns when
-// every shard has a scheduler.
+// every shard has a scheduler that knows them.
 func (r *rig) load(n int, every time.Duration) {
 	r.t.Helper()
 	r.checks = nil
@@ -225,11 +244,8 @@ func (r *rig) load(n int, every time.Duration) {
 		})
 	}
 	r.apply(true)
-	eventually(r.t, 30*time.Second, func() error {
-		n, err := r.number(`SELECT count(*) FROM shards WHERE watermark IS NOT NULL`)
-		return expectf(err == nil && n == schedule.Shards, "%d shards were leased: %v", n, err)
-	})
-	r.begun = time.Now()
+	r.begun = time.Now().Add(takesEffect)
+	r.scheduled(r.begun)
 }
 
 func (r *rig) apply(active bool) {
@@ -255,81 +271,6 @@ func (r *rig) number(query string, args ...any) (n int, err error) {
 	}
 	err = r.conn.QueryRow(ctx, query, args...).Scan(&n)
 	return n, err
-}
-
-// settle ends the schedule once all that was due is sent, lets the fleet do
-// what is left, and accounts for everything. Slots count as due up to the end
-// of the bar's faults.
-func (r *rig) settle(limit time.Duration) chaos.Account {
-	r.t.Helper()
-	until := time.Now()
-	// What was held up is sent at the rate of the schedule.
-	eventually(r.t, 4*time.Minute, func() error {
-		n, err := r.number(`SELECT count(*) FROM shards WHERE watermark > $1`, until)
-		return expectf(err == nil && n == schedule.Shards, "%d shards were scheduled to the end: %v", n, err)
-	})
-	r.apply(false)
-	eventually(r.t, limit, func() error { return r.idle() })
-	return r.account(until)
-}
-
-// idle holds when nothing waits and nothing is scheduled any more.
-func (r *rig) idle() error {
-	for _, q := range []string{jobsQueue, results} {
-		if n, err := r.wire.Held(q); err != nil || n > 0 {
-			return expectf(false, "%d messages in %s: %v", n, q, err)
-		}
-	}
-	late, err := r.number(`SELECT count(*) FROM shards WHERE watermark < (SELECT max(updated_at) FROM checks) + interval '2 s'`)
-	return expectf(err == nil && late == 0, "%d shards may not know yet that the schedule has ended: %v", late, err)
-}
-
-func (r *rig) account(until time.Time) chaos.Account {
-	r.t.Helper()
-	e := chaos.Ends{}
-	for _, c := range r.checks {
-		for slot := range schedule.Slots(c.ID, "local", c.Every, r.begun, until) {
-			if slot.Before(r.gap[0]) || slot.After(r.gap[1]) {
-				e.Expected = append(e.Expected, jobs.AttemptID(c.ID, "local", slot, 1))
-			}
-		}
-	}
-	rows, err := r.conn.Query(r.t.Context(), `SELECT id::text FROM runs`)
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	if e.Rows, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
-		r.t.Fatal(err)
-	}
-	if e.Counted, err = r.number(`SELECT coalesce(sum(passed + degraded + failed + inconclusive + expired), 0) FROM rollups WHERE grain = 'hour'`); err != nil {
-		r.t.Fatal(err)
-	}
-	for _, q := range []string{jobsQueue, results} {
-		dead, err := r.wire.Drain(queue.DeadLetterName(q))
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		e.Dead = append(e.Dead, dead...)
-	}
-	r.dead = e.Dead
-	return r.ledger.Reconcile(e)
-}
-
-// verdict reports the bar and fails the test where it did not hold.
-func verdict(t *testing.T, name string, seed uint64, a chaos.Account, faults []string, format string, args ...any) {
-	t.Helper()
-	faults = append(a.Violations(), faults...)
-	figure := fmt.Sprintf("lost %d, twice %d, dead %d, %d jobs, %d rows; ", len(a.Lost)+len(a.Unsent), len(a.Twice), a.Dead, a.Accepted, a.Rows) + fmt.Sprintf(format, args...)
-	if len(faults) > 0 {
-		figure += fmt.Sprintf("; %q", faults)
-		t.Errorf("%s: %q", name, faults)
-	}
-	report(len(faults) == 0, name, seed, "%s", figure)
-}
-
-// report writes the bar's line.
-func report(ok bool, name string, seed uint64, format string, args ...any) {
-	chaos.Report(os.Stdout, ok, name, fmt.Sprintf(format, args...), seed)
 }
 
 // address is the host:port of a database URL.

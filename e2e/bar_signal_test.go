@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -14,7 +15,7 @@ import (
 // their budget.
 func TestBarSigterm(t *testing.T) {
 	seed := bar(t)
-	const budget, margin = 3 * time.Second, 2 * time.Second
+	const budget = 3 * time.Second
 	var mu sync.Mutex
 	draws := rand.New(rand.NewPCG(seed, 3))
 	draw := func(most time.Duration) time.Duration {
@@ -29,9 +30,12 @@ func TestBarSigterm(t *testing.T) {
 		}
 		fmt.Fprint(w, "well")
 	}})
+	workers := []*member{r.worker("worker 0", "-drain", budget.String())}
+	// What the end of an idle worker takes is the machine's share.
+	margin := 2*time.Second + 3*idleEnd(t, workers[0])
+	workers = append(workers, r.worker("worker 1", "-drain", budget.String()))
 	r.recorder("recorder")
 	r.scheduler("scheduler")
-	workers := []*member{r.worker("worker 0", "-drain", budget.String()), r.worker("worker 1", "-drain", budget.String())}
 	r.load(12, 2*time.Second)
 	time.Sleep(3 * time.Second)
 	var faults []string
@@ -43,7 +47,7 @@ func TestBarSigterm(t *testing.T) {
 		_ = m.cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-m.done:
-		case <-time.After(30 * time.Second):
+		case <-time.After(stalled):
 		}
 		took := time.Since(asked)
 		m.end()
@@ -55,36 +59,59 @@ func TestBarSigterm(t *testing.T) {
 		time.Sleep(500*time.Millisecond + draw(time.Second))
 	}
 	releases, redelivery := r.wire.Redelivery()
-	a := r.settle(3 * time.Minute)
-	if redelivery > 5*time.Second || releases == 0 {
+	a := r.settle()
+	if redelivery > 3*time.Second+margin || releases == 0 {
 		faults = append(faults, fmt.Sprintf("%d jobs released, redelivered within %s", releases, redelivery))
 	}
-	verdict(t, "SIGTERM under load", seed, a, faults, "%d ends within %s of a budget of %s, %d jobs released and delivered again within %s",
-		n, slowest.Round(time.Millisecond), budget, releases, redelivery.Round(time.Millisecond))
+	r.verdict(t, "SIGTERM under load", seed, a, faults, "%d ends within %s (limit %s), %d jobs released and delivered again within %s",
+		n, slowest.Round(time.Millisecond), (budget + margin).Round(time.Millisecond), releases, redelivery.Round(time.Millisecond))
+}
+
+// idleEnd is how long a worker that does nothing takes from SIGTERM to its end.
+// It is started again.
+func idleEnd(t *testing.T, m *member) time.Duration {
+	t.Helper()
+	eventually(t, stalled, func() error { return expectf(m.rig.wire.Polls() > 0, "the worker does not poll yet") })
+	asked := time.Now()
+	m.stop(t)
+	took := time.Since(asked)
+	m.restart()
+	return took
 }
 
 // TestBarTwoSchedulers stops one of two schedulers past its lease and lets it
 // go on, in turns.
 func TestBarTwoSchedulers(t *testing.T) {
 	seed := bar(t)
+	t.Parallel()
 	r := newRig(t, rigOptions{seed: seed})
 	r.recorder("recorder")
 	r.worker("worker")
 	pair := []*member{r.scheduler("scheduler 0"), r.scheduler("scheduler 1")}
 	r.load(40, 5*time.Second)
 	n := form.N(0, 3, 50)
+	var failovers []time.Time
+	worst := 0
+	r.bound = bound{why: "one of a check per failover", missed: func(slots []time.Time) (tooMany int) {
+		of := map[int]int{} // failover → slots of the check
+		for _, slot := range slots {
+			nth, _ := slices.BinarySearchFunc(failovers, slot, time.Time.Compare)
+			of[nth]++
+			worst = max(worst, of[nth])
+			if nth == 0 || of[nth] > 1 {
+				tooMany++
+			}
+		}
+		return tooMany
+	}}
 	for i := range n {
 		time.Sleep(7 * time.Second) // the shards are shared again
+		failovers = append(failovers, time.Now())
 		pair[i%2].freeze()
 		time.Sleep(22 * time.Second)
 		pair[i%2].resume()
 	}
 	time.Sleep(7 * time.Second)
-	a := r.settle(3 * time.Minute)
-	// A failover may cost a series one slot; the account calls those unsent.
-	missed := len(a.Unsent)
-	if missed <= n*len(r.checks) {
-		a.Unsent = nil
-	}
-	verdict(t, "two schedulers", seed, a, nil, "%d failovers, %d of %d slots missed", n, missed, a.Expected)
+	a := r.settle()
+	r.verdict(t, "two schedulers", seed, a, nil, "%d failovers, at most %d slots of a check missed in one", n, worst)
 }

@@ -22,6 +22,7 @@ var flat = []struct {
 // TestBarSoak runs a fleet under load with the race detector.
 func TestBarSoak(t *testing.T) {
 	seed := bar(t)
+	t.Parallel()
 	r := newRig(t, rigOptions{seed: seed, bin: built(t, []string{"CGO_ENABLED=1"}, "-race")})
 	r.wire.Twice = 0.01
 	members := []*member{r.recorder("recorder"), r.scheduler("scheduler"), r.worker("worker")}
@@ -47,7 +48,7 @@ func TestBarSoak(t *testing.T) {
 			}
 		}
 	}
-	a := r.settle(3 * time.Minute)
+	a := r.settle()
 	for _, m := range members {
 		m.stop(t)
 		if log := m.log.String(); strings.Contains(log, "DATA RACE") || m.err != nil {
@@ -58,7 +59,7 @@ func TestBarSoak(t *testing.T) {
 	if a.Dead > 0 {
 		faults = append(faults, fmt.Sprintf("%d dead letters", a.Dead))
 	}
-	verdict(t, "soak with the race detector", seed, a, faults, "%s, no race; worker: %.0f goroutines, %.0f descriptors, %.0f MiB at first and %.0f, %.0f, %.0f at last",
+	r.verdict(t, "soak with the race detector", seed, a, faults, "%s, no race; worker: %.0f goroutines, %.0f descriptors, %.0f MiB at first and %.0f, %.0f, %.0f at last",
 		span, first[2][0], first[2][1], first[2][2]/(1<<20), last[2][0], last[2][1], last[2][2]/(1<<20))
 }
 

@@ -131,10 +131,29 @@ func wrapped(t *testing.T, dir string) string {
 	return name
 }
 
-// TestLocationCut cuts the network and the DNS of a location while 200 checks
-// run, first the DNS alone: no check is down, the location is declared
-// unhealthy once within two intervals, and healthy again afterwards.
-func TestLocationCut(t *testing.T) {
+// TestLocationCut cuts the location of a small fleet for as long as it takes
+// to be noticed.
+func TestLocationCut(t *testing.T) { locationCut(t, 0) }
+
+// TestBarLocationCut cuts it for minutes.
+func TestBarLocationCut(t *testing.T) {
+	seed := bar(t)
+	t.Parallel()
+	span := form.Span(30*time.Second, 5*time.Minute)
+	alerts, runs := locationCut(t, span)
+	report(!t.Failed(), "location cut off", seed, "%d checks without DNS, then %s without network and DNS: false down 0, one alert each after %s, limit %s; runs %v",
+		cutChecks, span, alerts, cutAlert, runs)
+}
+
+// cutAlert is how soon a cut must be told of: two intervals, and how late the
+// recorder may notice what is in the database.
+const cutAlert = 2*cutEvery + locationLook
+
+// locationCut cuts the network and the DNS of a location while 200 checks run,
+// first the DNS alone, then both for at least span: no check is down, the
+// location is declared unhealthy once within two intervals, and healthy again
+// afterwards. It answers how long the alerts took, and the runs by outcome.
+func locationCut(t *testing.T, span time.Duration) (alerts []time.Duration, runs map[string]int) {
 	f := newFleet(t)
 	name := wrapped(t, f.dir)
 	n := &internet{t: t, targetPort: "0", canaryPort: "0"}
@@ -171,8 +190,8 @@ func TestLocationCut(t *testing.T) {
 	// Without DNS, targets do not resolve; the canaries still have addresses.
 	began := time.Now()
 	_ = n.dns.Close()
-	eventually(t, 2*cutEvery+locationLook, func() error { return expectf(unhealthy() == 1, "%d alerts without DNS: %v", unhealthy(), f.faults(t)) })
-	t.Logf("without DNS: alert after %s", time.Since(began).Round(time.Second))
+	eventually(t, cutAlert, func() error { return expectf(unhealthy() == 1, "%d alerts without DNS: %v", unhealthy(), f.faults(t)) })
+	alerts = append(alerts, time.Since(began).Round(time.Second))
 	n.startDNS()
 	eventually(t, time.Minute, measured(time.Now()))
 	eventually(t, time.Minute, func() error {
@@ -181,21 +200,22 @@ func TestLocationCut(t *testing.T) {
 
 	began = time.Now()
 	n.cut()
-	eventually(t, 2*cutEvery+locationLook, func() error {
+	eventually(t, cutAlert, func() error {
 		return expectf(unhealthy() == 2, "%d alerts, want one more: %v", unhealthy(), f.faults(t))
 	})
-	t.Logf("cut off: alert after %s", time.Since(began).Round(time.Second))
+	alerts = append(alerts, time.Since(began).Round(time.Second))
 	eventually(t, time.Minute, func() error {
 		n := f.count(t, `SELECT count(DISTINCT check_id) FROM runs WHERE fault_class = 'location' AND slot > $1`, began)
 		return expectf(n == cutChecks, "%d checks met the cut: %v", n, f.faults(t))
 	})
+	pause(t, time.Until(began.Add(span)))
 	n.join()
 	eventually(t, time.Minute, measured(time.Now()))
 	eventually(t, time.Minute, func() error {
 		return expectf(f.count(t, `SELECT count(*) FROM location_health WHERE healthy`) == 1, "the location is not healthy again")
 	})
 
-	t.Logf("runs by outcome and class: %v", f.faults(t))
+	t.Logf("alerts after %s; runs by outcome and class: %v", alerts, f.faults(t))
 	if n := f.count(t, `SELECT count(*) FROM runs WHERE outcome = 'failed'`); n != 0 {
 		t.Errorf("%d false down: %v", n, f.faults(t))
 	}
@@ -214,7 +234,9 @@ func TestLocationCut(t *testing.T) {
 		- (SELECT count(DISTINCT (check_id, slot)) FROM runs)::int`); n != 0 {
 		t.Errorf("%d slots more are counted than were run", n)
 	}
+	runs = f.faults(t)
 	f.stopAll(t, w)
+	return alerts, runs
 }
 
 // locationLook is how late the recorder may notice what is in the database.

@@ -29,20 +29,27 @@ func (v variables) Set(pair string) error {
 	return nil
 }
 
+// fileOptions are what check files are read with.
+type fileOptions struct {
+	vars        variables
+	environment string
+}
+
 // fileFlags are the flags of every command that reads check files.
-func fileFlags(f *daemon.Flags) variables {
-	vars := variables{}
-	f.Var(vars, "var", "NAME=VALUE, replaces a variable of the files; may be repeated")
-	return vars
+func fileFlags(f *daemon.Flags) *fileOptions {
+	o := &fileOptions{vars: variables{}}
+	f.Var(o.vars, "var", "NAME=VALUE, replaces a variable of the files; may be repeated")
+	f.StringVar(&o.environment, "env", "", "environment of the files whose variables hold")
+	return o
 }
 
 // load reads the checks of the files and folders in paths. Faults in files
 // end the command with 2.
-func load(paths []string, vars variables) ([]check.Check, error) {
+func load(paths []string, o *fileOptions) ([]check.Check, error) {
 	if len(paths) == 0 {
 		return nil, &daemon.UsageError{Err: fmt.Errorf("no files: name check files, or folders that hold them")}
 	}
-	checks, err := checkfile.Load(paths, checkfile.Options{Vars: vars})
+	checks, err := checkfile.Load(paths, checkfile.Options{Vars: o.vars, Environment: o.environment})
 	if err != nil {
 		return nil, &daemon.ExitError{Code: 2, Err: err}
 	}

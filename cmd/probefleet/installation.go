@@ -202,7 +202,7 @@ func (i *installation) startWorker(context.Context) error {
 		QueuePrefix: i.prefix, CreateQueues: true, Location: i.location,
 		APISlots: i.apiSlots, BrowserSlots: i.browserSlots,
 		Chromium: i.chromium, Account: i.account.Name, BrowserDir: i.state.path("chromium"),
-		Artifacts: "file://" + i.state.path("artifacts"), AllowPrivate: true,
+		Artifacts: "file://" + i.state.path("artifacts"), AllowPrivate: true, Sealed: i.sealed,
 		DrainBudget: 10 * time.Second,
 	}
 	kit := i.kit("worker")
@@ -229,7 +229,7 @@ func (i *installation) applyChecks(ctx context.Context) error {
 		checks = demo
 	}
 	if len(i.files) > 0 {
-		own, err := load(i.files, i.vars)
+		own, err := load(i.files, i.source)
 		if err != nil {
 			return err
 		}

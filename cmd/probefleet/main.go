@@ -23,6 +23,7 @@ var commands = []command{
 	{"validate", "check files for faults, without running anything", validate},
 	{"test", "run the checks of files here and now, and print verdicts", test},
 	{"apply", "send the checks of files to a console", apply},
+	{"secret", "set, list and remove the sealed secrets of a location", secrets},
 	{"dlq", "list, show, redrive and discard dead letters", dlq},
 	{"fleet", "print workers, message versions and held checks; set a version by hand", fleet},
 	{"sqs", "run the local SQS server alone, for development", sqs},

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/cmd/internal/sealed"
 	"github.com/probefleet/probefleet/internal/blob"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/child"
@@ -22,13 +23,15 @@ import (
 	"github.com/probefleet/probefleet/internal/runner"
 	"github.com/probefleet/probefleet/internal/runner/apirunner"
 	"github.com/probefleet/probefleet/internal/runner/browserrunner"
+	"github.com/probefleet/probefleet/internal/runner/netrunner"
 )
 
 // How many checks of a class `probefleet test` runs at once.
 var testSlots = map[jobs.Class]int{jobs.ClassAPI: 8, jobs.ClassBrowser: 2}
 
 type testConfig struct {
-	vars      variables
+	files     *fileOptions
+	sealed    sealed.Files
 	only      string
 	output    string
 	artifacts string
@@ -39,7 +42,8 @@ type testConfig struct {
 func test(ctx context.Context, p daemon.Process) error {
 	f := daemon.NewFlags("probefleet test", "FILE...", "runs the checks of files here and now; exits 0 where all passed or degraded, 1 where one failed, 2 where a file has faults or a check could not be run", p)
 	var c testConfig
-	c.vars = fileFlags(f)
+	c.files = fileFlags(f)
+	c.sealed.Register(f)
 	f.StringVar(&c.only, "only", "", "run only the check with this id")
 	f.StringVar(&c.output, "o", "text", "output: text or json")
 	f.StringVar(&c.artifacts, "artifacts", "", "folder for screenshots; none are kept without it")
@@ -54,7 +58,7 @@ func test(ctx context.Context, p daemon.Process) error {
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
-	checks, err := load(f.Args(), c.vars)
+	checks, err := load(f.Args(), c.files)
 	if err != nil {
 		return err
 	}
@@ -129,6 +133,11 @@ func localRunners(ctx context.Context, c testConfig, dir string, stderr io.Write
 	if err != nil {
 		return nil, nil, err
 	}
+	known, err := c.sealed.Open()
+	if err != nil {
+		return nil, nil, err
+	}
+	log = sealed.Hide(log, known)
 	account, err := child.Unprivileged(c.account)
 	if err != nil {
 		return nil, nil, err
@@ -136,7 +145,8 @@ func localRunners(ctx context.Context, c testConfig, dir string, stderr io.Write
 	if err := os.Chmod(dir, 0o711); err != nil { //nolint:gosec // the browser's account has to pass through
 		return nil, nil, fmt.Errorf("opening the browser's folder to its account: %w", err)
 	}
-	o := browserrunner.Options{Path: c.chromium, Account: account, Dir: dir, Logger: log}
+	control := egress.NewPolicy(egress.Private, nil).Control
+	o := browserrunner.Options{Path: c.chromium, Account: account, Dir: dir, Control: control, Logger: log}
 	var closers []io.Closer
 	if c.artifacts != "" {
 		path, err := filepath.Abs(c.artifacts)
@@ -152,8 +162,11 @@ func localRunners(ctx context.Context, c testConfig, dir string, stderr io.Write
 	}
 	browser := browserrunner.New(o)
 	closers = append([]io.Closer{browser}, closers...)
-	api := apirunner.New(apirunner.Options{Control: egress.NewPolicy(egress.Private, nil).Control, UserAgent: "probefleet/" + daemon.Build()})
-	mux := runner.NewMux(map[check.Kind]runner.Runner{check.KindAPI: api, check.KindBrowser: browser}, time.Now, log)
+	api := apirunner.New(apirunner.Options{Control: control, UserAgent: "probefleet/" + daemon.Build()})
+	all := map[check.Kind]runner.Runner{check.KindAPI: api, check.KindBrowser: browser}
+	netrunner.New(netrunner.Options{Control: control, UserAgent: "probefleet/" + daemon.Build()}).Add(all)
+	mux := runner.NewMux(all, time.Now, log)
+	mux.Use(known)
 	return mux, func() { closeAll(log, closers...) }, nil
 }
 

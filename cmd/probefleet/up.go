@@ -10,6 +10,7 @@ import (
 	"os"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/cmd/internal/sealed"
 	"github.com/probefleet/probefleet/internal/child"
 )
 
@@ -17,7 +18,8 @@ import (
 type upConfig struct {
 	demo                   bool
 	files                  []string
-	vars                   variables
+	source                 *fileOptions
+	sealed                 sealed.Files
 	dashboard, console     string
 	queue, admin, shop     string
 	location, prefix       string
@@ -33,7 +35,8 @@ type upConfig struct {
 
 func parseUp(p daemon.Process) (upConfig, error) {
 	f := daemon.NewFlags("probefleet up", "[FILE...]", "runs database, queue, scheduler, worker, recorder, console and dashboard in one process and applies the check files", p)
-	c := upConfig{vars: fileFlags(f), next: func(name string) bool { return !f.Explicit(name) }}
+	c := upConfig{source: fileFlags(f), next: func(name string) bool { return !f.Explicit(name) }}
+	c.sealed.Register(f)
 	f.BoolVar(&c.demo, "demo", false, "start the demo shop and apply the example checks")
 	f.StringVar(&c.dashboard, "addr", "127.0.0.1:8080", "address of the status page; the default moves to the next free port, as do the others")
 	f.StringVar(&c.console, "console-addr", "127.0.0.1:8081", "address of the console")
@@ -65,7 +68,7 @@ func up(ctx context.Context, p daemon.Process) error {
 	}
 	// Faults in files are better told before anything is started.
 	if len(c.files) > 0 {
-		if _, err := load(c.files, c.vars); err != nil {
+		if _, err := load(c.files, c.source); err != nil {
 			return err
 		}
 	}

@@ -18,6 +18,8 @@ import (
 	"os/exec"
 	"os/signal"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -25,30 +27,28 @@ import (
 	"github.com/probefleet/probefleet/internal/chaos"
 )
 
-// bar is one test, and how `go test` runs it.
-type bar struct {
-	test, pkg string
-	// fuzz is for how long a fuzz test looks for inputs, short and full.
+// group is the bars of one package; one process runs them.
+type group struct {
+	pkg   string
+	tests []string
+	// together is how many of those bars run at a time that say they may.
+	together int
+	// fuzz is for how long each is a fuzz test that looks for inputs, short and
+	// full; 0 where they are ordinary tests.
 	fuzz [2]time.Duration
 }
 
-var bars = []bar{
-	{test: "TestBarSimulation", pkg: "./internal/chaos"},
-	{test: "TestBarReplay", pkg: "./internal/chaos"},
-	{test: "TestBarMutants", pkg: "./internal/chaos"},
-	{test: "TestBarQueueDown", pkg: "./internal/chaos"},
-	{test: "TestBarDatabaseDownSimulated", pkg: "./internal/chaos"},
-	{test: "TestBarFailpoints", pkg: "./e2e"},
-	{test: "TestBarKills", pkg: "./e2e"},
-	{test: "TestBarPoison", pkg: "./e2e"},
-	{test: "TestBarSigterm", pkg: "./e2e"},
-	{test: "TestBarTwoSchedulers", pkg: "./e2e"},
-	{test: "TestBarRollout", pkg: "./e2e"},
-	{test: "TestBarDatabaseDown", pkg: "./e2e"},
-	{test: "TestBarCommitCut", pkg: "./e2e"},
-	{test: "FuzzDecodeJob", pkg: "./internal/codec", fuzz: [2]time.Duration{10 * time.Second, 5 * time.Minute}},
-	{test: "FuzzDecodeResult", pkg: "./internal/codec", fuzz: [2]time.Duration{10 * time.Second, 5 * time.Minute}},
-	{test: "TestBarSoak", pkg: "./e2e"},
+var groups = []group{
+	{pkg: "./internal/chaos", tests: []string{
+		"TestBarSimulation", "TestBarReplay", "TestBarMutants", "TestBarQueueDown", "TestBarDatabaseDownSimulated",
+	}},
+	{pkg: "./e2e", together: 4, tests: []string{
+		"TestBarPoison", "TestBarSigterm", // alone: they measure times
+		"TestBarFailpoints", "TestBarKills", "TestBarTwoSchedulers", "TestBarRollout", "TestBarDatabaseDown",
+		"TestBarCommitCut", "TestBarLocationCut", "TestBarSoak",
+	}},
+	{pkg: "./internal/codec", tests: []string{"FuzzDecodeJob"}, fuzz: [2]time.Duration{10 * time.Second, 5 * time.Minute}},
+	{pkg: "./internal/codec", tests: []string{"FuzzDecodeResult"}, fuzz: [2]time.Duration{10 * time.Second, 5 * time.Minute}},
 }
 
 func main() {
@@ -77,14 +77,17 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	}
 	defer log.Close() //nolint:errcheck // what matters was printed
 	failed, ran := 0, 0
-	for _, b := range bars {
-		if !chosen.MatchString(b.test) || ctx.Err() != nil {
+	for _, g := range groups {
+		g.tests = slices.DeleteFunc(slices.Clone(g.tests), func(test string) bool { return !chosen.MatchString(test) })
+		if len(g.tests) == 0 || ctx.Err() != nil {
 			continue
 		}
-		ran++
-		if err := b.run(ctx, *full, stdout, log); err != nil {
-			failed++
+		ran += len(g.tests)
+		n, err := g.run(ctx, *full, stdout, log)
+		if err != nil {
+			return err
 		}
+		failed += n
 	}
 	switch {
 	case ctx.Err() != nil:
@@ -97,22 +100,30 @@ func run(ctx context.Context, args []string, stdout io.Writer) error {
 	return nil
 }
 
-// run runs one bar, passes its lines on as they come, and keeps the rest in
-// the log.
-func (b bar) run(ctx context.Context, full bool, stdout, log io.Writer) error {
+// args are those of `go test`.
+func (g group) args(full bool) []string {
+	if g.fuzz[0] > 0 {
+		span := g.fuzz[0]
+		if full {
+			span = g.fuzz[1]
+		}
+		return []string{"test", "-timeout", "6h", "-run", "^$", "-fuzz", "^" + g.tests[0] + "$", "-fuzztime", span.String(), g.pkg}
+	}
+	args := []string{"test", "-count=1", "-v", "-timeout", "6h", "-run", "^(" + strings.Join(g.tests, "|") + ")$"}
+	if g.together > 0 {
+		args = append(args, "-parallel", strconv.Itoa(g.together))
+	}
+	return append(args, g.pkg)
+}
+
+// run runs the bars, passes their lines on as they come, and keeps the rest in
+// the log. It answers how many did not hold.
+func (g group) run(ctx context.Context, full bool, stdout, log io.Writer) (failed int, err error) {
 	form := "short"
 	if full {
 		form = "full"
 	}
-	args := []string{"test", "-count=1", "-v", "-timeout", "6h", "-run", "^" + b.test + "$", b.pkg}
-	if b.fuzz[0] > 0 {
-		span := b.fuzz[0]
-		if full {
-			span = b.fuzz[1]
-		}
-		args = []string{"test", "-timeout", "6h", "-run", "^$", "-fuzz", "^" + b.test + "$", "-fuzztime", span.String(), b.pkg}
-	}
-	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd := exec.CommandContext(ctx, "go", g.args(full)...)
 	// Tests end their processes themselves.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = time.Minute
@@ -120,30 +131,49 @@ func (b bar) run(ctx context.Context, full bool, stdout, log io.Writer) error {
 	cmd.Stderr = log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("starting go test: %w", err)
+		return 0, fmt.Errorf("starting go test: %w", err)
 	}
-	reported, last := false, ""
+	ends, last := map[string]string{}, ""
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
 		fmt.Fprintln(log, lines.Text())
 		if line, ok := strings.CutPrefix(lines.Text(), chaos.Mark); ok {
-			reported = true
 			fmt.Fprintln(stdout, line)
+		}
+		if m := ended.FindStringSubmatch(lines.Text()); m != nil {
+			ends[m[2]] = m[1]
 		}
 		if strings.HasPrefix(lines.Text(), "fuzz: ") {
 			last = strings.TrimPrefix(lines.Text(), "fuzz: ")
 		}
 	}
 	err = cmd.Wait()
-	if !reported {
-		chaos.Report(&unmarked{stdout}, err == nil, b.test, last, 0)
+	if g.fuzz[0] > 0 {
+		chaos.Report(&unmarked{stdout}, err == nil, g.tests[0], last, 0)
+		if err != nil {
+			failed = 1
+		}
+		return failed, nil
 	}
-	return err
+	for _, test := range g.tests {
+		if end := ends[test]; end != "PASS" {
+			failed++
+			if end == "" {
+				end = "not run to its end"
+			}
+			// Its own line may be missing: it cannot write one where it stops early.
+			fmt.Fprintf(stdout, "FAIL %s: %s, see the log\n", test, end)
+		}
+	}
+	return failed, nil
 }
+
+// ended is the line that says how a test ended.
+var ended = regexp.MustCompile(`^--- (PASS|FAIL|SKIP): (\w+) `)
 
 // unmarked drops the mark of a bar's line.
 type unmarked struct{ io.Writer }

@@ -51,6 +51,10 @@ type Assertion struct {
 	// the variables of `let` live.
 	code  map[ast.Node]node
 	slots map[*ast.VariableDeclaratorNode]int
+	// why are words for parts that say only yes or no.
+	why map[ast.Node]node
+	// secrets and steps are the names that it uses.
+	secrets, steps []string
 	// columns maps positions of the rewritten source to the source.
 	columns columns
 }
@@ -78,9 +82,9 @@ func Compile(kind check.Kind, src string) (*Assertion, error) {
 }
 
 func compile(kind check.Kind, src string) (a *Assertion, err *CompileError) {
-	names, known := kinds[kind]
+	names := namesOf(kind)
 	switch {
-	case !known:
+	case names == nil:
 		return nil, &CompileError{1, fmt.Sprintf("there are no assertions for checks of kind %q", kind)}
 	case !utf8.ValidString(src):
 		return nil, &CompileError{1, "is not valid UTF-8"}
@@ -102,16 +106,19 @@ func compile(kind check.Kind, src string) (a *Assertion, err *CompileError) {
 	if failure != nil {
 		return nil, names.explainCompile(src, cols, failure)
 	}
-	c := &compiler{names: names, code: map[ast.Node]node{}, slots: map[*ast.VariableDeclaratorNode]int{}}
+	c := &compiler{names: names, code: map[ast.Node]node{}, slots: map[*ast.VariableDeclaratorNode]int{}, why: map[ast.Node]node{}}
 	run := c.node(tree.Node)
-	if c.fault == nil {
+	if c.fault == nil && kind != templates {
 		c.wantBool(tree.Node)
 	}
 	if c.fault != nil {
 		c.fault.Column = cols.original(c.fault.Column-1) + 1
 		return nil, c.fault
 	}
-	return &Assertion{source: src, root: tree.Node, run: run, code: c.code, slots: c.slots, columns: cols}, nil
+	return &Assertion{
+		source: src, root: tree.Node, run: run, code: c.code, slots: c.slots, why: c.why,
+		secrets: c.secrets, steps: c.steps, columns: cols,
+	}, nil
 }
 
 // config is what expr's checker is told: the names, and which of its functions
@@ -124,6 +131,7 @@ func (n *names) config() *conf.Config {
 		c.Disabled[name] = true
 		delete(c.Builtins, name)
 	}
+	n.functions(c)
 	return c
 }
 

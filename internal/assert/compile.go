@@ -24,6 +24,9 @@ type compiler struct {
 	vars   []string // in scope; the index is the slot
 	inside int      // depth of functions that visit items
 	fault  *CompileError
+	why    map[ast.Node]node
+	// secrets and steps are those that are used.
+	secrets, steps []string
 }
 
 // refuse notes the first fault, at a position in the rewritten source.
@@ -77,6 +80,9 @@ func (c *compiler) translate(n ast.Node) node {
 	case *ast.SliceNode:
 		return c.slice(n)
 	case *ast.CallNode:
+		if id, ok := n.Callee.(*ast.IdentifierNode); ok {
+			return c.library(n, id.Value)
+		}
 		return c.method(n)
 	case *ast.BuiltinNode:
 		return c.builtin(n)
@@ -159,6 +165,9 @@ func (c *compiler) member(n *ast.MemberNode) node {
 	}
 	if n.Method {
 		return c.refuse(n, "%s is not a function", textOf(n))
+	}
+	if run, ok := c.outside(n); ok {
+		return run
 	}
 	base, text := c.node(n.Node), newLabel(n)
 	if named {

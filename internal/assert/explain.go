@@ -149,6 +149,14 @@ func (e *explainer) got(n ast.Node) string {
 		}
 		return e.arguments(v, n.Arguments)
 	case *ast.CallNode:
+		if why := e.a.why[n]; why != nil {
+			if said, ok := why(e.f).(string); ok {
+				return said
+			}
+		}
+		if _, ok := n.Callee.(*ast.IdentifierNode); ok {
+			return e.arguments(v, n.Arguments)
+		}
 		if m, ok := n.Callee.(*ast.MemberNode); ok {
 			return e.arguments(v, append([]ast.Node{m.Node}, n.Arguments...))
 		}

@@ -147,13 +147,14 @@ var synonyms = map[string]string{
 
 func (n *names) unknown(name string) string {
 	list := fmt.Sprintf("%s has %s", n.whose, n.paths())
-	if slices.Contains(withheld, name) {
+	if slices.Contains(withheld, name) || library[name].drawn {
 		return name + " is not available: what an assertion says must depend on the answer alone, not on the clock"
 	}
 	if s, ok := synonyms[strings.ToLower(name)]; ok && n.has(s) {
 		return fmt.Sprintf("there is no %s; use %s (%s)", name, s, list)
 	}
 	known := append(n.words(), "true", "false", "nil")
+	known = append(known, libraryNames()...)
 	for _, b := range builtin.Names {
 		if !slices.Contains(withheld, b) {
 			known = append(known, b)

@@ -16,12 +16,22 @@ type names struct {
 	read    map[string]func(*frame) any
 	example string
 	whose   string // "an API check"
+	draws   bool   // knows the clock and random data
 }
 
 // kinds has the words of each kind of check.
 var kinds = map[check.Kind]*names{
 	check.KindAPI:     {env: apiWords{}, read: apiReaders, example: "`status == 200`", whose: "an API check"},
 	check.KindBrowser: {env: browserWords{}, read: browserReaders, example: "`title contains 'Shop'`", whose: "a browser check"},
+	templates:         {env: templateWords{}, read: templateReaders, example: "`secrets.token`", whose: "a template", draws: true},
+}
+
+// namesOf are the words of a kind, nil where it has none.
+func namesOf(kind check.Kind) *names {
+	if n := kinds[kind]; n != nil {
+		return n
+	}
+	return netKinds[kind]
 }
 
 type apiWords struct {
@@ -35,6 +45,7 @@ type apiWords struct {
 	Size      int               `expr:"size"`
 	URL       string            `expr:"url"`
 	Redirects int               `expr:"redirects"`
+	Steps     map[string]any    `expr:"steps"`
 }
 
 type timeWords struct {
@@ -47,10 +58,11 @@ type timeWords struct {
 }
 
 type tlsWords struct {
-	DaysLeft int    `expr:"days_left"`
-	Version  string `expr:"version"`
-	Issuer   string `expr:"issuer"`
-	Subject  string `expr:"subject"`
+	DaysLeft int      `expr:"days_left"`
+	Version  string   `expr:"version"`
+	Issuer   string   `expr:"issuer"`
+	Subject  string   `expr:"subject"`
+	Names    []string `expr:"names"`
 }
 
 type browserWords struct {
@@ -80,10 +92,12 @@ var apiReaders = map[string]func(*frame) any{
 	"tls.version":     secured("tls.version", func(t TLS) any { return t.Version }),
 	"tls.issuer":      secured("tls.issuer", func(t TLS) any { return t.Issuer }),
 	"tls.subject":     secured("tls.subject", func(t TLS) any { return t.Subject }),
+	"tls.names":       secured("tls.names", func(t TLS) any { return t.Names }),
 	"ip":              func(f *frame) any { return f.seen.api.IP },
 	"size":            func(f *frame) any { return int(f.seen.api.Size) },
 	"url":             func(f *frame) any { return f.seen.api.URL },
 	"redirects":       func(f *frame) any { return f.seen.api.Redirects },
+	"steps.":          anyStep,
 }
 
 var browserReaders = map[string]func(*frame) any{
@@ -96,7 +110,7 @@ var browserReaders = map[string]func(*frame) any{
 // secured reads a word that has a meaning on TLS connections only.
 func secured(word string, read func(TLS) any) func(*frame) any {
 	return func(f *frame) any {
-		if f.seen.api.TLS == (TLS{}) {
+		if f.seen.api.TLS.Version == "" {
 			return missingf("%s is missing: the connection was not TLS", word)
 		}
 		return read(f.seen.api.TLS)

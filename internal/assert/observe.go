@@ -27,6 +27,8 @@ type API struct {
 	URL  string
 	// Redirects counts those that were followed.
 	Redirects int
+	// Steps are what the earlier steps of the check have seen, by id.
+	Steps map[string]*Seen
 }
 
 // Times are the phases of an attempt; those that did not happen are 0.
@@ -38,6 +40,8 @@ type Times struct {
 type TLS struct {
 	DaysLeft                 int
 	Version, Issuer, Subject string
+	// Names are the hosts that the certificate is for.
+	Names []string
 }
 
 // Browser is what assertions of a browser check look at, after the last step.
@@ -53,8 +57,10 @@ type Browser struct {
 type observation struct {
 	api    API
 	web    Browser
+	net    Net
 	parsed bool
 	json   any // a value, or a *trouble
+	given  *Given
 }
 
 func (o *observation) document() any {

@@ -29,6 +29,9 @@ func FormOf(getenv func(string) string) Form {
 // Asked reports whether bars are run at all, not just their cheapest tests.
 func (f Form) Asked() bool { return f.short || f.full }
 
+// Full reports whether bars are run in full: then what takes long is a fault.
+func (f Form) Full() bool { return f.full }
+
 // N chooses a number by the form.
 func (f Form) N(little, short, full int) int {
 	switch {

@@ -54,6 +54,12 @@ func (f Faulty) ChecksRevision(ctx context.Context) (int64, error) {
 	return do(f, "revision", func() (int64, error) { return f.Database.ChecksRevision(ctx) })
 }
 
+// TakeOver implements [Database].
+func (f Faulty) TakeOver(ctx context.Context, owner string) error {
+	_, err := do(f, "take over", func() (none struct{}, err error) { return none, f.Database.TakeOver(ctx, owner) })
+	return err
+}
+
 // LeaseShards implements [Database].
 func (f Faulty) LeaseShards(ctx context.Context, owner string, ttl time.Duration) ([]schedule.Lease, error) {
 	return do(f, "lease", func() ([]schedule.Lease, error) { return f.Database.LeaseShards(ctx, owner, ttl) })

@@ -2,6 +2,8 @@ package chaos
 
 import (
 	"context"
+	"maps"
+	"path"
 	"slices"
 	"sync"
 	"time"
@@ -17,6 +19,7 @@ import (
 type Database interface {
 	ActiveChecks(ctx context.Context) ([]check.Check, int64, error)
 	ChecksRevision(ctx context.Context) (int64, error)
+	TakeOver(ctx context.Context, owner string) error
 	LeaseShards(ctx context.Context, owner string, ttl time.Duration) ([]schedule.Lease, error)
 	AdvanceWatermarks(ctx context.Context, owner string, to map[int]time.Time) (lost []int, err error)
 	ReleaseShards(ctx context.Context, owner string) error
@@ -113,6 +116,22 @@ func (m *Memory) Ready(context.Context) error { return nil }
 // EnsurePartitions implements [Database].
 func (m *Memory) EnsurePartitions(context.Context, time.Time, time.Time) error { return nil }
 
+// TakeOver implements [Database].
+func (m *Memory) TakeOver(_ context.Context, owner string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	earlier := func(other string) bool {
+		return other != owner && path.Dir(owner) != "." && path.Dir(other) == path.Dir(owner)
+	}
+	maps.DeleteFunc(m.seen, func(other string, _ time.Time) bool { return earlier(other) })
+	for i := range m.shards {
+		if earlier(m.shards[i].owner) {
+			m.shards[i].owner = owner
+		}
+	}
+	return nil
+}
+
 // LeaseShards implements [Database].
 func (m *Memory) LeaseShards(_ context.Context, owner string, ttl time.Duration) ([]schedule.Lease, error) {
 	m.mu.Lock()
@@ -134,8 +153,13 @@ func (m *Memory) LeaseShards(_ context.Context, owner string, ttl time.Duration)
 			}
 		}
 	}
+	order := make([]int, len(m.shards))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return m.shards[a].watermark.Compare(m.shards[b].watermark) })
 	var leases []schedule.Lease
-	for i := range m.shards {
+	for _, i := range order {
 		sh := &m.shards[i]
 		free := sh.owner == "" || !now.Before(sh.until)
 		if sh.owner != owner && (!free || mine >= share) {

@@ -221,12 +221,12 @@ func (f *fleet) lives(ctx context.Context, name string, number int, run func(l *
 		for n := 0; ctx.Err() == nil; n++ {
 			who := fmt.Sprintf("%s %d", name, number)
 			l := newLife(ctx)
-			f.all.Go(func() { run(l, fmt.Sprintf("%s.%d", who, n)) })
+			f.all.Go(func() { run(l, who+f.lifeMark(who)+fmt.Sprint(n)) })
 			span := f.plan.Span(who+" life", n, 3*time.Second, 25*time.Second)
 			kill := f.plan.Draw(who+" death", n) < 0.5
-			if name == "scheduler" {
-				// A lease outlives its owner: with many deaths a shard would
-				// rightly stay without a scheduler until slots are too late.
+			if name == "scheduler" && f.lifeMark(who) != heirs {
+				// A lease outlives an owner without heirs: with many deaths a shard
+				// would rightly stay without a scheduler until slots are too late.
 				span, kill = 20*time.Second+time.Duration(number)*30*time.Second, n == 0 && number == 0 && kill
 			}
 			if f.plan.From.Add(storm).Before(time.Now().Add(span)) {
@@ -241,6 +241,18 @@ func (f *fleet) lives(ctx context.Context, name string, number int, run func(l *
 			wait(ctx, f.plan.Span(who+" gap", n, 0, 2*time.Second))
 		}
 	})
+}
+
+// heirs stands between the name of a process and the number of its life where
+// a life takes over what the one before held.
+const heirs = "/"
+
+// lifeMark is heirs for half of all processes.
+func (f *fleet) lifeMark(who string) string {
+	if f.plan.Draw(who+" heirs", 0) < 0.5 {
+		return heirs
+	}
+	return "."
 }
 
 func (f *fleet) scheduler(l *life, name string) {

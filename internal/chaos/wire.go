@@ -30,6 +30,7 @@ type Wire struct {
 	duplicated int
 	slowest    time.Duration
 	releases   int
+	polls      int
 }
 
 // NewWire draws the messages that are delivered twice from seed.
@@ -38,6 +39,13 @@ func NewWire(server http.Handler, l *Ledger, seed uint64) *Wire {
 		Server: server, Ledger: l, draws: rand.New(rand.NewPCG(seed, 7)),
 		released: map[string]time.Time{}, handles: map[string]string{},
 	}
+}
+
+// Polls is the number of calls so far that ask for messages, of any queue.
+func (w *Wire) Polls() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.polls
 }
 
 // Duplicated is the number of messages that were delivered twice on purpose.
@@ -91,8 +99,13 @@ func (w *Wire) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 		return
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if r.Header.Get("X-Amz-Target") == "AmazonSQS.ChangeMessageVisibilityBatch" {
+	switch r.Header.Get("X-Amz-Target") {
+	case "AmazonSQS.ChangeMessageVisibilityBatch":
 		w.release(body) // before somebody who waits for the message has it
+	case "AmazonSQS.ReceiveMessage":
+		w.mu.Lock()
+		w.polls++
+		w.mu.Unlock()
 	}
 	answer := httptest.NewRecorder()
 	w.Server.ServeHTTP(answer, r)

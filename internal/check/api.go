@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -29,6 +28,13 @@ var Methods = []string{"GET", "POST", "PUT", "PATCH", "HEAD", "DELETE", "OPTIONS
 type API struct {
 	// Steps are 1 to [MaxAPISteps].
 	Steps []APIStep
+	// Templates says that the texts of the requests are templates, to be filled
+	// in where the check runs: {{ secrets.token }}. Without it they are sent as
+	// they are.
+	Templates bool
+	// ExpectFailure turns the verdict round: an attempt that fails has passed,
+	// and one that passes has failed.
+	ExpectFailure bool
 }
 
 // APIStep is one request of an API check.
@@ -43,6 +49,8 @@ type APIStep struct {
 	// Degraded holds assertions that make the attempt degraded where they do
 	// not hold and nothing failed.
 	Degraded []string
+	// Always runs the step whatever became of those before it: it cleans up.
+	Always bool
 }
 
 // OneRequest is the spec of a check that is a single request.
@@ -58,33 +66,6 @@ var stepIDForm = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 // ValidStepID reports whether id may name a step: 1 to 63 lower-case letters,
 // digits and '_', starting with a letter, so that expressions can use it.
 func ValidStepID(id string) bool { return stepIDForm.MatchString(id) }
-
-// Request is one HTTP request.
-type Request struct {
-	Method string
-	// URL is absolute, http or https, at most 2048 bytes.
-	URL string
-	// Headers are sent as written; the last of equal names wins.
-	Headers map[string]string
-	// Query is added to the query of URL.
-	Query map[string]string
-	// Body is sent as it is; empty sends none.
-	Body string
-	// Auth sets the Authorization header; nil sends none.
-	Auth *Auth
-	// MaxRedirects is the number of redirects followed, 0 to 20; with 0 the
-	// redirect itself is the response.
-	MaxRedirects int
-	// MaxBody caps the decoded body bytes read, 1 to [MaxMaxBody]. A longer
-	// body fails the attempt.
-	MaxBody int64
-}
-
-// Auth is either a bearer token or a user and password.
-type Auth struct {
-	Bearer         string
-	User, Password string
-}
 
 // Kind implements [Spec].
 func (*API) Kind() Kind { return KindAPI }
@@ -108,7 +89,7 @@ func (a *API) faults() []Fault {
 			}
 			first[s.ID] = i
 		}
-		fs = append(fs, s.Request.faults(at+"request.")...)
+		fs = append(fs, s.Request.faults(at+"request.", a.Templates)...)
 	}
 	return fs
 }
@@ -122,33 +103,18 @@ func (a *API) path(i int) string {
 	return fmt.Sprintf("steps[%d].", i)
 }
 
-func (r Request) faults(at string) []Fault {
-	var fs []Fault
-	if !slices.Contains(Methods, r.Method) {
-		fs = append(fs, Fault{at + "method", fmt.Sprintf("%q is not a method; use one of %s", r.Method, strings.Join(Methods, ", "))})
-	}
-	if msg := urlFault(r.URL); msg != "" {
-		fs = append(fs, Fault{at + "url", msg})
-	}
-	if r.MaxRedirects < 0 || r.MaxRedirects > 20 {
-		fs = append(fs, Fault{at + "max_redirects", fmt.Sprintf("%d is out of range; use 0 to 20", r.MaxRedirects)})
-	}
-	if r.MaxBody < 1 || r.MaxBody > MaxMaxBody {
-		fs = append(fs, Fault{at + "max_body", fmt.Sprintf("%d bytes is out of range; use 1 to %d", r.MaxBody, MaxMaxBody)})
-	}
-	return fs
-}
-
 func (a *API) texts() []text {
 	var ts []text
 	for i, s := range a.Steps {
-		at, r := a.path(i), s.Request
-		ts = append(ts, text{at + "request.url", r.URL}, text{at + "request.body", r.Body})
-		if r.Auth != nil {
-			ts = append(ts, text{at + "request.auth", r.Auth.Bearer + "\n" + r.Auth.User + "\n" + r.Auth.Password})
-		}
-		ts = append(ts, pairs(at+"request.headers", r.Headers)...)
-		ts = append(ts, pairs(at+"request.query", r.Query)...)
+		at := a.path(i)
+		_, _ = s.Request.Map(func(path, value string) (string, error) { // it never fails here
+			if !strings.HasPrefix(path, "headers[") && !strings.HasPrefix(path, "query[") { // with their names, below
+				ts = append(ts, text{at + "request." + path, value})
+			}
+			return value, nil
+		})
+		ts = append(ts, pairs(at+"request.headers", s.Request.Headers)...)
+		ts = append(ts, pairs(at+"request.query", s.Request.Query)...)
 		ts = append(append(ts, list(at+"expect", s.Expect)...), list(at+"degraded", s.Degraded)...)
 	}
 	return ts

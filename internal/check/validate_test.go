@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -77,7 +78,7 @@ func TestEachFaultOnce(t *testing.T) {
 		{`locations[1]: "eu west" is not a location; use 1 to 63 of a-z, 0-9, '-' and '_'`, api(func(c *Check, _ *Request) { c.Locations[1] = "eu west" })},
 		{`locations[1]: "local" is named twice`, api(func(c *Check, _ *Request) { c.Locations[1] = "local" })},
 		{`tags[0]: is empty; write a word or take it away`, api(func(c *Check, _ *Request) { c.Tags[0] = " \t" })},
-		{`kind: is missing; use one of ["api" "browser"]`, api(func(c *Check, _ *Request) { c.Spec = nil })},
+		{fmt.Sprintf("kind: is missing; use one of %q", Kinds), api(func(c *Check, _ *Request) { c.Spec = nil })},
 
 		{`request.method: "get" is not a method; use one of GET, POST, PUT, PATCH, HEAD, DELETE, OPTIONS`, api(func(_ *Check, r *Request) { r.Method = "get" })},
 		{`request.url: is missing; write an absolute URL such as https://example.com/`, api(func(_ *Check, r *Request) { r.URL = "" })},
@@ -101,7 +102,7 @@ func TestEachFaultOnce(t *testing.T) {
 		{`steps[1].expect_text: needs a value`, step(Step{Action: ActionExpectText})},
 		{`steps[1].expect_url: needs a value`, step(Step{Action: ActionExpectURL})},
 		{`steps[1].screenshot: needs a value`, step(Step{Action: ActionScreenshot})},
-		{`steps[1].hover: is not an action; use one of ["open" "click" "fill" "press" "expect_text" "expect_url" "screenshot"]`, step(Step{Action: "hover"})},
+		{`steps[1].juggle: is not an action that this build knows`, step(Step{Action: "juggle"})},
 		{`steps[1].click: has the timeout -1s; use up to 10m0s`, step(Step{Action: ActionClick, Selector: "a", Timeout: -time.Second})},
 		{`steps[1].click: has the timeout 11m0s; use up to 10m0s`, step(Step{Action: ActionClick, Selector: "a", Timeout: 11 * time.Minute})},
 	} {
@@ -173,17 +174,17 @@ func TestFaultsOfAPISteps(t *testing.T) {
 func TestTextThatCannotTravel(t *testing.T) {
 	for _, bad := range []string{"\x00", "a\x00b", "\xff", "cut \xe2\x82", "\xed\xa0\x80"} {
 		for path, change := range map[string]func(*Check, *APIStep){
-			"name":                      func(c *Check, _ *APIStep) { c.Name = bad },
-			"description":               func(c *Check, _ *APIStep) { c.Description = bad },
-			"group":                     func(c *Check, _ *APIStep) { c.Group = bad },
-			"tags[0]":                   func(c *Check, _ *APIStep) { c.Tags[0] = bad },
-			"request.body":              func(_ *Check, a *APIStep) { a.Request.Body = bad },
-			"request.auth":              func(_ *Check, a *APIStep) { a.Request.Auth = &Auth{User: "u", Password: bad} },
-			`request.headers["Accept"]`: func(_ *Check, a *APIStep) { a.Request.Headers["Accept"] = bad },
-			`request.query["q"]`:        func(_ *Check, a *APIStep) { a.Request.Query["q"] = bad },
-			`request.query["\xe2"]`:     func(_ *Check, a *APIStep) { a.Request.Query = map[string]string{"\xe2": "\x82\xac"} },
-			"expect[0]":                 func(_ *Check, a *APIStep) { a.Expect[0] = bad },
-			"degraded[1]":               func(_ *Check, a *APIStep) { a.Degraded = []string{"true", bad} },
+			"name":                        func(c *Check, _ *APIStep) { c.Name = bad },
+			"description":                 func(c *Check, _ *APIStep) { c.Description = bad },
+			"group":                       func(c *Check, _ *APIStep) { c.Group = bad },
+			"tags[0]":                     func(c *Check, _ *APIStep) { c.Tags[0] = bad },
+			"request.body":                func(_ *Check, a *APIStep) { a.Request.Body = bad },
+			"request.auth.basic.password": func(_ *Check, a *APIStep) { a.Request.Auth = &Auth{User: "u", Password: bad} },
+			`request.headers["Accept"]`:   func(_ *Check, a *APIStep) { a.Request.Headers["Accept"] = bad },
+			`request.query["q"]`:          func(_ *Check, a *APIStep) { a.Request.Query["q"] = bad },
+			`request.query["\xe2"]`:       func(_ *Check, a *APIStep) { a.Request.Query = map[string]string{"\xe2": "\x82\xac"} },
+			"expect[0]":                   func(_ *Check, a *APIStep) { a.Expect[0] = bad },
+			"degraded[1]":                 func(_ *Check, a *APIStep) { a.Degraded = []string{"true", bad} },
 		} {
 			c := goodAPI()
 			change(&c, &c.Spec.(*API).Steps[0])
@@ -218,6 +219,9 @@ func TestKinds(t *testing.T) {
 		t.Errorf("a check without a spec is of kind %q", k)
 	}
 	got := []Kind{goodAPI().Kind(), goodBrowser().Kind()}
+	for _, spec := range goodNet() {
+		got = append(got, spec.Kind())
+	}
 	if d := cmp.Diff(Kinds, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

@@ -16,7 +16,7 @@ var (
 	ownKeys     = []string{"id", "name", "description", "kind", "depends_on"}
 	apiKeys     = []string{"request", "expect", "degraded"}
 	browserKeys = []string{"viewport", "steps", "expect", "degraded"}
-	checkKeys   = slices.Concat(ownKeys, commonKeys, []string{"request", "viewport", "steps", "expect", "degraded"})
+	checkKeys   = slices.Concat(ownKeys, commonKeys, []string{"request", "viewport", "steps"}, netKeys(), []string{"expect", "degraded", "expect_failure"})
 )
 
 // check decodes one check and adds it to the others, or its faults.
@@ -32,6 +32,8 @@ func (d *decoder) check(n *yaml.Node) {
 		return
 	}
 	before := len(d.loader.faults)
+	d.runtime, d.earlier = false, nil
+	d.vars = d.scopes.of(d.groupOf(o), d.loader.options)
 	c := d.base
 	c.Locations, c.Tags = slices.Clone(c.Locations), slices.Clone(c.Tags)
 	o.text("id", &c.ID)
@@ -45,7 +47,7 @@ func (d *decoder) check(n *yaml.Node) {
 		d.at["name"] = nil // what is wrong with it is wrong with the id
 	}
 	d.identify(o, &c)
-	switch o.kind() {
+	switch kind := o.kind(); kind {
 	case check.KindAPI:
 		c.Spec = o.api()
 		if c.Timeout == 0 {
@@ -56,8 +58,16 @@ func (d *decoder) check(n *yaml.Node) {
 		if c.Timeout == 0 {
 			c.Timeout = check.DefaultBrowserTimeout
 		}
-	default:
+	case "":
 		d.at["kind"], d.at["timeout"] = nil, nil
+	default:
+		c.Spec = o.net(kind)
+		if c.Timeout == 0 {
+			c.Timeout = check.DefaultAPITimeout
+		}
+	}
+	if f := o.field("expect_failure"); f != nil && c.Spec != nil && c.Kind() != check.KindAPI {
+		d.fault(f.key, "expect_failure: is for API checks")
 	}
 	for _, f := range c.Validate() {
 		d.invalid(o, f)
@@ -65,6 +75,21 @@ func (d *decoder) check(n *yaml.Node) {
 	if len(d.loader.faults) == before {
 		d.loader.checks = append(d.loader.checks, c)
 	}
+}
+
+// groupOf is the group whose variables hold for a check. The group itself may
+// use those of the file.
+func (d *decoder) groupOf(o *object) string {
+	n := o.value("group")
+	if n == nil {
+		return d.base.Group
+	}
+	d.vars = d.scopes.of("", d.loader.options)
+	faults := len(d.loader.faults)
+	group, _ := d.expanded(n, "group")
+	d.loader.faults = d.loader.faults[:faults] // it is read again, and reported then
+	delete(d.failed, n)
+	return group
 }
 
 // identify checks that the id is there and new.
@@ -87,6 +112,9 @@ func (d *decoder) identify(o *object, c *check.Check) {
 
 // kind is what the check says, or what its keys make plain.
 func (o *object) kind() check.Kind {
+	if kind, ours := o.netKind(); ours {
+		return kind
+	}
 	request, steps := o.has("request"), o.has("steps") || o.has("viewport")
 	said := o.value("kind")
 	if said == nil {
@@ -98,7 +126,7 @@ func (o *object) kind() check.Kind {
 		case steps:
 			return check.KindBrowser
 		default:
-			o.d.fault(o.node, "the check does nothing; give it `request:` (an API check) or `steps:` (a browser check)")
+			o.d.fault(o.node, "the check does nothing; give it `request:` (an API check), `steps:` (a browser check) or one of %s", strings.Join(netKeys(), ", "))
 		}
 		return ""
 	}
@@ -108,7 +136,7 @@ func (o *object) kind() check.Kind {
 	}
 	kind := check.Kind(name)
 	if !slices.Contains(check.Kinds, kind) {
-		o.d.fault(said, "%q is not a kind; use api or browser", name)
+		o.d.fault(said, "%q is not a kind; use api, browser, %s", name, strings.Join(netKeys(), ", "))
 		return ""
 	}
 	for _, f := range o.fields {
@@ -197,7 +225,7 @@ func (o *object) assertions(name string, kind check.Kind) []string {
 			d.fault(n, "%s reads as a key and a value because of its \": \"; put quotes around the line", path)
 			continue
 		}
-		line, places, ok := d.fill(n, path)
+		line, places, ok := d.fill(n, path, false)
 		if !ok {
 			continue
 		}
@@ -212,7 +240,28 @@ func (o *object) assertions(name string, kind check.Kind) []string {
 			d.loader.fault(d.file, row, column, "%s: %s", path, message)
 			continue
 		}
+		if why := d.unknownStepIn(kind, line); why != "" {
+			d.fault(n, "%s: %s", path, why)
+			continue
+		}
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// unknownStepIn says which step of a line is not there, "" where all are.
+func (d *decoder) unknownStepIn(kind check.Kind, line string) string {
+	if !strings.Contains(line, "steps") {
+		return ""
+	}
+	a, err := assert.Compile(kind, line)
+	if err != nil {
+		return "" // that was reported
+	}
+	for _, id := range a.Steps() {
+		if why := d.knownStep(id); why != "" {
+			return why
+		}
+	}
+	return ""
 }

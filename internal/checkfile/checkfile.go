@@ -7,6 +7,7 @@
 // A file:
 //
 //	vars: {base: "https://shop.example"}       # {{ vars.base }} in any text
+//	environments: {staging: {base: "https://staging.shop.example"}}
 //	defaults: {every: 1m, tags: [shop]}        # for the checks of this file
 //	checks:
 //	  - id: shop-home
@@ -61,6 +62,8 @@ type Options struct {
 	// Vars take the place of the files' own `vars:` of the same name, and add
 	// to them.
 	Vars map[string]string
+	// Environment names the `environments:` whose variables hold, "" for none.
+	Environment string
 }
 
 // Fault is one thing that is wrong with a file.
@@ -125,9 +128,12 @@ type loader struct {
 	faults  Faults
 	// ids has the place of each check's id.
 	ids map[string]Fault
+	// environments are those that the files know.
+	environments []string
 }
 
 func (l *loader) result() ([]check.Check, error) {
+	l.unknownEnvironment()
 	l.circles()
 	if len(l.faults) > 0 {
 		return nil, l.faults.sorted()

@@ -53,10 +53,20 @@ func TestGood(t *testing.T) {
 	}
 }
 
-// testdata/faults.txtar has a file "name" and its faults "name.faults", the
-// file's name left out, for every fault there is.
+// testdata/faults.txtar and its like have a file "name" and its faults
+// "name.faults", the file's name left out, for every fault there is.
 func TestFaults(t *testing.T) {
-	const archive = "testdata/faults.txtar"
+	archives, err := filepath.Glob("testdata/*faults.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatal("no archives", err)
+	}
+	for _, archive := range archives {
+		testFaults(t, archive)
+	}
+}
+
+func testFaults(t *testing.T, archive string) {
+	t.Helper()
 	parts := readArchive(t, archive)
 	var out strings.Builder
 	for i, f := range parts {
@@ -246,7 +256,7 @@ func TestLoadReportsEveryFile(t *testing.T) {
 	want := strings.Join([]string{
 		`2.yaml:1:15: id "same" is taken: the first is at 1.yaml:1:15; ids are unique over all files`,
 		`3.yaml:2:1: not valid YAML: did not find expected node content while parsing a flow node that begins at line 2; check indentation, brackets and quotes`,
-		"4.yaml:1:1: a file has no key \"check\"; did you mean checks? (keys: vars, defaults, checks)",
+		"4.yaml:1:1: a file has no key \"check\"; did you mean checks? (keys: vars, environments, groups, defaults, checks)",
 		"4.yaml:1:1: has no `checks:`; write `checks:` and a list of checks below it",
 		`empty: the folder has no *.yaml or *.yml file`,
 		`nope.yaml: there is no such file or folder; check the path`,

@@ -18,7 +18,8 @@ type decoder struct {
 	loader *loader
 	file   string
 	lines  []string
-	vars   map[string]string
+	vars   map[string]string // of the check that is being read
+	scopes scopes
 	visits int
 	filled int  // bytes that templates made
 	spent  bool // visits are used up; that was said
@@ -26,6 +27,11 @@ type decoder struct {
 	// assertions: aliases bring both again and again.
 	failed   map[*yaml.Node]bool
 	compiled map[assertion]error
+
+	// runtime says that the check that is being read has expressions that are
+	// filled in where it runs, earlier which steps they may speak of.
+	runtime bool
+	earlier []string
 
 	// base is what checks start from, basePlaces where that is written.
 	base       check.Check
@@ -161,6 +167,17 @@ func (o *object) read(name string, how func(n *yaml.Node, path string) bool) {
 func (o *object) text(name string, into *string) {
 	o.read(name, func(n *yaml.Node, path string) bool {
 		s, ok := o.d.expanded(n, path)
+		if ok {
+			*into = s
+		}
+		return ok
+	})
+}
+
+// template reads a text that is filled in where the check runs.
+func (o *object) template(name string, into *string) {
+	o.read(name, func(n *yaml.Node, path string) bool {
+		s, ok := o.d.templated(n, path)
 		if ok {
 			*into = s
 		}

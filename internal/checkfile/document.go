@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"maps"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -157,11 +156,12 @@ func yamlWords(message, text string, at *yaml.LoadError) string {
 
 // document decodes the top of a file.
 func (d *decoder) document(root *yaml.Node) {
-	top, ok := d.object(root, "", "a file", []string{"vars", "defaults", "checks"})
+	top, ok := d.object(root, "", "a file", []string{"vars", "environments", "groups", "defaults", "checks"})
 	if !ok {
 		return
 	}
-	d.vars = d.variables(top)
+	d.scopes = d.allVariables(top)
+	d.vars = d.scopes.of("", d.loader.options)
 	d.defaults(top)
 	list, ok := top.list("checks")
 	switch {
@@ -176,31 +176,6 @@ func (d *decoder) document(root *yaml.Node) {
 		}
 		d.check(n)
 	}
-}
-
-var varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_-]*$`)
-
-// variables are those of the file, overridden by the options'.
-func (d *decoder) variables(top *object) map[string]string {
-	vars := map[string]string{}
-	if n := top.value("vars"); n != nil {
-		if o, ok := d.object(n, "vars", "vars", nil); ok {
-			for _, f := range o.fields {
-				v, ok := d.scalar(f.value, "vars."+f.name)
-				switch {
-				case !varName.MatchString(f.name):
-					d.fault(f.key, "%q is not a name; use letters, digits, '_' and '-'", f.name)
-					continue
-				case !ok:
-				case strings.Contains(v, "{{"):
-					d.fault(f.value, "vars.%s: a variable cannot refer to others; write the text out", f.name)
-				}
-				vars[f.name] = v
-			}
-		}
-	}
-	maps.Copy(vars, d.loader.options.Vars)
-	return vars
 }
 
 // defaults are what checks of this file start from.

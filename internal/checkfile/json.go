@@ -87,7 +87,7 @@ func (d *decoder) writeScalar(out *bytes.Buffer, n *yaml.Node, path string) bool
 			return ok
 		}
 	}
-	s, ok := d.expanded(n, path)
+	s, ok := d.templated(n, path)
 	quoteJSON(out, s)
 	return ok
 }

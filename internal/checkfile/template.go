@@ -5,19 +5,16 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/probefleet/probefleet/internal/nearest"
+	"github.com/probefleet/probefleet/internal/template"
 	yaml "go.yaml.in/yaml/v4"
 )
 
-var (
-	templateForm = regexp.MustCompile(`\{\{(.*?)\}\}`)
-	varReference = regexp.MustCompile(`^vars\.([A-Za-z_][A-Za-z0-9_-]*)$`)
-	// literalForm is a text that is meant as it is: {{ "{{" }} gives {{.
-	literalForm = regexp.MustCompile(`^(?:"([^"]*)"|'([^']*)')$`)
-)
+var varReference = regexp.MustCompile(`^vars\.([A-Za-z_][A-Za-z0-9_-]*)$`)
 
 // maxFaultsOfText is the number of faults after which the rest of a text is not
 // looked at.
@@ -46,15 +43,24 @@ func written(fs []filled, at int) int {
 	return at - shift
 }
 
-// expanded is a value with its templates filled in.
+// expanded is a value with its variables filled in.
 func (d *decoder) expanded(n *yaml.Node, path string) (string, bool) {
-	s, _, ok := d.fill(n, path)
+	s, _, ok := d.fill(n, path, false)
 	return s, ok
 }
 
-// fill fills in {{ vars.name }} and remembers where. A text that failed before,
-// which an alias brings again, fails without another word.
-func (d *decoder) fill(n *yaml.Node, path string) (string, []filled, bool) {
+// templated is a value with its variables filled in, in the form of a template:
+// other expressions stay, to be filled in where the check runs. See
+// [decoder.runtime].
+func (d *decoder) templated(n *yaml.Node, path string) (string, bool) {
+	s, _, ok := d.fill(n, path, true)
+	return s, ok
+}
+
+// fill fills in {{ vars.name }} and remembers where. With later, the result is
+// a template, and other expressions stay in it. A text that failed before, which
+// an alias brings again, fails without another word.
+func (d *decoder) fill(n *yaml.Node, path string, later bool) (string, []filled, bool) {
 	n = d.resolve(n)
 	if d.failed[n] || d.spent {
 		return "", nil, false
@@ -72,30 +78,30 @@ func (d *decoder) fill(n *yaml.Node, path string) (string, []filled, bool) {
 	var fs []filled
 	last, faults := 0, 0
 	in, made := 0, 0 // characters of s and of out so far
-	for _, m := range templateForm.FindAllStringSubmatchIndex(s, -1) {
-		inside := strings.TrimSpace(s[m[2]:m[3]])
-		v, why := d.reference(inside)
+	places, open := template.Expressions(s)
+	for _, m := range places {
+		v, why := d.standsFor(strings.TrimSpace(s[m.InsideFrom:m.InsideTo]), later)
 		if why != "" {
-			fail(m[0], "%s: %s", path, why)
+			fail(m.From, "%s: %s", path, why)
 			if faults++; faults == maxFaultsOfText {
 				return "", nil, false
 			}
 			continue
 		}
-		before := utf8.RuneCountInString(s[last:m[0]])
-		size, length := utf8.RuneCountInString(s[m[0]:m[1]]), utf8.RuneCountInString(v)
+		before := utf8.RuneCountInString(s[last:m.From])
+		size, length := utf8.RuneCountInString(s[m.From:m.To]), utf8.RuneCountInString(v)
 		fs = append(fs, filled{made + before, made + before + length, in + before, size})
 		in, made = in+before+size, made+before+length
-		out.WriteString(s[last:m[0]])
+		out.WriteString(s[last:m.From])
 		out.WriteString(v)
-		last = m[1]
+		last = m.To
 		if out.Len() > maxText {
-			fail(m[0], "%s is longer than %d bytes with its variables filled in", path, maxText)
+			fail(m.From, "%s is longer than %d bytes with its variables filled in", path, maxText)
 			return "", nil, false
 		}
 	}
-	if at := strings.LastIndex(s[last:], "{{"); !d.failed[n] && at >= 0 {
-		fail(last+at, "%s: {{ is not closed; variables are written {{ vars.name }}", path)
+	if open != nil && !d.failed[n] {
+		fail(last+strings.Index(s[last:], "{{"), "%s: {{ is not closed; variables are written {{ vars.name }}", path)
 	}
 	out.WriteString(s[last:])
 	if d.filled += out.Len(); d.filled > maxFilled {
@@ -105,20 +111,114 @@ func (d *decoder) fill(n *yaml.Node, path string) (string, []filled, bool) {
 	return out.String(), fs, !d.failed[n] && !d.spent
 }
 
-// reference is what stands for the inside of {{ … }}, or why nothing does.
-func (d *decoder) reference(inside string) (value, why string) {
-	if m := literalForm.FindStringSubmatch(inside); m != nil {
-		return m[1] + m[2], ""
-	}
+// standsFor is what stands for the inside of {{ … }}, or why nothing does. With
+// later it is in the form of a template.
+func (d *decoder) standsFor(inside string, later bool) (value, why string) {
+	v, isText := template.Literal(inside)
 	m := varReference.FindStringSubmatch(inside)
-	if m == nil {
+	switch {
+	case isText:
+	case m != nil:
+		if v, why = d.variable(m[1]); why != "" {
+			return "", why
+		}
+	case later:
+		return d.expression(inside)
+	default:
+		if _, err := template.Parse("{{" + inside + "}}"); err == nil {
+			return "", fmt.Sprintf("{{ %s }} cannot stand here: it is filled in where a check runs, in its requests and steps", inside)
+		}
 		return "", fmt.Sprintf(`{{ %s }} is not known; variables are written {{ vars.name }}, and {{ itself {{ "{{" }}`, inside)
 	}
-	v, there := d.vars[m[1]]
-	if !there {
-		return "", fmt.Sprintf("there is no variable %s; %s", m[1], d.knownVars(m[1]))
+	if later {
+		v = escaped(v)
 	}
 	return v, ""
+}
+
+// escaped is template.Escape for a text that comes to stand beside others: a
+// brace at its ends could become a pair with theirs.
+func escaped(v string) string {
+	before, after := "", ""
+	if strings.HasPrefix(v, "{") && !strings.HasPrefix(v, "{{") {
+		before, v = `{{ "{" }}`, v[1:]
+	}
+	if strings.HasSuffix(v, "{") && !strings.HasSuffix(v, "{{") {
+		v, after = v[:len(v)-1], `{{ "{" }}`
+	}
+	return before + template.Escape(v) + after
+}
+
+func (d *decoder) variable(name string) (value, why string) {
+	v, there := d.vars[name]
+	if !there {
+		return "", fmt.Sprintf("there is no variable %s; %s", name, d.knownVars(name))
+	}
+	return v, ""
+}
+
+// expression is one that is evaluated where the check runs, with the variables
+// in it written out.
+func (d *decoder) expression(inside string) (value, why string) {
+	source, why := d.writeOut(inside)
+	if why != "" {
+		return "", why
+	}
+	t, err := template.Parse("{{ " + source + " }}")
+	if err != nil {
+		return "", fmt.Sprintf("{{ %s }}: %v; variables are written {{ vars.name }}", inside, err)
+	}
+	for _, id := range t.Steps() {
+		if why := d.knownStep(id); why != "" {
+			return "", fmt.Sprintf("{{ %s }}: %s", inside, why)
+		}
+	}
+	d.runtime = true
+	return "{{ " + source + " }}", ""
+}
+
+// knownStep says why an expression cannot speak of the step, "" where it can.
+func (d *decoder) knownStep(id string) string {
+	if slices.Contains(d.earlier, id) {
+		return ""
+	}
+	if len(d.earlier) == 0 {
+		return fmt.Sprintf("there is no step %s before this one", id)
+	}
+	if w := nearest.Word(id, d.earlier); w != "" {
+		return fmt.Sprintf("there is no step %s before this one; did you mean %s?", id, w)
+	}
+	return fmt.Sprintf("there is no step %s before this one; there are %s", id, strings.Join(d.earlier, ", "))
+}
+
+var varInside = regexp.MustCompile(`\bvars\.([A-Za-z_][A-Za-z0-9_]*)`)
+
+// writeOut replaces vars.name in an expression, outside of its quotes, by the
+// text for which it stands.
+func (d *decoder) writeOut(inside string) (source, why string) {
+	var out strings.Builder
+	for rest := inside; rest != ""; {
+		i := strings.IndexAny(rest, "\"'`")
+		if i < 0 {
+			i = len(rest)
+		}
+		plain := varInside.ReplaceAllStringFunc(rest[:i], func(ref string) string {
+			v, fault := d.variable(strings.TrimPrefix(ref, "vars."))
+			if fault != "" {
+				why = fault
+			}
+			return strconv.Quote(v)
+		})
+		out.WriteString(plain)
+		rest = rest[i:]
+		if rest == "" {
+			break
+		}
+		n := template.Quoted(rest)
+		out.WriteString(rest[:n])
+		rest = rest[n:]
+	}
+	return out.String(), why
 }
 
 func (d *decoder) knownVars(name string) string {

@@ -45,15 +45,19 @@ func EncodeAnnouncement(a jobs.Announcement) ([]byte, error) {
 	if err := unreadable(TypeWorker, a.Worker.ID, w); err != nil {
 		return nil, err
 	}
-	return encode(TypeWorker, a.Worker.ID, MaxBytes, envelope[*announcementV1]{
+	body, err := encode(TypeWorker, a.Worker.ID, MaxBytes, envelope[*announcementV1]{
 		Type: TypeWorker, V: AnnouncementVersion, Min: 1, ID: a.Worker.ID, Time: stamp(a.SentAt), Data: w,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return withUnknown(TypeWorker, a.Worker.ID, MaxBytes, body, unknownAt{text: a.Unknown})
 }
 
 // DecodeAnnouncement reads an announcement of any known version; errors as of
 // [DecodeJob].
 func DecodeAnnouncement(body []byte) (jobs.Announcement, error) {
-	return decode(TypeWorker, announcementReaders, body)
+	return decode(TypeWorker, announcementReaders, body, keepAnnouncement)
 }
 
 func (w *announcementV1) fault() (field, reason string) {

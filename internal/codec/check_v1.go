@@ -8,11 +8,11 @@ import (
 )
 
 // checkV1 is a check in version 1: an API check is one request.
-type checkV1 = checkOf[apiV1]
+type checkV1 = checkOf[apiV1, browserV1]
 
-// checkOf is a check with API checks of shape A: what versions 1 and 2 have in
-// common. The spec is under the name of its kind.
-type checkOf[A apiShape] struct {
+// checkOf is a check with API checks of shape A and browser checks of shape B:
+// what versions 1 and 2 have in common. The spec is under the name of its kind.
+type checkOf[A apiShape, B any] struct {
 	ID          string   `json:"id"`
 	Name        string   `json:"name,omitempty"`
 	Description string   `json:"description,omitempty"`
@@ -27,7 +27,7 @@ type checkOf[A apiShape] struct {
 
 	Kind    check.Kind `json:"kind"`
 	API     *A         `json:"api,omitempty"`
-	Browser *browserV1 `json:"browser,omitempty"`
+	Browser *B         `json:"browser,omitempty"`
 }
 
 type apiV1 struct {
@@ -76,19 +76,11 @@ type stepV1 struct {
 	Timeout  micros       `json:"timeout_us,omitempty"`
 }
 
-func newBrowserV1(s *check.Browser) *browserV1 {
-	w := &browserV1{
-		Steps: make([]stepV1, len(s.Steps)), Width: s.Width, Height: s.Height,
-		Expect: s.Expect, Degraded: s.Degraded,
-	}
-	for i, st := range s.Steps {
-		w.Steps[i] = stepV1{Action: st.Action, Selector: st.Selector, Value: st.Value, Timeout: microsOf(st.Timeout)}
-	}
-	return w
-}
-
 // fault finds the first field without which the check has no meaning.
-func (w *checkOf[A]) fault() (field, reason string) {
+func (w *checkOf[A, B]) fault() (field, reason string) { return w.faultAmong(kindsV1) }
+
+// faultAmong is fault where the kind may be one of known.
+func (w *checkOf[A, B]) faultAmong(known []check.Kind) (field, reason string) {
 	switch {
 	case w.ID == "":
 		return "id", "is missing"
@@ -98,8 +90,8 @@ func (w *checkOf[A]) fault() (field, reason string) {
 		return "timeout_us", fmt.Sprintf("is %d or missing; it should be positive", w.Timeout)
 	case w.Kind == "":
 		return "kind", "is missing"
-	case !slices.Contains(check.Kinds, w.Kind):
-		return "kind", fmt.Sprintf("is %.100q; this build knows %q", w.Kind, check.Kinds)
+	case !slices.Contains(known, w.Kind):
+		return "kind", fmt.Sprintf("is %.100q; this build knows %q", w.Kind, known)
 	case w.Kind == check.KindAPI && w.API == nil, w.Kind == check.KindBrowser && w.Browser == nil:
 		return string(w.Kind), "is missing, though kind names it"
 	case w.Kind == check.KindAPI:
@@ -108,16 +100,4 @@ func (w *checkOf[A]) fault() (field, reason string) {
 		}
 	}
 	return "", ""
-}
-
-func (w *browserV1) spec() *check.Browser {
-	s := &check.Browser{
-		Width: w.Width, Height: w.Height, Expect: some(w.Expect), Degraded: some(w.Degraded),
-		Steps: make([]check.Step, 0, len(w.Steps)),
-	}
-	for _, st := range w.Steps {
-		s.Steps = append(s.Steps, check.Step{Action: st.Action, Selector: st.Selector, Value: st.Value, Timeout: st.Timeout.duration()})
-	}
-	s.Steps = some(s.Steps)
-	return s
 }

@@ -6,33 +6,26 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 )
 
-// checkV2 is a check in version 2: an API check is a list of steps, and there
-// are rules of alerts.
+// checkV2 is a check in version 2: an API check is a list of steps, the steps
+// of a browser check say more, there are checks of the network, and rules of
+// alerts.
 type checkV2 struct {
-	checkOf[apiV2]
+	checkOf[apiV2, browserV2]
+	netV2
 	alarmV2
 }
 
-type apiV2 struct {
-	Steps []apiStepV2 `json:"steps"`
-}
-
-func (a apiV2) fault() (field, reason string) {
-	if len(a.Steps) == 0 {
-		return "steps", "is missing or empty"
+// fault finds the first field without which the check has no meaning.
+func (w *checkV2) fault() (field, reason string) {
+	field, reason = w.faultAmong(check.Kinds)
+	if field == "" && lostKind(w.Kind) != "" && w.spec(w.Kind) == nil {
+		return string(w.Kind), "is missing, though kind names it"
 	}
-	return "", ""
-}
-
-type apiStepV2 struct {
-	ID       string    `json:"id,omitempty"`
-	Request  requestV1 `json:"request"`
-	Expect   []string  `json:"expect,omitempty"`
-	Degraded []string  `json:"degraded,omitempty"`
+	return field, reason
 }
 
 func newCheckV2(c check.Check) (*checkV2, error) {
-	w := &checkV2{checkOf: checkOf[apiV2]{
+	w := &checkV2{checkOf: checkOf[apiV2, browserV2]{
 		ID: c.ID, Name: c.Name, Description: c.Description, Group: c.Group, Tags: c.Tags,
 		Every: microsOf(c.Every), Timeout: microsOf(c.Timeout), Locations: c.Locations,
 		Active: c.Active, Muted: c.Muted, Public: c.Public,
@@ -40,33 +33,19 @@ func newCheckV2(c check.Check) (*checkV2, error) {
 	switch s := c.Spec.(type) {
 	case *check.API:
 		if s != nil {
-			w.Kind, w.API = check.KindAPI, &apiV2{Steps: each(s.Steps, newAPIStepV2)}
+			w.Kind, w.API = check.KindAPI, newAPIV2(s)
 		}
 	case *check.Browser:
 		if s != nil {
-			w.Kind, w.Browser = check.KindBrowser, newBrowserV1(s)
+			w.Kind, w.Browser = check.KindBrowser, newBrowserV2(s)
 		}
+	default:
+		w.netV2, w.Kind = newNetV2(c.Spec)
 	}
 	if w.Kind == "" {
 		return nil, fmt.Errorf("encoding %s %q: it has no spec", TypeCheck, c.ID)
 	}
 	return w, nil
-}
-
-func newAPIStepV2(s check.APIStep) apiStepV2 {
-	r := s.Request
-	w := apiStepV2{
-		ID: s.ID,
-		Request: requestV1{
-			Method: r.Method, URL: r.URL, Headers: distinctKeys(r.Headers), Query: distinctKeys(r.Query),
-			Body: r.Body, MaxRedirects: r.MaxRedirects, MaxBody: r.MaxBody,
-		},
-		Expect: s.Expect, Degraded: s.Degraded,
-	}
-	if r.Auth != nil {
-		w.Request.Auth = &authV1{Bearer: r.Auth.Bearer, User: r.Auth.User, Password: r.Auth.Password}
-	}
-	return w
 }
 
 func checkOfV2(w *checkV2) check.Check {
@@ -75,67 +54,50 @@ func checkOfV2(w *checkV2) check.Check {
 		Every: w.Every.duration(), Timeout: w.Timeout.duration(), Locations: some(w.Locations),
 		Active: w.Active, Muted: w.Muted, Public: w.Public,
 	}
-	if w.Kind == check.KindBrowser {
+	switch w.Kind {
+	case check.KindAPI:
+		c.Spec = w.API.spec()
+	case check.KindBrowser:
 		c.Spec = w.Browser.spec()
-	} else {
-		c.Spec = &check.API{Steps: each(w.API.Steps, apiStepV2.step)}
+	default:
+		c.Spec = w.spec(w.Kind)
 	}
 	w.into(&c)
 	return c
 }
 
-func (w apiStepV2) step() check.APIStep {
-	r := w.Request
-	s := check.APIStep{
-		ID: w.ID,
-		Request: check.Request{
-			Method: r.Method, URL: r.URL, Headers: someKeys(r.Headers), Query: someKeys(r.Query),
-			Body: r.Body, MaxRedirects: r.MaxRedirects, MaxBody: r.MaxBody,
-		},
-		Expect: some(w.Expect), Degraded: some(w.Degraded),
-	}
-	if r.Auth != nil {
-		s.Request.Auth = &check.Auth{Bearer: r.Auth.Bearer, User: r.Auth.User, Password: r.Auth.Password}
-	}
-	return s
-}
-
 // upcastCheckV1 turns one request into the only step, which has no id.
 func upcastCheckV1(w *checkV1) *checkV2 {
-	up := checkV2{checkOf: recast[apiV2](w)}
-	if w.API != nil {
-		up.API = &apiV2{Steps: []apiStepV2{{Request: w.API.Request, Expect: w.API.Expect, Degraded: w.API.Degraded}}}
-	}
+	up := checkV2{checkOf: recast[apiV2, browserV2](w)}
+	up.API, up.Browser = upcastAPIV1(w.API), upcastBrowserV1(w.Browser)
 	return &up
 }
 
 // downcastCheckV2 is the way back. lost says what version 1 has no room for,
 // "" where it holds everything.
 func downcastCheckV2(w *checkV2) (down *checkV1, lost string) {
+	if lost = lostKind(w.Kind); lost != "" {
+		return nil, lost
+	}
 	if lost = w.lost(); lost != "" {
 		return nil, lost
 	}
-	c := recast[apiV1](&w.checkOf)
-	if w.API == nil {
-		return &c, ""
+	c := recast[apiV1, browserV1](&w.checkOf)
+	if c.API, lost = downcastAPIV2(w.API); lost != "" {
+		return nil, lost
 	}
-	switch steps := w.API.Steps; {
-	case len(steps) != 1:
-		return nil, fmt.Sprintf("the %d steps of its API check", len(steps))
-	case steps[0].ID != "":
-		return nil, fmt.Sprintf("the id %q of the step of its API check", steps[0].ID)
-	default:
-		c.API = &apiV1{Request: steps[0].Request, Expect: steps[0].Expect, Degraded: steps[0].Degraded}
+	if c.Browser, lost = downcastBrowserV2(w.Browser); lost != "" {
+		return nil, lost
 	}
 	return &c, ""
 }
 
-// recast is w with everything but the API check.
-func recast[B, A apiShape](w *checkOf[A]) checkOf[B] {
-	return checkOf[B]{
+// recast is w with everything but its spec.
+func recast[A2 apiShape, B2 any, A apiShape, B any](w *checkOf[A, B]) checkOf[A2, B2] {
+	return checkOf[A2, B2]{
 		ID: w.ID, Name: w.Name, Description: w.Description, Group: w.Group, Tags: w.Tags,
 		Every: w.Every, Timeout: w.Timeout, Locations: w.Locations,
-		Active: w.Active, Muted: w.Muted, Public: w.Public, Kind: w.Kind, Browser: w.Browser,
+		Active: w.Active, Muted: w.Muted, Public: w.Public, Kind: w.Kind,
 	}
 }
 

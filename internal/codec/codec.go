@@ -6,10 +6,12 @@
 //
 // Rules of the format, for every version:
 //
-//   - Unknown fields are ignored; missing optional ones are Go's zero value.
-//     Stored results keep the unknown fields of their data, see
+//   - Unknown fields have no meaning here, and are kept: in jobs, checks and
+//     announcements they are written again where they were read, by a version
+//     that has room for them; stored results keep those of their data, see
 //     [ReceivedResultData].
-//     Empty lists and maps are left out, and so come back nil.
+//   - Missing optional fields are Go's zero value. Empty lists and maps are left
+//     out, and so come back nil.
 //   - Durations are whole microseconds in fields that end in _us; what is not
 //     zero never becomes zero by rounding. Times are RFC 3339, UTC,
 //     nanoseconds, and left out where they are the zero time.
@@ -24,6 +26,7 @@ package codec
 
 import (
 	"bytes"
+	"cmp"
 	"strconv"
 	"time"
 
@@ -82,14 +85,18 @@ func EncodeJobAt(version int, j jobs.Job) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	strange := []unknownAt{{j.Unknown, nil}, {j.Check.Unknown, []string{"data", "check"}}}
 	var data any = w
 	switch version {
 	case 2:
 		if reply := max(1, j.Reply); reply < ResultVersionOf(j.Check) {
-			return nil, &CannotDowncastError{Type: TypeResult, ID: j.ID, Version: reply, Lost: "the steps of its API check"}
+			return nil, &CannotDowncastError{Type: TypeResult, ID: j.ID, Version: reply, Lost: cmp.Or(lostKind(j.Check.Kind()), "the results of its steps")}
 		}
 	case 1:
 		down, lost := downcastJobV2(w)
+		if lost == "" {
+			lost = lostOf(strange...)
+		}
 		if lost != "" {
 			return nil, &CannotDowncastError{Type: TypeJob, ID: j.ID, Version: version, Lost: lost}
 		}
@@ -97,16 +104,20 @@ func EncodeJobAt(version int, j jobs.Job) ([]byte, error) {
 	default:
 		return nil, unknownVersion(TypeJob, j.ID, version, JobVersion)
 	}
-	return encode(TypeJob, j.ID, MaxBytes, envelope[any]{
+	body, err := encode(TypeJob, j.ID, MaxBytes, envelope[any]{
 		Type: TypeJob, V: version, Min: version,
 		ID: j.ID, Time: stamp(j.SentAt), Trace: j.TraceParent, Data: data,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return withUnknown(TypeJob, j.ID, MaxBytes, body, strange...)
 }
 
 // DecodeJob reads a job of any known version. Errors are
 // *[UnsupportedVersionError] or *[DecodeError].
 func DecodeJob(body []byte) (jobs.Job, error) {
-	return decode(TypeJob, jobReaders, body)
+	return decode(TypeJob, jobReaders, body, keepJob)
 }
 
 // ResultVersionOf is the lowest version of results that has room for every
@@ -115,11 +126,26 @@ func ResultVersionOf(c check.Check) int {
 	if a, ok := c.Spec.(*check.API); ok && a != nil && !a.Single() {
 		return 2
 	}
+	if lostKind(c.Kind()) != "" {
+		return 2
+	}
 	return 1
 }
 
 // JobVersionOf is the lowest version of jobs that has room for c.
-func JobVersionOf(c check.Check) int { return ResultVersionOf(c) }
+func JobVersionOf(c check.Check) int {
+	if c.Unknown != "" {
+		return JobVersion // a newer release wrote it
+	}
+	w, err := newJobCheckV2(c)
+	if err != nil {
+		return 1 // no version has room for a check without a spec
+	}
+	if _, lost := downcastCheckV2(w); lost != "" {
+		return 2
+	}
+	return 1
+}
 
 // EncodeResult writes r as a message of version [ResultVersion]; see
 // [EncodeResultAt].
@@ -168,7 +194,7 @@ func resultAt(version int, r jobs.Result) (data any, lowest int, err error) {
 
 // DecodeResult reads a result of any known version; errors as of [DecodeJob].
 func DecodeResult(body []byte) (jobs.Result, error) {
-	return decode(TypeResult, resultReaders, body)
+	return decode(TypeResult, resultReaders, body, nil)
 }
 
 // EncodeResultData writes the data of r's message without the envelope, and
@@ -185,7 +211,7 @@ func EncodeResultData(r jobs.Result) (version int, data []byte, err error) {
 // DecodeResultData reads what [EncodeResultData] of any version wrote, also
 // after Postgres has reformatted it; errors as of [DecodeJob].
 func DecodeResultData(version int, data []byte) (jobs.Result, error) {
-	return decodeData(TypeResult, resultReaders, version, data)
+	return decodeData(TypeResult, resultReaders, version, data, nil)
 }
 
 // EncodeCheck writes c without an envelope, and the version in which it is
@@ -200,18 +226,20 @@ func EncodeCheck(c check.Check) (version int, data []byte, err error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	if down, lost := downcastCheckV2(w); lost == "" {
+	if down, lost := downcastCheckV2(w); lost == "" && c.Unknown == "" {
 		data, err = encode(TypeCheck, c.ID, MaxCheckBytes, down)
 		return 1, data, err
 	}
-	data, err = encode(TypeCheck, c.ID, MaxCheckBytes, w)
+	if data, err = encode(TypeCheck, c.ID, MaxCheckBytes, w); err == nil {
+		data, err = withUnknown(TypeCheck, c.ID, MaxCheckBytes, data, unknownAt{text: c.Unknown})
+	}
 	return 2, data, err
 }
 
 // DecodeCheck reads what [EncodeCheck] of any version wrote; errors as of
 // [DecodeJob].
 func DecodeCheck(version int, data []byte) (check.Check, error) {
-	return decodeData(TypeCheck, checkReaders, version, data)
+	return decodeData(TypeCheck, checkReaders, version, data, keepCheck)
 }
 
 // Attributes are the attributes under which a message is sent: its type and
@@ -244,8 +272,12 @@ func writtenHere(body []byte) (typ, version string, ok bool) {
 	return "probefleet." + string(name), string(digits), true
 }
 
+// A keeper notes in a value the unknown fields of what it was read from: the
+// envelope, whose data is null, and the data in the version of the reader.
+type keeper[T any] func(v *T, version int, head, data []byte)
+
 // decode opens the envelope of a message of type typ and reads its data.
-func decode[T any](typ string, readers []reader[T], body []byte) (T, error) {
+func decode[T any](typ string, readers []reader[T], body []byte, keep keeper[T]) (T, error) {
 	var none T
 	body, err := readable(typ, body, MaxBytes)
 	if err != nil {
@@ -267,11 +299,16 @@ func decode[T any](typ string, readers []reader[T], body []byte) (T, error) {
 	case p.data == nil:
 		return none, missing(typ, "data")
 	}
-	return readers[min(h.Version, highest)](h, p.data)
+	version := min(h.Version, highest)
+	v, err := readers[version](h, p.data)
+	if err == nil && keep != nil {
+		keep(&v, version, p.head, p.data)
+	}
+	return v, err
 }
 
 // decodeData reads data that was stored without its envelope.
-func decodeData[T any](typ string, readers []reader[T], version int, data []byte) (T, error) {
+func decodeData[T any](typ string, readers []reader[T], version int, data []byte, keep keeper[T]) (T, error) {
 	var none T
 	if highest := len(readers) - 1; version > highest {
 		return none, &UnsupportedVersionError{Type: typ, Version: version, MinReader: version, Highest: highest}
@@ -290,6 +327,9 @@ func decodeData[T any](typ string, readers []reader[T], version int, data []byte
 	}
 	if p := split(data); p.found {
 		return none, twiceError(typ, p.twice)
+	}
+	if keep != nil {
+		keep(&v, version, nil, data)
 	}
 	return v, nil
 }

@@ -40,7 +40,7 @@ func EncodeDeadLetter(d jobs.DeadLetter) ([]byte, error) {
 // DecodeDeadLetter reads a note of any known version; errors as of
 // [DecodeJob].
 func DecodeDeadLetter(body []byte) (jobs.DeadLetter, error) {
-	return decode(TypeDeadLetter, deadLetterReaders, body)
+	return decode(TypeDeadLetter, deadLetterReaders, body, nil)
 }
 
 func readDeadLetterV1(h Header, data []byte) (jobs.DeadLetter, error) {

@@ -90,17 +90,27 @@ func open(typ string, body []byte) (parts, *envelope[ignored], error) {
 
 // encode writes v as compact JSON of at most max bytes.
 func encode(typ, id string, max int, v any) ([]byte, error) {
-	var buf bytes.Buffer
-	enc := json.NewEncoder(&buf)
-	enc.SetEscapeHTML(false) // excerpts of pages are full of angle brackets
-	if err := enc.Encode(v); err != nil {
+	b, err := marshal(v)
+	if err != nil {
 		return nil, fmt.Errorf("encoding %s %q: %w", typ, id, err)
 	}
-	b := replaceNUL(bytes.TrimSuffix(buf.Bytes(), []byte("\n")))
+	b = replaceNUL(b)
 	if len(b) > max {
 		return nil, fmt.Errorf("encoding %s %q: it comes to %d bytes, more than the %d allowed; keep less text in it", typ, id, len(b), max)
 	}
 	return b, nil
+}
+
+// marshal is json.Marshal without its escapes for HTML: excerpts of pages are
+// full of angle brackets.
+func marshal(v any) ([]byte, error) {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
 // readable prepares bytes for decoding: not more than max, and no NUL.

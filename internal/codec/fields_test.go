@@ -71,7 +71,8 @@ func TestNumbersPastTheDoublesAreExact(t *testing.T) {
 	}
 }
 
-func TestUnknownFieldsAreIgnored(t *testing.T) {
+// Nothing else changes for them.
+func TestUnknownFieldsHaveNoMeaning(t *testing.T) {
 	body := jobBytes(t, "browser")
 	for _, at := range []string{`"type":`, `"run_id":`, `"every_us":`, `"width":`, `"action":"click"`} {
 		body = edit(t, body, at, `"new":{"x":[1e400,null,{"y":"\u0000"}]},`+at)
@@ -80,6 +81,10 @@ func TestUnknownFieldsAreIgnored(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if got.Unknown == "" || got.Check.Unknown == "" {
+		t.Errorf("they are not kept: %q, %q", got.Unknown, got.Check.Unknown)
+	}
+	got.Unknown, got.Check.Unknown = "", ""
 	if d := cmp.Diff(jobSamples()["browser"], got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

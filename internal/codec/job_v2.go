@@ -3,6 +3,7 @@ package codec
 import (
 	"fmt"
 
+	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
@@ -18,12 +19,21 @@ type jobV2 struct {
 	Reply     int       `json:"reply,omitempty"`
 }
 
+// newJobCheckV2 is a check as it goes into jobs: without what is no worker's
+// business.
+func newJobCheckV2(c check.Check) (*checkV2, error) {
+	w, err := newCheckV2(c)
+	if err == nil {
+		w.alarmV2 = alarmV2{}
+	}
+	return w, err
+}
+
 func newJobV2(j jobs.Job) (*jobV2, error) {
-	c, err := newCheckV2(j.Check)
+	c, err := newJobCheckV2(j.Check)
 	if err != nil {
 		return nil, err
 	}
-	c.alarmV2 = alarmV2{} // no worker's business
 	w := &jobV2{
 		RunID: j.RunID, Check: c, Location: j.Location, Slot: stamp(j.Slot),
 		Attempt: j.Attempt, ExpiresAt: stamp(j.ExpiresAt), Reply: j.Reply,
@@ -39,11 +49,23 @@ func newJobV2(j jobs.Job) (*jobV2, error) {
 
 // fault finds the first field without which the job has no meaning.
 func (w *jobV2) fault() (field, reason string) {
+	if w.RunID != "" && w.Check == nil {
+		return "check", "is missing"
+	}
+	if field, reason = w.frameFault(); field != "" {
+		return field, reason
+	}
+	if field, reason = w.Check.fault(); field != "" {
+		field = "check." + field
+	}
+	return field, reason
+}
+
+// frameFault looks at everything but the check.
+func (w *jobV2) frameFault() (field, reason string) {
 	switch {
 	case w.RunID == "":
 		return "run_id", "is missing"
-	case w.Check == nil:
-		return "check", "is missing"
 	case w.Location == "":
 		return "location", "is missing"
 	case w.Slot.IsZero():
@@ -55,10 +77,7 @@ func (w *jobV2) fault() (field, reason string) {
 	case w.Reply < 0:
 		return "reply", fmt.Sprintf("is %d; versions count from 1", w.Reply)
 	}
-	if field, reason = w.Check.fault(); field != "" {
-		field = "check." + field
-	}
-	return field, reason
+	return "", ""
 }
 
 func (w *jobV2) job(h Header) jobs.Job {

@@ -26,6 +26,12 @@ type stepRunV2 struct {
 	Timings  timingsV1    `json:"timings,omitzero"`
 	OK       bool         `json:"ok"`
 	Error    string       `json:"error,omitempty"`
+
+	At       micros   `json:"at_us,omitempty"`
+	Selector string   `json:"selector,omitempty"`
+	Element  string   `json:"element,omitempty"`
+	Instead  []string `json:"instead,omitempty"`
+	Optional bool     `json:"optional,omitempty"`
 }
 
 func newTimingsV1(t jobs.Timings) timingsV1 {
@@ -54,6 +60,7 @@ func newResultV2(r jobs.Result) (*resultV2, error) {
 			return stepRunV2{
 				Name: s.Name, Action: s.Action, Duration: microsOf(s.Duration),
 				Timings: newTimingsV1(s.Timings), OK: s.OK, Error: s.Error,
+				At: microsOf(s.At), Selector: s.Selector, Element: s.Element, Instead: s.Instead, Optional: s.Optional,
 			}
 		}),
 		Evidence: newEvidenceV1(r.Evidence),
@@ -74,6 +81,7 @@ func resultOfV2(w *resultV2) jobs.Result {
 			return jobs.StepResult{
 				Name: s.Name, Action: s.Action, Duration: s.Duration.duration(),
 				Timings: s.Timings.timings(), OK: s.OK, Error: s.Error,
+				At: s.At.duration(), Selector: s.Selector, Element: s.Element, Instead: some(s.Instead), Optional: s.Optional,
 			}
 		}),
 		Evidence: w.Evidence.evidence(),
@@ -95,6 +103,9 @@ func upcastResultV1(w *resultV1) *resultV2 {
 // "" where it holds everything. A step without an action is one of an API
 // check, which no reader of version 1 expects.
 func downcastResultV2(w *resultV2) (down *resultV1, lost string) {
+	if lost = lostKind(w.Kind); lost != "" {
+		return nil, lost
+	}
 	for _, v := range w.Verdicts {
 		if v.Step != "" {
 			return nil, fmt.Sprintf("which step a verdict is about (%q)", v.Step)
@@ -103,6 +114,9 @@ func downcastResultV2(w *resultV2) (down *resultV1, lost string) {
 	for _, s := range w.Steps {
 		if s.Action == "" || s.Timings != (timingsV1{}) {
 			return nil, fmt.Sprintf("the step %q of an API check", s.Name)
+		}
+		if s.At != 0 || s.Selector != "" || s.Element != "" || len(s.Instead) > 0 || s.Optional {
+			return nil, fmt.Sprintf("what the step %q found", s.Name)
 		}
 	}
 	return rejudge(w,

@@ -84,16 +84,60 @@ func sampleJob(c check.Check) jobs.Job {
 	return j
 }
 
+// sampleRecorded has every field that version 2 added to browser checks.
+func sampleRecorded() check.Check {
+	page := &check.Page{
+		Width: 390, Height: 844, Scale: 2.625, Mobile: true, Touch: true, Landscape: true, UserAgent: "Mozilla/5.0",
+		Network: &check.Network{Offline: true, Latency: 165 * time.Millisecond, Download: 1_012_500, Upload: 168_750},
+		Locale:  "de-CH", TimeZone: "Europe/Zurich", Geolocation: &check.Geolocation{Latitude: 47.37, Longitude: -8.5, Accuracy: 10},
+		User: "demo", Password: "demo", Headers: map[string]string{"X-Check": "yes"}, Block: []string{"*.ads.example/*"},
+		Mocks: []check.Mock{{URL: "*/api/stock", Method: "GET", Status: 503, Headers: map[string]string{"Retry-After": "1"}, Body: "{}"}},
+	}
+	c := sampleBrowser()
+	c.Spec = &check.Browser{
+		Width: 1280, Height: 720, Page: page,
+		Steps: []check.Step{
+			{Action: check.ActionOpen, Value: "https://shop.example/", Recorded: true, Events: []check.Navigation{{URL: "https://shop.example/", Title: "Shop"}}},
+			{
+				Action: check.ActionClick, Selectors: [][]string{{"aria/Buy"}, {"#host", "button"}}, Recorded: true, Strict: true,
+				Target: "https://pay.example/frame", Frame: []int{0, 2}, Point: &check.Point{X: 1.5, Y: 18}, Button: "right", Hold: 50 * time.Millisecond,
+			},
+			{
+				Action: check.ActionWaitElement, Selector: "li", Elements: &check.Elements{
+					Operator: "==", Not: true, Properties: `{"id":"a"}`, Attributes: map[string]string{"class": "b"},
+				},
+			},
+			{Action: check.ActionUpload, Selector: "label/Photo", Exact: true, Nth: 2, Files: []check.File{{Name: "a.txt", Type: "text/plain", Content: []byte("hello")}}},
+			{Action: check.ActionDrag, Selector: "#a", To: "#b", Iframe: "#board", Name: "Move the card", Optional: true},
+			{Action: check.ActionSelect, Selector: "#size", Values: []string{"S", "L"}},
+			{Action: check.ActionStorage, Value: "local", Pairs: map[string]string{"theme": "dark"}},
+			{Action: check.ActionCookies, Cookies: []check.Cookie{{Name: "a", Value: "b", URL: "https://shop.example/"}}},
+			{Action: check.ActionExpectResponse, Value: "/api/stock", Status: 503},
+			{Action: check.ActionPage, Page: &check.Page{Network: &check.Network{}}, Always: true},
+		},
+	}
+	return c
+}
+
 // The samples of version 2 only; all others are written in every version.
 func newJobSamples() map[string]jobs.Job {
 	single := sampleAPI()
 	single.Spec.(*check.API).Steps[0].ID = "only"
-	steps, only := sampleJob(sampleSteps()), sampleJob(single)
-	steps.Reply, only.Reply = 2, 2
-	return map[string]jobs.Job{"steps": steps, "one-named-step": only}
+	steps, only, recorded := sampleJob(sampleSteps()), sampleJob(single), sampleJob(sampleRecorded())
+	steps.Reply, only.Reply, recorded.Reply = 2, 2, 2
+	all := map[string]jobs.Job{"steps": steps, "one-named-step": only, "recorded": recorded}
+	maps.Copy(all, netJobSamples())
+	return all
 }
 
 func newResultSamples() map[string]jobs.Result {
+	browser := sampleBrowserFailed()
+	for i := range browser.Steps {
+		st := &browser.Steps[i]
+		st.At, st.Selector, st.Element = time.Duration(i)*time.Second, "aria/Buy", `<button id="buy">`
+	}
+	browser.Steps[0].Optional, browser.Steps[1].Instead = true, []string{"Add to cart", "Log in"}
+
 	r := sampleResult(sampleSteps())
 	token := jobs.Timings{DNS: time.Millisecond, Connect: 2 * time.Millisecond, FirstByte: 30 * time.Millisecond, Total: 33 * time.Millisecond}
 	orders := jobs.Timings{Connect: 2 * time.Millisecond, TLS: time.Microsecond, Download: time.Millisecond, Total: 4 * time.Millisecond}
@@ -108,7 +152,9 @@ func newResultSamples() map[string]jobs.Result {
 		{Step: "orders", Expr: "status == 200", Message: "status == 200 (got 503)"},
 	}
 	r.Conclude()
-	return map[string]jobs.Result{"steps": r}
+	all := map[string]jobs.Result{"steps": r, "browser-steps": browser}
+	maps.Copy(all, netResultSamples())
+	return all
 }
 
 func announcementSamples() map[string]jobs.Announcement {
@@ -121,9 +167,12 @@ func announcementSamples() map[string]jobs.Announcement {
 }
 
 func newCheckSamples() map[string]check.Check {
-	samples := map[string]check.Check{"steps": sampleSteps()}
-	maps.Copy(samples, alarmSamples())
-	return samples
+	all := map[string]check.Check{"steps": sampleSteps(), "api-full": sampleFullAPI()}
+	for name, j := range netJobSamples() {
+		all[name] = j.Check
+	}
+	maps.Copy(all, alarmSamples())
+	return all
 }
 
 func jobSamples() map[string]jobs.Job {

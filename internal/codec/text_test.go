@@ -64,6 +64,9 @@ func fill(v reflect.Value, s string) {
 	case time.Duration:
 		v.SetInt(int64(3 * time.Millisecond))
 		return
+	case []byte:
+		v.SetBytes([]byte{0, 255}) // not text
+		return
 	}
 	switch v.Kind() {
 	case reflect.String:
@@ -72,6 +75,8 @@ func fill(v reflect.Value, s string) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(7)
+	case reflect.Float64:
+		v.SetFloat(0.5)
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
 		fill(v.Elem(), s)
@@ -82,7 +87,9 @@ func fill(v reflect.Value, s string) {
 		v.Set(reflect.ValueOf(map[string]string{s: s}))
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(v.Field(i), s)
+			if v.Type().Field(i).Name != "Unknown" { // it is no text of its own
+				fill(v.Field(i), s)
+			}
 		}
 	case reflect.Interface: // a check's spec, which the caller sets
 	default:

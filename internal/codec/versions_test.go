@@ -74,8 +74,8 @@ func TestDowncastsNeverDrop(t *testing.T) {
 	}{
 		{steps, TypeJob, 1, "the 2 steps of its API check"},
 		{named, TypeJob, 1, `the id "only" of the step of its API check`},
-		{tooEarly, TypeResult, 1, "the steps of its API check"},
-		{unsaid, TypeResult, 1, "the steps of its API check"},
+		{tooEarly, TypeResult, 1, "the results of its steps"},
+		{unsaid, TypeResult, 1, "the results of its steps"},
 		{result, TypeResult, 1, `which step a verdict is about ("token")`},
 		{timings, TypeResult, 1, `the step "token" of an API check`},
 	} {

@@ -25,6 +25,28 @@ var Private = []netip.Prefix{
 	netip.MustParsePrefix("fc00::/7"),
 }
 
+// ParsePrefixes reads a list of addresses and ranges (CIDR), by commas; empty
+// gives none.
+func ParsePrefixes(list string) ([]netip.Prefix, error) {
+	var ps []netip.Prefix
+	for part := range strings.SplitSeq(list, ",") {
+		part = strings.TrimSpace(part)
+		if part == "" {
+			continue
+		}
+		if a, err := netip.ParseAddr(part); err == nil {
+			ps = append(ps, netip.PrefixFrom(a.WithZone(""), a.BitLen()))
+			continue
+		}
+		p, err := netip.ParsePrefix(part)
+		if err != nil {
+			return nil, fmt.Errorf("%q is neither an address nor a range such as 10.0.0.0/8 or fd00::/8", part)
+		}
+		ps = append(ps, p)
+	}
+	return ps, nil
+}
+
 // DeniedError says that an address may not be dialled.
 type DeniedError struct {
 	Addr netip.Addr

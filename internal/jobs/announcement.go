@@ -16,6 +16,9 @@ type Announcement struct {
 	StartedAt, SentAt time.Time
 	// Leaving says that the worker takes no more jobs and ends.
 	Leaving bool
+	// Unknown is what a newer release has said here and this one does not
+	// understand; see check.Check.
+	Unknown string
 }
 
 // LaneState is how many jobs of a class a worker may run at a time, and how

@@ -55,6 +55,9 @@ type Job struct {
 	// Reply is the version in which the result is to be written: the highest
 	// that every recorder reads. 0 counts as 1.
 	Reply int
+	// Unknown is what a newer release has said of the job, besides its check;
+	// see [check.Check].
+	Unknown string
 }
 
 // New makes the job of an attempt, ids included.

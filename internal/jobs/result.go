@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -57,6 +58,7 @@ const (
 	FaultBrowser   FaultClass = "browser"    // the browser itself went away
 	FaultInternal  FaultClass = "internal"   // a defect or an exhausted resource
 	FaultLocation  FaultClass = "location"   // the location's own network or DNS is away
+	FaultSecret    FaultClass = "secret"     // a secret that the check names is not here
 	FaultExpired   FaultClass = "expired"    // past Job.ExpiresAt before the start
 )
 
@@ -129,6 +131,30 @@ type StepResult struct {
 	OK      bool
 	// Error says why a step did not succeed.
 	Error string
+
+	// The rest is of browser steps, and evidence only.
+
+	// At is when the step began, since the flow did.
+	At time.Duration
+	// Selector is the alternative of the step's selectors that was taken, and
+	// Element what it found: `<button id="buy">`.
+	Selector, Element string
+	// Instead names what was there where the step did not find what it looked
+	// for, such as the buttons of the page.
+	Instead []string
+	// Optional marks a step that did not succeed and was allowed not to.
+	Optional bool
+}
+
+// Plain is r without what only readers of version 2 and later understand, and
+// which is evidence only.
+func (r Result) Plain() Result {
+	r.Steps = slices.Clone(r.Steps)
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		s.At, s.Selector, s.Element, s.Instead, s.Optional = 0, "", "", nil, false
+	}
+	return r
 }
 
 // Evidence is what was seen.

@@ -18,7 +18,7 @@ import (
 const (
 	// AnnounceEvery is how often workers and recorders say that they are
 	// there.
-	AnnounceEvery = 15 * time.Second
+	AnnounceEvery = 30 * time.Second
 	// Alive is how long after its last word a process counts as alive: longer
 	// than a message stays hidden plus what a worker gets to finish, so that
 	// it may still hold jobs.
@@ -172,8 +172,12 @@ func TargetOf(c check.Check, location string) Target {
 // Holds reports whether c must wait at a location: its jobs or their results
 // cannot be written in the versions that are read there.
 func (v Pins) Holds(c check.Check, location string) bool {
-	return codec.JobVersionOf(c) > v.Jobs(TargetOf(c, location)) || codec.ResultVersionOf(c) > v.Results()
+	return v.Waits(TargetOf(c, location), codec.JobVersionOf(c), codec.ResultVersionOf(c))
 }
+
+// Waits reports whether what needs these versions of jobs and results must wait
+// at t.
+func (v Pins) Waits(t Target, job, result int) bool { return job > v.Jobs(t) || result > v.Results() }
 
 // Held is a check that waits for newer workers or recorders.
 type Held struct {

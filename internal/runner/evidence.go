@@ -42,6 +42,10 @@ func tidy(res *jobs.Result) (cut []string) {
 		s := &res.Steps[i]
 		s.Error = b.take(s.Error)
 		s.Name = b.take(s.Name)
+		s.Selector, s.Element = b.take(s.Selector), b.take(s.Element)
+		for k := range s.Instead {
+			s.Instead[k] = b.take(s.Instead[k])
+		}
 	}
 	b.part = partPage
 	if p := res.Evidence.Page; p != nil {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/template"
 )
 
 // Grace is the time that a runner has beyond the check's timeout: to take the
@@ -27,6 +28,8 @@ type Mux struct {
 	log     *slog.Logger
 	// artifacts keeps what does not fit into a result; nil keeps nothing.
 	artifacts artifacts
+	// secrets are those of this location; nil has none.
+	secrets secrets
 }
 
 // NewMux makes a Mux. The clock stamps StartedAt and FinishedAt.
@@ -40,12 +43,24 @@ func NewMux(runners map[check.Kind]Runner, now func() time.Time, log *slog.Logge
 // seen is cut to [EvidenceCap]; each part that was cut is an artifact of the
 // result, whole where [Mux.KeepIn] named a place for it. The error is that of the runner, or the cause
 // with which ctx was cancelled.
+//
+// The secrets that the check names, see [Mux.Use], are handed to the runner by
+// template.With, and hidden in the result, in whatever form; where one is
+// missing the result is inconclusive.
 func (m *Mux) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	started := m.now().UTC()
-	res, err := m.run(ctx, j)
+	values, missing := m.values(j)
+	var res jobs.Result
+	var err error
+	if len(missing) > 0 {
+		res = lacking(j, missing)
+	} else {
+		res, err = m.run(template.With(ctx, values), j)
+	}
 	if err != nil {
 		return jobs.Result{}, err
 	}
+	hide(&res, values.Hidden())
 	res.StartedAt, res.FinishedAt = started, m.now().UTC()
 	full := whole(res)
 	m.keep(ctx, &res, full, tidy(&res))
@@ -84,9 +99,10 @@ func (m *Mux) without(j jobs.Job, kind check.Kind) jobs.Result {
 func (m *Mux) guarded(ctx context.Context, r Runner, j jobs.Job) (res jobs.Result, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			m.log.Error("runner panicked", "check", j.Check.ID, "job", j.ID, "panic", p, "stack", string(debug.Stack()))
+			said := template.From(ctx).Hidden().Hide(fmt.Sprint(p))
+			m.log.Error("runner panicked", "check", j.Check.ID, "job", j.ID, "panic", said, "stack", string(debug.Stack()))
 			res, err = jobs.ResultFor(j), nil
-			res.Excuse(jobs.FaultInternal, fmt.Sprintf("the %s runner has a defect (panic: %v): the worker's log has the details", j.Check.Kind(), p))
+			res.Excuse(jobs.FaultInternal, fmt.Sprintf("the %s runner has a defect (panic: %s): the worker's log has the details", j.Check.Kind(), said))
 		}
 	}()
 	return r.Run(ctx, j)

@@ -27,6 +27,13 @@ type mortal struct {
 	ctx context.Context
 }
 
+func (m mortal) TakeOver(ctx context.Context, owner string) error {
+	if m.ctx.Err() != nil {
+		return errKilled
+	}
+	return m.Store.TakeOver(ctx, owner)
+}
+
 func (m mortal) LeaseShards(ctx context.Context, owner string, ttl time.Duration) ([]schedule.Lease, error) {
 	if m.ctx.Err() != nil {
 		return nil, errKilled

@@ -3,10 +3,10 @@ package scheduler
 import "github.com/prometheus/client_golang/prometheus"
 
 type metrics struct {
-	sent, missed, errors, reruns *prometheus.CounterVec
-	held                         *prometheus.GaugeVec
-	lateness                     prometheus.Histogram
-	shards, checks, offset       prometheus.Gauge
+	sent, missed, errors, reruns, triggers *prometheus.CounterVec
+	held                                   *prometheus.GaugeVec
+	lateness                               prometheus.Histogram
+	shards, checks, offset                 prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -20,6 +20,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		errors: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "probefleet_scheduler_errors_total", Help: "Jobs that could not be encoded, or whose sending did not succeed at first.",
 		}, []string{"reason"}),
+		triggers: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "probefleet_scheduler_triggers_total", Help: "Runs that somebody asked for, by what became of them: sent, expired (no queue took it), held (as slots are), gone (the check is not active any more).",
+		}, []string{"fate"}),
 		reruns: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "probefleet_scheduler_reruns_total", Help: "Attempts after the first of a slot, by what became of them: sent, expired, held (as slots are), gone (the check is not active any more).",
 		}, []string{"fate"}),
@@ -41,7 +44,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.sent, m.missed, m.errors, m.reruns, m.lateness, m.shards, m.checks, m.held, m.offset)
+		reg.MustRegister(m.sent, m.missed, m.errors, m.reruns, m.triggers, m.lateness, m.shards, m.checks, m.held, m.offset)
 	}
 	return m
 }

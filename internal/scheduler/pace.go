@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 )
 
@@ -89,5 +88,5 @@ func (p *pace) spend(late []*slot) {
 }
 
 func (s *slot) destination() destination {
-	return destination{s.location, jobs.ClassOf(s.check.Kind())}
+	return destination{s.location, s.check.class()}
 }

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/rollout"
 )
 
@@ -59,9 +59,10 @@ func (s *Scheduler) countHeld() {
 		return
 	}
 	counts := map[string]int{}
-	for _, c := range s.checks {
+	for i := range s.checks {
+		c := &s.checks[i]
 		for _, location := range c.Locations {
-			if s.pins.Holds(c, location) {
+			if c.waits(s.pins, location) {
 				counts[location]++
 			}
 		}
@@ -75,20 +76,32 @@ func (s *Scheduler) countHeld() {
 // check means must not be lost on a worker that cannot read it.
 func (s *Scheduler) hold(due []*slot, now time.Time) []*slot {
 	return slices.DeleteFunc(slices.Clone(due), func(w *slot) bool {
-		if !s.pins.Holds(*w.check, w.location) {
-			return false
+		if !w.check.waits(s.pins, w.location) {
+			return s.shape(w, now) != nil
 		}
 		w.held, w.expires = true, now
 		if w.rerun != nil {
 			w.rerun.fate = "held"
 		}
+		if w.asked != nil {
+			w.asked.Fate = jobs.FateHeld
+		}
 		return true
 	})
 }
 
-// encode writes the job of a slot in the version that is pinned for it.
+// shape writes the check of a slot in the version that is pinned for it.
+func (s *Scheduler) shape(w *slot, now time.Time) (err error) {
+	w.form, err = w.check.formIn(s.pins.Jobs(rollout.Target{Location: w.location, Class: w.check.class()}))
+	if err != nil {
+		s.unwritable(w, now, err)
+	}
+	return err
+}
+
+// encode writes the job of a slot.
 func (s *Scheduler) encode(w *slot, now time.Time) ([]byte, error) {
 	j := w.job(now)
 	j.Reply = s.pins.Results()
-	return codec.EncodeJobAt(s.pins.Jobs(rollout.TargetOf(*w.check, w.location)), j)
+	return w.form.Encode(j)
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/schedule"
 )
@@ -46,7 +45,7 @@ func (s *Scheduler) readReruns(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	known := make(map[string]*check.Check, len(s.checks))
+	known := make(map[string]*planned, len(s.checks))
 	for i := range s.checks {
 		known[s.checks[i].ID] = &s.checks[i]
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -28,6 +29,8 @@ type database interface {
 	// checks that are not among them.
 	ActiveChecks(ctx context.Context) ([]check.Check, int64, error)
 	ChecksRevision(ctx context.Context) (int64, error)
+	// TakeOver gives owner the leases of earlier lives of the same scheduler.
+	TakeOver(ctx context.Context, owner string) error
 	LeaseShards(ctx context.Context, owner string, ttl time.Duration) ([]schedule.Lease, error)
 	AdvanceWatermarks(ctx context.Context, owner string, to map[int]time.Time) (lost []int, err error)
 	ReleaseShards(ctx context.Context, owner string) error
@@ -45,7 +48,10 @@ type Options struct {
 	Open func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error)
 	// Retries, where it is set, says which attempts are to be made again.
 	Retries retryBook
-	// Owner names this process among all schedulers.
+	// Triggers, where it is set, says what is to be run at once.
+	Triggers triggerBook
+	// Owner is NAME/LIFE, this life among those of all schedulers. What earlier
+	// lives of NAME still hold is taken over at the start.
 	Owner   string
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // may be nil
@@ -55,7 +61,7 @@ const (
 	// tick is how often due slots are looked for: the lateness it adds.
 	tick = 250 * time.Millisecond
 	// leaseTerm is how long a shard stays without a scheduler after its owner
-	// has died.
+	// has died and does not come back under its name.
 	leaseTerm = 15 * time.Second
 	// leaseMargin is taken off the term at use, for the clocks' drift and for
 	// the sends that are under way.
@@ -82,11 +88,13 @@ type Scheduler struct {
 
 	shards   map[int]*shard
 	reruns   map[rerunKey]*slot
-	checks   []check.Check
+	asked    map[string]*slot // by the attempt's id
+	checks   []planned
 	revision int64
 	// offset is what the database's clock is ahead of ours.
 	offset time.Duration
 	off    bool // by more than maxSkew, and reported
+	heir   bool // what earlier lives held was taken over
 
 	// pins are the versions in which jobs are written, once pinned is true.
 	pins   rollout.Pins
@@ -100,7 +108,7 @@ type Scheduler struct {
 func New(o Options) *Scheduler {
 	return &Scheduler{
 		o: o, metrics: newMetrics(o.Metrics), queues: &queues{open: o.Open},
-		shards: map[int]*shard{}, reruns: map[rerunKey]*slot{}, revision: -1,
+		shards: map[int]*shard{}, reruns: map[rerunKey]*slot{}, asked: map[string]*slot{}, revision: -1,
 	}
 }
 
@@ -148,6 +156,9 @@ func (s *Scheduler) step(ctx context.Context) {
 		if err := s.readReruns(ctx); err != nil && ctx.Err() == nil {
 			s.o.Logger.Warn("reading what is to be run again", "err", err)
 		}
+		if err := s.readTriggers(ctx); err != nil && ctx.Err() == nil {
+			s.o.Logger.Warn("reading what is to be run at once", "err", err)
+		}
 	}
 	if now := time.Now(); !now.Before(s.pinAt) {
 		s.pinAt = now.Add(pinsEvery)
@@ -166,16 +177,24 @@ func (s *Scheduler) step(ctx context.Context) {
 		due = append(due, sh.due(now, s.metrics)...)
 	}
 	offered, late := s.pace.choose(s.hold(due, now), s.shards, now)
-	s.send(ctx, append(offered, s.hold(s.dueReruns(now), now)...), now)
+	extra := slices.Concat(s.hold(s.dueReruns(now), now), s.hold(s.dueTriggers(now), now))
+	s.send(ctx, append(offered, extra...), now)
 	s.pace.spend(late)
 	s.advance(ctx)
 	s.settleReruns(ctx)
+	s.settleTriggers(ctx)
 }
 
 // renew reads the leases and the database's clock.
 func (s *Scheduler) renew(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	if !s.heir {
+		if err := s.o.Store.TakeOver(ctx, s.o.Owner); err != nil {
+			return err
+		}
+		s.heir = true
+	}
 	asked := time.Now()
 	leases, err := s.o.Store.LeaseShards(ctx, s.o.Owner, leaseTerm)
 	if err != nil {
@@ -229,9 +248,9 @@ func (s *Scheduler) reload(ctx context.Context) error {
 	if err != nil && len(checks) == 0 {
 		return err
 	}
-	s.checks, s.revision = checks, revision
+	s.checks, s.revision = s.planAll(checks), revision
 	for _, sh := range s.shards {
-		sh.plan(checks)
+		sh.plan(s.checks)
 	}
 	s.metrics.checks.Set(float64(len(checks)))
 	s.countHeld()

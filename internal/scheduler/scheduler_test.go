@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"path"
 	"slices"
 	"sync"
 	"testing"
@@ -115,6 +116,22 @@ func (r reach) KeepPins(_ context.Context, pins []rollout.Pin) error {
 }
 
 func (r reach) Now(context.Context) (time.Time, error) { return time.Now(), nil }
+
+func (r reach) TakeOver(_ context.Context, owner string) error {
+	unlock, err := r.locked()
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	earlier := func(o string) bool { return o != owner && path.Dir(o) != "." && path.Dir(o) == path.Dir(owner) }
+	for i, o := range r.memory.owner {
+		if earlier(o) {
+			r.memory.owner[i] = owner
+		}
+	}
+	maps.DeleteFunc(r.seen, func(o string, _ time.Time) bool { return earlier(o) })
+	return nil
+}
 
 func (r reach) LeaseShards(_ context.Context, owner string, ttl time.Duration) ([]schedule.Lease, error) {
 	unlock, err := r.locked()

@@ -10,7 +10,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/probefleet/probefleet/internal/codec"
 	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
@@ -92,9 +91,13 @@ func (s *Scheduler) send(ctx context.Context, due []*slot, now time.Time) {
 			s.failed(d, len(slots), err)
 			continue
 		}
-		for _, b := range s.batches(slots, now) {
+		for some := range slices.Chunk(slots, queue.MaxBatch) {
 			g.Go(func() error {
-				s.sendBatch(ctx, d, sender, b, now)
+				if ctx.Err() == nil { // else the queue is too slow; the rest is offered again
+					for _, b := range s.batches(some, now) {
+						s.sendBatch(ctx, d, sender, b, now)
+					}
+				}
 				return nil
 			})
 		}
@@ -111,8 +114,8 @@ func byDestination(due []*slot) map[destination][]*slot {
 	return m
 }
 
-// batches encodes the jobs of slots, up to ten a batch and as many bytes as a
-// queue takes. A job that cannot be encoded is reported and left to be missed.
+// batches encodes the jobs of up to ten slots: one batch, or more where they
+// have more bytes than a queue takes. A job that cannot be encoded is reported and left to be missed.
 func (s *Scheduler) batches(slots []*slot, now time.Time) []batch {
 	var all []batch
 	var b batch
@@ -122,14 +125,12 @@ func (s *Scheduler) batches(slots []*slot, now time.Time) []batch {
 			err = fmt.Errorf("%d bytes are more than a queue takes", len(body))
 		}
 		if err != nil {
-			s.metrics.errors.WithLabelValues("encode").Inc()
-			s.o.Logger.Error("encoding a job", "check", w.check.ID, "location", w.location, "err", err)
-			w.expires = now // offering it again would not help
+			s.unwritable(w, now, err)
 			continue
 		}
-		o := queue.Outgoing{Body: string(body), Attributes: codec.Attributes(body)}
+		o := queue.Outgoing{Body: string(body), Attributes: w.form.AttributesOf()}
 		size := o.Bytes()
-		if len(b.slots) == queue.MaxBatch || len(b.slots) > 0 && b.bytes+size > queue.MaxBytes {
+		if len(b.slots) > 0 && b.bytes+size > queue.MaxBytes {
 			all = append(all, b)
 			b = batch{}
 		}
@@ -141,6 +142,13 @@ func (s *Scheduler) batches(slots []*slot, now time.Time) []batch {
 		all = append(all, b)
 	}
 	return all
+}
+
+// unwritable reports a slot whose job cannot be encoded.
+func (s *Scheduler) unwritable(w *slot, now time.Time, err error) {
+	s.metrics.errors.WithLabelValues("encode").Inc()
+	s.o.Logger.Error("encoding a job", "check", w.check.ID, "location", w.location, "err", err)
+	w.expires = now // offering it again would not help
 }
 
 func (s *Scheduler) sendBatch(ctx context.Context, d destination, sender queue.Sender, b batch, now time.Time) {
@@ -162,7 +170,7 @@ func (s *Scheduler) sendBatch(ctx context.Context, d destination, sender queue.S
 		}
 		w.sent = true
 		sent++
-		if w.rerun == nil {
+		if w.rerun == nil && w.asked == nil {
 			s.metrics.lateness.Observe(now.Sub(w.at).Seconds())
 		}
 	}

@@ -5,21 +5,25 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/codec"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/schedule"
 )
 
 // series is one check at one location: its slots follow each other.
 type series struct {
-	check    *check.Check
+	check    *planned
 	location string
-	next     time.Time
+	next     int64 // Unix time in nanoseconds
 }
+
+func (s *series) slot() time.Time { return time.Unix(0, s.next).UTC() }
 
 // slot is a slot that is due and has not been sent yet.
 type slot struct {
 	shard    *shard
-	check    *check.Check
+	check    *planned
+	form     codec.JobForm // of the check, as it is wanted at the location
 	location string
 	at       time.Time
 	expires  time.Time
@@ -28,6 +32,7 @@ type slot struct {
 	sent     bool
 	held     bool   // its check waits for newer workers or recorders
 	rerun    *rerun // of an attempt after the first
+	asked    *asked // of a run that somebody asked for
 }
 
 // shard is a part of all checks, for as long as the lease is ours.
@@ -53,7 +58,8 @@ func newShard(id int, watermark time.Time) *shard {
 func (sh *shard) held() bool { return time.Now().Before(sh.until) }
 
 // plan replaces the series by those of checks, each from planned on.
-func (sh *shard) plan(checks []check.Check) {
+func (sh *shard) plan(checks []planned) {
+	clear(sh.heap)
 	sh.heap, sh.rates = sh.heap[:0], map[destination]float64{}
 	for i := range checks {
 		c := &checks[i]
@@ -61,8 +67,8 @@ func (sh *shard) plan(checks []check.Check) {
 			continue
 		}
 		for _, location := range c.Locations {
-			sh.heap = append(sh.heap, series{c, location, schedule.Next(c.ID, location, c.Every, sh.planned)})
-			sh.rates[destination{location, jobs.ClassOf(c.Kind())}] += 1 / c.Every.Seconds()
+			sh.heap = append(sh.heap, series{c, location, schedule.Next(c.ID, location, c.Every, sh.planned).UnixNano()})
+			sh.rates[destination{location, c.class()}] += 1 / c.Every.Seconds()
 		}
 	}
 	heap.Init(&sh.heap)
@@ -71,19 +77,20 @@ func (sh *shard) plan(checks []check.Check) {
 // due takes the slots up to now out of the heap, and adds those that are still
 // waiting. What is too late to be run is counted as missed, not sent.
 func (sh *shard) due(now time.Time, m *metrics) []*slot {
-	for len(sh.heap) > 0 && !sh.heap[0].next.After(now) {
+	for until := now.UnixNano(); len(sh.heap) > 0 && sh.heap[0].next <= until; {
 		s := &sh.heap[0]
+		next := s.slot()
 		// After a long outage expired slots are counted, not walked.
-		if gone := now.Add(-schedule.Expires(s.next, s.check.Every).Sub(s.next)); s.next.Before(gone) {
-			n := schedule.Count(s.check.ID, s.location, s.check.Every, s.next, gone) + 1
+		if gone := now.Add(-schedule.Expires(next, s.check.Every).Sub(next)); next.Before(gone) {
+			n := schedule.Count(s.check.ID, s.location, s.check.Every, next, gone) + 1
 			m.missed.WithLabelValues(s.location, "outage").Add(float64(n))
-			s.next = schedule.Next(s.check.ID, s.location, s.check.Every, gone)
+			s.next = schedule.Next(s.check.ID, s.location, s.check.Every, gone).UnixNano()
 		} else {
 			sh.waiting = append(sh.waiting, &slot{
-				shard: sh, check: s.check, location: s.location, at: s.next,
-				expires: schedule.Expires(s.next, s.check.Every), attempt: 1,
+				shard: sh, check: s.check, location: s.location, at: next,
+				expires: schedule.Expires(next, s.check.Every), attempt: 1,
 			})
-			s.next = s.next.Add(s.check.Every)
+			s.next += int64(s.check.Every)
 		}
 		heap.Fix(&sh.heap, 0)
 	}
@@ -121,16 +128,17 @@ func (sh *shard) watermark() time.Time {
 	return w.Truncate(time.Microsecond) // what the database keeps
 }
 
-// job is the job of a slot.
+// job is the job of a slot. Of its check it has the id only: the rest is in the
+// slot's form.
 func (s *slot) job(now time.Time) jobs.Job {
-	return jobs.New(*s.check, s.location, s.at, s.attempt, now, s.expires)
+	return jobs.New(check.Check{ID: s.check.ID}, s.location, s.at, s.attempt, now, s.expires)
 }
 
 // seriesHeap orders series by their next slot; see container/heap.
 type seriesHeap []series
 
 func (h seriesHeap) Len() int           { return len(h) }
-func (h seriesHeap) Less(i, j int) bool { return h[i].next.Before(h[j].next) }
+func (h seriesHeap) Less(i, j int) bool { return h[i].next < h[j].next }
 func (h seriesHeap) Swap(i, j int)      { h[i], h[j] = h[j], h[i] }
 func (h *seriesHeap) Push(x any)        { *h = append(*h, x.(series)) }
 func (h *seriesHeap) Pop() any {

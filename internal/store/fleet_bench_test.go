@@ -41,7 +41,7 @@ func BenchmarkRecordFleet(b *testing.B) {
 							results = append(results, result(checks[n], l, slot, o, time.Second))
 						}
 					}
-					if _, err := s.Record(b.Context(), results); err != nil {
+					if _, err := s.RecordReceived(b.Context(), results, nil); err != nil {
 						b.Fatal(err)
 					}
 					stored += len(results)

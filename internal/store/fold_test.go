@@ -98,7 +98,7 @@ func TestIncidentsDoNotDependOnTheOrderOfResults(t *testing.T) {
 			both.Go(func() {
 				for batch := range slices.Chunk(mine, size) {
 					for { // as a recorder does
-						_, err := recorder.Record(t.Context(), batch)
+						_, err := recorder.RecordReceived(t.Context(), batch, nil)
 						if err == nil {
 							break
 						}

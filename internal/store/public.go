@@ -12,28 +12,39 @@ import (
 	"github.com/probefleet/probefleet/internal/status"
 )
 
-// The methods of this file read the public views and nothing else: public,
-// active checks, and no detail of what was seen.
+// The methods of this file whose names begin with Public read the public views
+// and nothing else: public, active checks, and no detail of what was seen.
 
 // PublicChecks lists the public checks in the order of group, name and id,
 // each with its newest runs in the order of their locations.
 func (s *Store) PublicChecks(ctx context.Context) ([]status.Check, error) {
+	return s.statuses(ctx, `public_checks`, `public_latest`)
+}
+
+// Statuses is [Store.PublicChecks] for every active check, public or not.
+func (s *Store) Statuses(ctx context.Context) ([]status.Check, error) {
+	return s.statuses(ctx, `(SELECT * FROM checks WHERE active AND removed_at IS NULL) AS active_checks`,
+		`(SELECT l.* FROM latest l JOIN checks c ON c.id = l.check_id AND l.location = ANY (c.locations)) AS active_latest`)
+}
+
+// statuses reads checks and their newest runs from two relations.
+func (s *Store) statuses(ctx context.Context, ofChecks, ofRuns string) ([]status.Check, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT id, name, description, group_name, tags, kind, every_ms, timeout_ms, locations
-		FROM public_checks ORDER BY group_name, name, id`)
+		FROM `+ofChecks+` ORDER BY group_name, name, id`)
 	if err != nil {
-		return nil, s.failed("reading the public checks", err)
+		return nil, s.failed("reading the checks to be shown", err)
 	}
 	checks, err := pgx.CollectRows(rows, scanPublicCheck)
 	if err != nil {
-		return nil, s.failed("reading the public checks", err)
+		return nil, s.failed("reading the checks to be shown", err)
 	}
 	at := make(map[string]int, len(checks))
 	for i, c := range checks {
 		at[c.ID] = i
 	}
 	rows, err = s.pool.Query(ctx, `
-		SELECT conclusive, `+publicRunColumns+` FROM public_latest ORDER BY check_id, location`)
+		SELECT conclusive, `+publicRunColumns+` FROM `+ofRuns+` ORDER BY check_id, location`)
 	if err != nil {
 		return nil, s.failed("reading the newest runs", err)
 	}

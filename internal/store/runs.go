@@ -17,24 +17,21 @@ import (
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
-// Recorded counts what became of the results of a [Store.Record]. Dead ones
-// are in the table dead_results.
+// Recorded counts what became of the results of a [Store.RecordReceived]. Dead
+// ones are in the table dead_results.
 type Recorded = jobs.Recorded
 
 // crossedTries is how often a transaction is tried that loses against another.
 const crossedTries = 4
 
-// Record stores results in one transaction, with what is counted from them.
-// It may be repeated at any time, and must be where it answers an error, of
-// which nobody can tell whether it came before or after the commit: what is
+// RecordReceived stores results in one transaction, with what is counted from
+// them. It may be repeated at any time, and must be where it answers an error,
+// of which nobody can tell whether it came before or after the commit: what is
 // stored already is a duplicate, and counts nowhere twice.
-func (s *Store) Record(ctx context.Context, results []jobs.Result) (Recorded, error) {
-	return s.RecordReceived(ctx, results, nil)
-}
-
-// RecordReceived is [Store.Record] for results that came in messages:
-// bodies[i] is what results[i] was read from, and is what is kept of it where
-// the database refuses it. Without bodies the results are written anew.
+//
+// bodies[i] is the message that results[i] was read from, and is what is kept
+// of it where the database refuses it. Without bodies the results are written
+// anew.
 func (s *Store) RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (Recorded, error) {
 	if len(bodies) != 0 && len(bodies) != len(results) {
 		return Recorded{}, fmt.Errorf("storing %d results: there are %d bodies", len(results), len(bodies))
@@ -72,8 +69,12 @@ func (s *Store) record(ctx context.Context, rows []runRow, dead []deadResult, in
 		if err != nil {
 			return err
 		}
-		all := slices.Concat(dead, refusedNow)
-		rec = Recorded{Stored: len(fresh), Dead: len(all)}
+		asked, refusedAsked, err := answerTriggers(ctx, tx, rows, fresh)
+		if err != nil {
+			return err
+		}
+		all := slices.Concat(dead, refusedNow, refusedAsked)
+		rec = Recorded{Stored: len(fresh) + asked, Dead: len(all)}
 		if err := bury(ctx, tx, all); err != nil {
 			return err
 		}
@@ -236,6 +237,7 @@ func insertRuns(ctx context.Context, tx pgx.Tx, rows []runRow) ([]runRow, []dead
 			$13::bigint[], $14::text[], $15::integer[], $16::text[], $17::text[])
 			AS r (id, run_id, check_id, location, slot, attempt, kind, outcome, fault_class,
 			fault_message, started_at, finished_at, latency_us, worker, data_version, data, origin)
+		WHERE NOT EXISTS (SELECT FROM triggers t WHERE t.attempt_id = r.id::uuid)
 		ON CONFLICT (id, slot) DO NOTHING
 		RETURNING id::text`,
 		id, run, checkID, location, slot, attempt, kind, outcome, class,

@@ -5,6 +5,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,16 +15,18 @@ import (
 
 // shardRow is a row of shards as a scheduler sees it.
 type shardRow struct {
-	ID   int
-	Mine bool // owned by the one who asks, however late
-	Free bool // owned by nobody whose lease still runs
+	ID        int
+	Mine      bool      // owned by the one who asks, however late
+	Free      bool      // owned by nobody whose lease still runs
+	Watermark time.Time // zero where it was never leased
 }
 
 // LeaseShards renews the leases of owner and takes free shards, for ttl from
 // now: at most its even share among the schedulers that were heard of within ttl.
-// What it has beyond that is let go. It answers every lease that owner holds
-// now, in the order of the shards. owner is the name of one process's life. A
-// shard that was never leased begins now: nothing before is sent.
+// What it has beyond that is let go. Of the free ones those go first that have
+// waited longest. It answers every lease that owner holds now, in the order of
+// the shards. owner is the name of one process's life. A shard that was never
+// leased begins now: nothing before is sent.
 func (s *Store) LeaseShards(ctx context.Context, owner string, ttl time.Duration) ([]schedule.Lease, error) {
 	var leases []schedule.Lease
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
@@ -33,7 +36,7 @@ func (s *Store) LeaseShards(ctx context.Context, owner string, ttl time.Duration
 		}
 		// In the order of their ids: no circle of waiting schedulers.
 		rows, err := tx.Query(ctx, `
-			SELECT id, coalesce(owner = $1, false) AS mine, coalesce(lease_until <= clock_timestamp(), true) AS free
+			SELECT id, coalesce(owner = $1, false), coalesce(lease_until <= clock_timestamp(), true), coalesce(watermark, 'epoch')
 			FROM shards ORDER BY id FOR UPDATE`, owner)
 		if err != nil {
 			return err
@@ -98,12 +101,44 @@ func divide(shards []shardRow, share int) (take, drop []int) {
 			drop = append(drop, sh.ID)
 		}
 	}
+	// Else, where schedulers die young, the first shards would be taken again
+	// and again and the last ones never.
+	slices.SortStableFunc(shards, func(a, b shardRow) int { return a.Watermark.Compare(b.Watermark) })
 	for _, sh := range shards {
 		if sh.Free && !sh.Mine && len(take) < share {
 			take = append(take, sh.ID)
 		}
 	}
 	return take, drop
+}
+
+// TakeOver gives owner, the life NAME/LIFE of a scheduler, the leases of all
+// earlier lives of that name, with what is left of their terms, and forgets
+// those lives: a scheduler that died and is started again need not wait for the
+// end of its own leases. If an earlier life is still alive after all, it loses
+// its shards as it loses any lease; it is not harmed otherwise.
+func (s *Store) TakeOver(ctx context.Context, owner string) error {
+	name := owner[:max(0, strings.LastIndexByte(owner, '/'))]
+	if name == "" {
+		return nil // its name says nothing of other lives
+	}
+	// The order of locks is that of LeaseShards.
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `DELETE FROM schedulers WHERE id <> $1 AND regexp_replace(id, '/[^/]*$', '') = $2`, owner, name)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, `
+			WITH theirs AS (
+				SELECT id FROM shards WHERE owner <> $1 AND regexp_replace(owner, '/[^/]*$', '') = $2 ORDER BY id FOR UPDATE
+			)
+			UPDATE shards SET owner = $1 WHERE id IN (SELECT id FROM theirs)`, owner, name)
+		return err
+	})
+	if err != nil {
+		return s.failed("taking over the shards of an earlier life", err)
+	}
+	return nil
 }
 
 // ReleaseShards lets every lease of owner go, for others to take at once.

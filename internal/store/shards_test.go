@@ -119,3 +119,59 @@ func TestWatermarkIsFenced(t *testing.T) {
 	}
 	advance("a", to.Add(time.Minute), []int{0, 1})
 }
+
+// A scheduler that died holds its shards until another life of its name takes
+// them over; others wait for the end of the leases.
+func TestTakeOver(t *testing.T) {
+	s, _ := open(t)
+	takeOver := func(owner string) {
+		t.Helper()
+		if err := s.TakeOver(t.Context(), owner); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lease(t, s, "a/1")
+	lease(t, s, "b/1")
+	a, b := numbers(lease(t, s, "a/1")), numbers(lease(t, s, "b/1"))
+	if len(a) != 8 || len(b) != 8 {
+		t.Fatalf("a holds %v, b holds %v", a, b)
+	}
+	// Neither a scheduler without lives nor one whose name only begins alike.
+	for _, other := range []string{"a", "a/1/x", "aa/2"} {
+		takeOver(other)
+	}
+	if got := numbers(lease(t, s, "a/1")); !slices.Equal(got, a) {
+		t.Fatalf("a/1 holds %v after others came, want %v", got, a)
+	}
+	takeOver("a/2")
+	if got := numbers(lease(t, s, "a/2")); !slices.Equal(got, a) {
+		t.Errorf("a/2 holds %v, want what a/1 held: %v", got, a)
+	}
+	if got := numbers(lease(t, s, "b/1")); !slices.Equal(got, b) {
+		t.Errorf("b/1 holds %v beside a/2, want %v", got, b)
+	}
+	to := map[int]time.Time{a[0]: time.Now().Add(time.Minute)}
+	if lost, err := s.AdvanceWatermarks(t.Context(), "a/1", to); err != nil || !slices.Equal(lost, a[:1]) {
+		t.Errorf("a/1 moved the watermark of a shard that was taken over: lost %v, %v", lost, err)
+	}
+	if lost, err := s.AdvanceWatermarks(t.Context(), "a/2", to); err != nil || len(lost) > 0 {
+		t.Errorf("a/2 cannot move the watermark of what it took over: lost %v, %v", lost, err)
+	}
+}
+
+// What has waited longest is taken first, so that no shard is left behind
+// where each scheduler takes a few and dies.
+func TestFreeShardsByAge(t *testing.T) {
+	s, url := open(t)
+	lease(t, s, "a")
+	if err := s.ReleaseShards(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	do(t, url, `UPDATE shards SET watermark = now() - make_interval(mins => id)`)
+	for _, owner := range []string{"b", "c", "d", "e"} {
+		do(t, url, `INSERT INTO schedulers (id, seen_at) VALUES ('`+owner+`', now())`)
+	}
+	if got := numbers(lease(t, s, "b")); !slices.Equal(got, []int{12, 13, 14, 15}) {
+		t.Errorf("b took the shards %v, want those that waited longest, 12 to 15", got)
+	}
+}

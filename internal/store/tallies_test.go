@@ -68,7 +68,7 @@ func TestTalliesAreWhatTheRowsSay(t *testing.T) {
 	third := len(all) / 3
 	for i, part := range [][]jobs.Result{all[:third], all[third : 2*third], all[2*third:]} {
 		for batch := range slices.Chunk(part, 50) {
-			if _, err := s.Record(t.Context(), append(batch, all[r.IntN(third)])); err != nil {
+			if _, err := s.RecordReceived(t.Context(), append(batch, all[r.IntN(third)]), nil); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -62,8 +62,11 @@ func outgoing(reply int, res jobs.Result) (m queue.Outgoing, cut bool, err error
 
 // encode writes res in the version reply, 0 as 1, or in the newest where that
 // one has no room for it: better a result that waits for a newer recorder than
-// none.
+// none. Version 1 goes without the newer evidence.
 func encode(reply int, res jobs.Result) (queue.Outgoing, error) {
+	if reply < 2 {
+		res = res.Plain()
+	}
 	body, err := codec.EncodeResultAt(min(max(reply, 1), codec.ResultVersion), res)
 	if _, lossy := errors.AsType[*codec.CannotDowncastError](err); lossy {
 		body, err = codec.EncodeResult(res)

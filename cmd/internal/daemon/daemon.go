@@ -23,6 +23,7 @@ import (
 type Process struct {
 	Args           []string // without the program's name
 	Getenv         func(string) string
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	// Hurry, where it is set, is closed when a drain that is under way should
 	// be cut short.
@@ -55,7 +56,7 @@ func Main(run func(ctx context.Context, p Process) error) {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	hurry := make(chan struct{})
 	go heed(signals, cancel, func() { close(hurry) })
-	err := run(ctx, Process{Args: os.Args[1:], Getenv: os.Getenv, Stdout: os.Stdout, Stderr: os.Stderr, Hurry: hurry})
+	err := run(ctx, Process{Args: os.Args[1:], Getenv: os.Getenv, Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Hurry: hurry})
 	cancel()
 	select {
 	case <-hurry:

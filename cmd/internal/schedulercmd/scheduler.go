@@ -33,7 +33,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 	c.Register(f, "127.0.0.1:9101")
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
-	f.StringVar(&c.Name, "name", "", "name of this scheduler among others; host and process id where empty")
+	f.StringVar(&c.Name, "name", "", "name of this scheduler among others, the same after a restart: what it held before is taken over at once, not when its leases end; host and process id where empty")
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
@@ -51,7 +51,8 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		}
 		c.Name = fmt.Sprintf("%s/%d", host, os.Getpid())
 	}
-	// A lease belongs to one life of a process: a restart may reuse the rest.
+	// A lease belongs to one life of a process; the next one of the same name
+	// takes it over at its start.
 	c.Name += "/" + rand.Text()[:8]
 	db, err := database.Open(ctx, c.DatabaseURL, c.Migrate, kit)
 	if err != nil {
@@ -63,7 +64,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		return err
 	}
 	s := scheduler.New(scheduler.Options{
-		Store: db, Retries: db, Owner: c.Name, Logger: kit.Log, Metrics: kit.Metrics,
+		Store: db, Retries: db, Triggers: db, Owner: c.Name, Logger: kit.Log, Metrics: kit.Metrics,
 		Open: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
 			name := queue.JobsName(c.QueuePrefix, location, string(class))
 			if c.CreateQueues {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"net/url"
 	"slices"
 
@@ -30,16 +29,22 @@ func (c *Config) localFaults() error {
 	if c.MinDisk < 0 || c.MinMemory < 0 {
 		fs = append(fs, fmt.Errorf("-min-disk %d and -min-memory %d: use MiB, 0 for the default", c.MinDisk, c.MinMemory))
 	}
+	for name, list := range map[string]string{"allow": c.Allow, "deny": c.Deny} {
+		if _, err := egress.ParsePrefixes(list); err != nil {
+			fs = append(fs, fmt.Errorf("-%s: %w", name, err))
+		}
+	}
 	return errors.Join(fs...)
 }
 
 // policy is what this location may dial: checks and canaries alike.
 func (c Config) policy() *egress.Policy {
-	var allow []netip.Prefix
+	allow, _ := egress.ParsePrefixes(c.Allow) // faults were reported
+	deny, _ := egress.ParsePrefixes(c.Deny)
 	if c.AllowPrivate {
-		allow = egress.Private
+		allow = append(allow, egress.Private...)
 	}
-	return egress.NewPolicy(allow, nil)
+	return egress.NewPolicy(allow, deny)
 }
 
 // local wraps next so that this place's own faults are never a target's. well

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/cmd/internal/sealed"
 	"github.com/probefleet/probefleet/internal/blob"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/child"
@@ -20,6 +21,7 @@ import (
 	"github.com/probefleet/probefleet/internal/runner"
 	"github.com/probefleet/probefleet/internal/runner/apirunner"
 	"github.com/probefleet/probefleet/internal/runner/browserrunner"
+	"github.com/probefleet/probefleet/internal/runner/netrunner"
 	"github.com/probefleet/probefleet/internal/worker"
 )
 
@@ -36,6 +38,8 @@ type Config struct {
 	BrowserDir              string // of the browser's profiles
 	Artifacts               string // URL of the object store
 	AllowPrivate            bool
+	Allow, Deny             string // addresses that may be dialled or not, by commas
+	Sealed                  sealed.Files
 	Canaries                string // what says whether the location is well
 	MinDisk, MinMemory      int    // MiB, below which nothing is run
 	Visibility, DrainBudget time.Duration
@@ -55,6 +59,9 @@ func Run(ctx context.Context, p daemon.Process) error {
 	f.StringVar(&c.BrowserDir, "browser-dir", filepath.Join(os.TempDir(), "probefleet-browser"), "folder for the browser's profiles")
 	f.StringVar(&c.Artifacts, "artifacts", "", "object store for screenshots and for what does not fit into a result, as file:///folder; neither is kept where empty")
 	f.BoolVar(&c.AllowPrivate, "allow-private", false, "let checks reach private and loopback addresses")
+	f.StringVar(&c.Allow, "allow", "", "further addresses that checks may reach, as CIDR by commas; those at which clouds hand out credentials only where they are named exactly")
+	f.StringVar(&c.Deny, "deny", "", "addresses that checks may not reach whatever else is allowed, as CIDR by commas")
+	c.Sealed.Register(f)
 	c.localFlags(f)
 	f.DurationVar(&c.Visibility, "visibility", queue.DefaultVisibility, "how soon a job is run again after its worker has died, 3s to 1h")
 	f.DurationVar(&c.DrainBudget, "drain", queue.DefaultDrainBudget, "how long running checks may take to finish after SIGTERM")
@@ -84,6 +91,11 @@ func (c *Config) faults() error {
 
 // Serve runs a worker until ctx ends and its drain is done.
 func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
+	known, err := c.Sealed.Open()
+	if err != nil {
+		return err
+	}
+	kit.Log = sealed.Hide(kit.Log, known)
 	client, err := sqsqueue.New(ctx)
 	if err != nil {
 		return err
@@ -120,6 +132,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	if err != nil {
 		return err
 	}
+	runners.Use(known)
 	local, well, err := c.local(ctx, runners, kit)
 	if err != nil {
 		return errors.Join(err, closeRunners())
@@ -141,6 +154,7 @@ func (c Config) runners(ctx context.Context, kit daemon.Kit) (*runner.Mux, func(
 			Control: c.policy().Control, UserAgent: "probefleet/" + daemon.Build(),
 		}),
 	}
+	netrunner.New(netrunner.Options{Control: c.policy().Control, UserAgent: "probefleet/" + daemon.Build()}).Add(all)
 	mux := runner.NewMux(all, time.Now, kit.Log)
 	var artifacts *blob.Store
 	closeAll := func() error { return nil }
@@ -171,7 +185,7 @@ func (c Config) browser(kit daemon.Kit, artifacts *blob.Store) (*browserrunner.R
 		return nil, err
 	}
 	o := browserrunner.Options{
-		Path: c.Chromium, Account: account, Dir: c.BrowserDir,
+		Path: c.Chromium, Account: account, Dir: c.BrowserDir, Control: c.policy().Control,
 		Logger: kit.Log, Metrics: browserrunner.NewMetrics(kit.Metrics),
 	}
 	if artifacts != nil {

@@ -2,24 +2,27 @@
 // fresh connections, redirects included, judged by the assertions of its step.
 // It owns what is measured, what is kept as evidence and how a fault of the
 // target is put into words. It refuses to reuse connections, to go through a
-// proxy and to carry credentials to another origin.
+// proxy that the check does not name and to carry credentials to another
+// origin.
 package apirunner
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"net/http/httptrace"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/assert"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/runner/cause"
+	"github.com/probefleet/probefleet/internal/template"
 )
 
 // MaxHeader caps the bytes of an answer's header lines, and of any
@@ -45,8 +48,12 @@ type Options struct {
 
 // Runner runs API checks. It is safe for concurrent use and needs no closing.
 type Runner struct {
+	dialer    *net.Dialer
+	control   func(network, address string, c syscall.RawConn) error
+	rootCAs   *x509.CertPool
 	transport *http.Transport
 	userAgent string
+	tokens    tokens
 }
 
 // New makes a Runner.
@@ -54,30 +61,13 @@ func New(o Options) *Runner {
 	if o.UserAgent == "" {
 		o.UserAgent = DefaultUserAgent
 	}
-	dialer := &net.Dialer{Resolver: o.Resolver, KeepAlive: -1, Control: guard(o.Control)}
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetHTTP2(true)
-	return &Runner{userAgent: o.UserAgent, transport: &http.Transport{
-		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-			c, err := dialer.DialContext(ctx, network, addr)
-			if err != nil {
-				return nil, err
-			}
-			httptrace.ContextClientTrace(ctx).GotConn(httptrace.GotConnInfo{Conn: c})
-			return newPatientConn(c), nil
-		},
-		Protocols:              protocols,
-		TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs},
-		MaxIdleConnsPerHost:    -1, // close at the end of the body
-		DisableCompression:     true,
-		MaxResponseHeaderBytes: MaxHeader,
-		HTTP2: &http.HTTP2Config{
-			MaxReceiveBufferPerConnection: 1 << 20,
-			MaxReceiveBufferPerStream:     1 << 20,
-			MaxReadFrameSize:              16 << 10,
-		},
-	}}
+	control := cause.Guard(o.Control)
+	r := &Runner{
+		dialer:  &net.Dialer{Resolver: o.Resolver, KeepAlive: -1, Control: control},
+		control: control, rootCAs: o.RootCAs, userAgent: o.UserAgent,
+	}
+	r.transport = r.newTransport("tcp")
+	return r
 }
 
 // errDeadline is the cause with which an attempt ends that outlasts its check.
@@ -101,29 +91,96 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	limited, cancel := context.WithTimeoutCause(ctx, timeout, errDeadline)
 	defer cancel()
 
-	known, cookies := secretsOf(spec), newCookies(spec)
+	run := run{runner: r, spec: spec, values: template.From(ctx), cookies: newCookies(spec), timeout: timeout}
 	for i := range spec.Steps {
-		a := newAttempt(r, &spec.Steps[i], known, cookies)
-		err := a.run(limited)
-		timings := a.watch.stop()
-		if err != nil && ctx.Err() != nil {
-			return jobs.Result{}, fmt.Errorf("running check %q: %w", j.Check.ID, context.Cause(ctx))
+		if res.Outcome != "" && !spec.Steps[i].Always {
+			continue
 		}
-		if err != nil && limited.Err() != nil {
-			err = a.overdue(err, timeout)
-		}
-		res.Timings = sum(res.Timings, timings)
-		res.Evidence.Response = a.evidence()
-		step := a.step(&res, timings, err)
-		if !spec.Single() {
-			res.Steps = append(res.Steps, step)
-		}
-		if !step.OK {
-			break
+		if err := run.step(ctx, limited, i, &res); err != nil {
+			return jobs.Result{}, fmt.Errorf("running check %q: %w", j.Check.ID, err)
 		}
 	}
 	res.Conclude()
+	if spec.ExpectFailure {
+		turnRound(&res)
+	}
 	return res, nil
+}
+
+// run is one attempt at a check.
+type run struct {
+	runner  *Runner
+	spec    *check.API
+	values  *template.Values
+	cookies cookies
+	timeout time.Duration
+}
+
+// alwaysWait is what a step that is always run may take when the check's time
+// is up. It is within what the worker grants beyond that.
+const alwaysWait = 2 * time.Second
+
+// step runs one step and adds to the result what became of it. The error is
+// the cause with which ctx ended. A step that fails settles the result.
+func (r *run) step(ctx, limited context.Context, i int, res *jobs.Result) error {
+	spec := &r.spec.Steps[i]
+	if spec.Always && limited.Err() != nil {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithTimeoutCause(ctx, alwaysWait, errDeadline)
+		defer cancel()
+	}
+	a := newAttempt(r.runner, spec, r.values.Hidden(), r.cookies, r.wanted(i))
+	a.earlier = r.values.Steps
+	var err error
+	if a.request, err = filled(r.spec, i, r.values); err == nil {
+		err = a.run(limited)
+	}
+	timings := a.watch.stop()
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil && limited.Err() != nil {
+		err = a.overdue(err, r.timeout)
+	}
+	res.Timings = sum(res.Timings, timings)
+	if res.Outcome == "" {
+		res.Evidence.Response = a.evidence()
+	}
+	done := a.step(res, timings, err)
+	if !r.spec.Single() {
+		res.Steps = append(res.Steps, done)
+	}
+	if err == nil {
+		r.values.Steps[spec.ID] = a.forLater(timings, time.Now())
+	}
+	if !done.OK {
+		res.Conclude()
+	}
+	return nil
+}
+
+// wanted reports whether a later step may look at what step i sees.
+func (r *run) wanted(i int) bool {
+	id := "steps." + r.spec.Steps[i].ID
+	for _, s := range r.spec.Steps[i+1:] {
+		for _, lines := range [][]string{s.Expect, s.Degraded} {
+			if slices.ContainsFunc(lines, func(l string) bool { return strings.Contains(l, id) }) {
+				return true
+			}
+		}
+	}
+	return r.spec.Templates && i+1 < len(r.spec.Steps)
+}
+
+// turnRound is the verdict of a check that is expected to fail. What says
+// nothing about the target, and what the location forbids, stays as it is.
+func turnRound(res *jobs.Result) {
+	switch {
+	case res.Outcome == jobs.Failed && res.Fault.Class != jobs.FaultEgress:
+		res.Outcome, res.Fault = jobs.Passed, nil
+	case res.Outcome == jobs.Passed, res.Outcome == jobs.Degraded:
+		res.Fail(jobs.FaultAssertion, "the check is expected to fail, and everything held")
+	}
 }
 
 // step adds to the result what became of one step: a fault, or verdicts.
@@ -133,7 +190,7 @@ func (a *attempt) step(res *jobs.Result, t jobs.Timings, err error) jobs.StepRes
 		s.Error = a.conclude(res, err)
 		return s
 	}
-	verdicts := a.judge(t, time.Now())
+	verdicts := append(a.warnings(), a.judge(t, time.Now())...)
 	for i, v := range verdicts {
 		verdicts[i].Step = a.spec.ID
 		if !v.OK && !v.Degraded && s.OK {
@@ -152,6 +209,17 @@ func sum(a, b jobs.Timings) jobs.Timings {
 	}
 }
 
+// warnings are verdicts that hold, with words all the same.
+func (a *attempt) warnings() []jobs.Verdict {
+	if a.request.TLS == nil || !a.request.TLS.SkipVerify || a.answer.TLS == nil {
+		return nil
+	}
+	return []jobs.Verdict{{
+		Expr: "tls.skip_verify", OK: true,
+		Message: "warning: the certificate was not verified; whoever answered, this check would not notice",
+	}}
+}
+
 // judge hands what was seen to the assertions. A step that expects nothing
 // at all expects an answer that is no error.
 func (a *attempt) judge(t jobs.Timings, now time.Time) []jobs.Verdict {
@@ -161,25 +229,7 @@ func (a *attempt) judge(t jobs.Timings, now time.Time) []jobs.Verdict {
 	}
 	verdicts := assert.Judge(check.KindAPI, expect, a.spec.Degraded, a.observation(t, now))
 	for i := range verdicts {
-		verdicts[i].Message = a.secrets.hide(verdicts[i].Message)
+		verdicts[i].Message = a.hidden.Hide(verdicts[i].Message)
 	}
 	return verdicts
-}
-
-// deniedError marks what the egress policy said, among all the errors of a
-// dial.
-type deniedError struct{ error }
-
-func (e deniedError) Unwrap() error { return e.error }
-
-func guard(control func(network, address string, c syscall.RawConn) error) func(string, string, syscall.RawConn) error {
-	if control == nil {
-		return nil
-	}
-	return func(network, address string, c syscall.RawConn) error {
-		if err := control(network, address, c); err != nil {
-			return deniedError{err}
-		}
-		return nil
-	}
 }

@@ -3,27 +3,39 @@ package apirunner
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"io"
 	"math"
 	"net/http"
 	"net/http/httptrace"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/assert"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/redact"
+	"github.com/probefleet/probefleet/internal/runner/cause"
 )
 
 // attempt is one run of one step of a check.
 type attempt struct {
-	runner  *Runner
-	spec    *check.APIStep
+	runner *Runner
+	spec   *check.APIStep
+	// request is that of the step, filled in.
+	request check.Request
 	watch   *watch
-	secrets secrets
+	hidden  *redact.Redactor
 	cookies cookies
+	// earlier are what the steps before it have seen.
+	earlier map[string]*assert.Seen
+	// transport is that of the request, grant the key of its OAuth2 token.
+	transport *http.Transport
+	grant     string
 
 	// chain holds the URLs that were requested, as shown to people.
 	chain []string
@@ -34,9 +46,11 @@ type attempt struct {
 	body   body
 }
 
-func newAttempt(r *Runner, spec *check.APIStep, known secrets, kept cookies) *attempt {
-	a := &attempt{runner: r, spec: spec, watch: newWatch(), secrets: known, cookies: kept}
-	a.body.keep = mentionsBody(spec.Expect) || mentionsBody(spec.Degraded)
+// newAttempt is an attempt at a step. With later, what it sees is kept for the
+// steps after it.
+func newAttempt(r *Runner, spec *check.APIStep, hidden *redact.Redactor, kept cookies, later bool) *attempt {
+	a := &attempt{runner: r, spec: spec, watch: newWatch(), hidden: hidden, cookies: kept}
+	a.body.keep = later || mentionsBody(spec.Expect) || mentionsBody(spec.Degraded)
 	a.body.limit = spec.Request.MaxBody
 	if a.body.limit <= 0 {
 		a.body.limit = check.DefaultMaxBody
@@ -48,7 +62,7 @@ func newAttempt(r *Runner, spec *check.APIStep, known secrets, kept cookies) *at
 // does, no more of it is kept than the excerpt.
 func mentionsBody(lines []string) bool {
 	for _, l := range lines {
-		if strings.Contains(l, "body") || strings.Contains(l, "json") {
+		if strings.Contains(l, "body") || strings.Contains(l, "json") || strings.Contains(l, "jq") || strings.Contains(l, "schema") {
 			return true
 		}
 	}
@@ -58,17 +72,30 @@ func mentionsBody(lines []string) bool {
 // run goes from hop to hop to the answer that is judged. Every hop has a
 // connection of its own.
 func (a *attempt) run(ctx context.Context) error {
-	ctx = httptrace.WithClientTrace(ctx, a.watch.trace())
-	next, err := firstHop(a.spec.Request, a.runner.userAgent)
+	ctx, cancel := context.WithCancelCause(httptrace.WithClientTrace(ctx, a.watch.trace()))
+	defer cancel(nil)
+	a.watch.limit(a.request.Waits, cancel)
+	a.hidden.Add(credentials(a.request)...)
+	if err := a.authorize(ctx); err != nil {
+		return err
+	}
+	next, err := firstHop(a.request, a.runner.userAgent)
+	if err == nil {
+		a.transport, err = a.runner.transportFor(a.request)
+	}
 	for err == nil {
 		a.target, a.answer = next.url, nil
-		a.chain = append(a.chain, short(show(next.url)))
+		a.chain = append(a.chain, cause.Short(show(next.url)))
 		var location string
 		location, err = a.exchange(ctx, next)
+		var late *lateError
+		if err != nil && errors.As(context.Cause(ctx), &late) {
+			err = &fault{class: jobs.FaultTimeout, message: late.Error()}
+		}
 		if err != nil || location == "" {
 			return err
 		}
-		if len(a.chain) > a.spec.Request.MaxRedirects {
+		if len(a.chain) > a.request.MaxRedirects {
 			return a.tooManyRedirects(location)
 		}
 		next, err = next.follow(a.answer.StatusCode, location)
@@ -82,7 +109,10 @@ func (a *attempt) exchange(ctx context.Context, h hop) (location string, err err
 	if err != nil {
 		return "", err
 	}
-	conn, err := a.runner.transport.NewClientConn(ctx, h.url.Scheme, addr)
+	if err := a.runner.behindProxy(ctx, a.request, addr); err != nil {
+		return "", err
+	}
+	conn, err := a.transport.NewClientConn(ctx, h.url.Scheme, addr)
 	if err != nil {
 		return "", err
 	}
@@ -101,7 +131,10 @@ func (a *attempt) exchange(ctx context.Context, h hop) (location string, err err
 	a.watch.enter(receiving)
 	a.answer = resp
 	a.cookies.keep(h.url, resp)
-	if followed(resp.StatusCode) && a.spec.Request.MaxRedirects > 0 {
+	if resp.StatusCode == http.StatusUnauthorized && a.grant != "" {
+		a.runner.tokens.drop(a.grant)
+	}
+	if followed(resp.StatusCode) && a.request.MaxRedirects > 0 {
 		if l := resp.Header.Get("Location"); l != "" {
 			return l, nil
 		}
@@ -133,11 +166,11 @@ func (a *attempt) evidence() *jobs.Response {
 	return &jobs.Response{
 		Status:     a.answer.StatusCode,
 		Proto:      a.answer.Proto,
-		Headers:    a.secrets.headers(a.answer.Header),
-		Excerpt:    a.body.excerpt(a.secrets),
+		Headers:    shownHeaders(a.answer.Header, a.hidden),
+		Excerpt:    a.body.excerpt(a.hidden),
 		Size:       a.body.size,
 		RemoteAddr: a.watch.peer(),
-		URL:        a.secrets.hide(show(a.target)),
+		URL:        a.hidden.Hide(show(a.target)),
 		Redirects:  len(a.chain) - 1,
 		TLS:        facts(a.answer.TLS),
 	}
@@ -162,14 +195,38 @@ func (a *attempt) observation(t jobs.Timings, now time.Time) assert.API {
 	o := assert.API{
 		Status: seen.Status, Headers: seen.Headers, Body: a.body.text.String(),
 		Time: assert.Times(t),
-		Size: seen.Size, URL: seen.URL, Redirects: seen.Redirects,
+		Size: seen.Size, URL: seen.URL, Redirects: seen.Redirects, Steps: a.earlier,
 	}
 	if peer, err := netip.ParseAddrPort(seen.RemoteAddr); err == nil {
 		o.IP = peer.Addr().Unmap().String()
 	}
 	if s := seen.TLS; s != nil {
 		days := math.Floor(s.NotAfter.Sub(now).Hours() / 24)
-		o.TLS = assert.TLS{DaysLeft: int(days), Version: s.Version, Issuer: s.Issuer, Subject: s.Subject}
+		o.TLS = assert.TLS{
+			DaysLeft: int(days), Version: s.Version, Issuer: s.Issuer, Subject: s.Subject,
+			Names: names(a.answer.TLS.PeerCertificates[0]),
+		}
 	}
 	return o
+}
+
+// names are the hosts that a certificate is for.
+func names(c *x509.Certificate) []string {
+	all := slices.Clone(c.DNSNames)
+	for _, ip := range c.IPAddresses {
+		all = append(all, ip.String())
+	}
+	return all
+}
+
+// forLater is what the steps after this one see: as assertions do, with the
+// headers as they came, tokens included.
+func (a *attempt) forLater(t jobs.Timings, now time.Time) *assert.Seen {
+	o := a.observation(t, now)
+	o.Steps = nil
+	o.Headers = make(map[string]string, len(a.answer.Header))
+	for name, values := range a.answer.Header {
+		o.Headers[strings.ToLower(name)] = strings.Join(values, ", ")
+	}
+	return assert.See(o)
 }

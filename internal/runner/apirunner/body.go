@@ -13,6 +13,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/redact"
+	"github.com/probefleet/probefleet/internal/runner/cause"
 )
 
 const (
@@ -53,7 +55,7 @@ func (b *body) read(resp *http.Response) error {
 		n, err := content.Read(buf[:])
 		b.take(buf[:n])
 		if b.size > b.limit {
-			return &fault{class: jobs.FaultBody, message: fmt.Sprintf("body is larger than the cap of %s: raise max_body, or ask for less", size(b.limit))}
+			return &fault{class: jobs.FaultBody, message: fmt.Sprintf("body is larger than the cap of %s: raise max_body, or ask for less", cause.Size(b.limit))}
 		}
 		if err == io.EOF {
 			return nil
@@ -86,13 +88,13 @@ func (b *body) broken(resp *http.Response, raw *source, err error) error {
 	case errors.As(err, &corrupt), errors.Is(err, gzip.ErrHeader), errors.Is(err, gzip.ErrChecksum):
 		return &fault{class: jobs.FaultBody, message: "body is not the gzip that its content-encoding says: " + err.Error()}
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return &fault{class: jobs.FaultBody, message: fmt.Sprintf("body is gzip that ends too early, after %s", size(raw.n))}
+		return &fault{class: jobs.FaultBody, message: fmt.Sprintf("body is gzip that ends too early, after %s", cause.Size(raw.n))}
 	}
 	return err
 }
 
 func cutOff(resp *http.Response, got int64) error {
-	where := fmt.Sprintf("after %s of it", size(got))
+	where := fmt.Sprintf("after %s of it", cause.Size(got))
 	if resp.ContentLength > 0 {
 		where = fmt.Sprintf("after %d of %d bytes", got, resp.ContentLength)
 	}
@@ -100,8 +102,8 @@ func cutOff(resp *http.Response, got int64) error {
 }
 
 // excerpt is the start of the body as valid UTF-8 without NUL.
-func (b *body) excerpt(s secrets) string {
-	text := strings.ToValidUTF8(s.hide(string(b.start)), "\uFFFD")
+func (b *body) excerpt(hidden *redact.Redactor) string {
+	text := strings.ToValidUTF8(hidden.Hide(string(b.start)), "\uFFFD")
 	text = strings.ReplaceAll(text, "\x00", "\uFFFD")
 	if len(text) <= maxExcerpt {
 		return text

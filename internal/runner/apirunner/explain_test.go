@@ -1,7 +1,6 @@
 package apirunner
 
 import (
-	"crypto/x509"
 	"fmt"
 	"net"
 	"net/url"
@@ -9,10 +8,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/redact"
 )
 
 // What a kernel says that has no network, no sockets or a firewall: a test
@@ -34,7 +33,7 @@ func TestExplainTheKernel(t *testing.T) {
 		syscall.ENOBUFS:       {jobs.FaultInternal, true, "no more sockets"},
 		syscall.EADDRNOTAVAIL: {jobs.FaultInternal, true, "no more sockets"},
 	} {
-		a := newAttempt(New(Options{}), &check.APIStep{}, secrets{}, cookies{})
+		a := newAttempt(New(Options{}), &check.APIStep{}, redact.New(), cookies{}, false)
 		a.target = &url.URL{Scheme: "http", Host: "shop.example"}
 		a.watch.enter(connecting)
 		err := fmt.Errorf("wrapped: %w", &net.OpError{
@@ -44,45 +43,6 @@ func TestExplainTheKernel(t *testing.T) {
 		got := a.explain(err)
 		if got.class != want.class || got.excuse != want.excuse || !strings.Contains(got.message, want.words) {
 			t.Errorf("%v: got %+v, want %+v", errno, *got, want)
-		}
-	}
-}
-
-func TestAgo(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		20 * time.Second: "seconds",
-		time.Minute:      "1 minute",
-		59 * time.Minute: "59 minutes",
-		90 * time.Minute: "1 hour",
-		47 * time.Hour:   "1 day",
-		80 * time.Hour:   "3 days",
-	} {
-		if got := ago(d); got != want {
-			t.Errorf("ago(%s) = %q, want %q", d, got, want)
-		}
-	}
-}
-
-func TestSize(t *testing.T) {
-	for n, want := range map[int64]string{
-		0: "0 B", 1023: "1023 B", 1024: "1 KiB", 12 << 10: "12 KiB", 1<<20 - 1: "1023 KiB",
-		2 << 20: "2 MiB", 2<<20 + 1<<19: "2.5 MiB", 2<<20 + 1: "2.0 MiB",
-	} {
-		if got := size(n); got != want {
-			t.Errorf("size(%d) = %q, want %q", n, got, want)
-		}
-	}
-}
-
-func TestNamesOf(t *testing.T) {
-	for want, c := range map[string]*x509.Certificate{
-		"no host at all":           {},
-		"a.example, b.example":     {DNSNames: []string{"a.example", "b.example"}},
-		"a.example, 192.0.2.1":     {DNSNames: []string{"a.example"}, IPAddresses: []net.IP{net.IPv4(192, 0, 2, 1)}},
-		"a.a, b.a, c.a and 2 more": {DNSNames: []string{"a.a", "b.a", "c.a", "d.a", "e.a"}},
-	} {
-		if got := namesOf(c); got != want {
-			t.Errorf("got %q, want %q", got, want)
 		}
 	}
 }

@@ -3,14 +3,12 @@ package apirunner
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net"
-	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/runner/cause"
 )
 
 // fault is an error that has its class and words already.
@@ -34,10 +32,12 @@ func redirectFault(format string, args ...any) error {
 // words.
 func (a *attempt) conclude(res *jobs.Result, err error) string {
 	f := a.explain(err)
-	message := a.secrets.hide(f.message)
-	if said := jobs.InStep(a.spec.ID, message); f.excuse {
+	message := a.hidden.Hide(f.message)
+	switch said := jobs.InStep(a.spec.ID, message); {
+	case res.Outcome != "": // an earlier step has settled it
+	case f.excuse:
 		res.Excuse(f.class, said)
-	} else {
+	default:
 		res.Fail(f.class, said)
 	}
 	return message
@@ -50,93 +50,50 @@ func (a *attempt) explain(err error) *fault {
 	if errors.As(err, &said) {
 		return said
 	}
-	var denied deniedError
+	var denied cause.DeniedError
 	if errors.As(err, &denied) {
 		return &fault{class: jobs.FaultEgress, message: denied.Error()}
 	}
-	if exhausted(err) {
-		return &fault{class: jobs.FaultInternal, excuse: true, message: "this worker has no more sockets or memory for a connection: " + reason(err)}
+	if cause.Exhausted(err) {
+		return &fault{class: jobs.FaultInternal, excuse: true, message: "this worker has no more sockets or memory for a connection: " + cause.Reason(err)}
 	}
 	var lookup *net.DNSError
 	if errors.As(err, &lookup) {
-		return &fault{class: jobs.FaultDNS, message: explainLookup(lookup)}
+		return &fault{class: jobs.FaultDNS, message: cause.Lookup(lookup)}
+	}
+	// TLS 1.3 refuses a client's certificate after the handshake.
+	var alert *net.OpError
+	if errors.As(err, &alert) && alert.Op == "remote error" {
+		said := strings.TrimPrefix(alert.Err.Error(), "tls: ")
+		return &fault{class: jobs.FaultTLS, message: fmt.Sprintf("%s refused the TLS handshake: %s", a.target.Host, said)}
 	}
 	switch a.watch.at() {
 	case preparing, resolving, connecting:
-		return &fault{class: jobs.FaultConnect, message: explainDial(err, a.target.Host)}
+		return &fault{class: jobs.FaultConnect, message: cause.Dial(err, a.target.Host)}
 	case shaking:
-		return &fault{class: jobs.FaultTLS, message: explainTLS(err, a.target.Host, time.Now())}
+		return &fault{class: jobs.FaultTLS, message: cause.TLS(err, a.target.Host, time.Now())}
 	}
 	return &fault{class: jobs.FaultProtocol, message: a.explainProtocol(err)}
 }
 
-// exhausted reports whether a connection failed for want of something that is
-// ours.
-func exhausted(err error) bool {
-	for _, e := range []error{
-		syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL,
-	} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
-func explainLookup(err *net.DNSError) string {
-	switch {
-	case err.IsNotFound:
-		return fmt.Sprintf("host %q does not resolve: the location's resolver knows no address for it (NXDOMAIN or no record)", err.Name)
-	case err.IsTimeout:
-		return fmt.Sprintf("host %q does not resolve: the location's resolver did not answer in time", err.Name)
-	}
-	return fmt.Sprintf("host %q does not resolve: %s", err.Name, err.Err)
-}
-
-func explainDial(err error, host string) string {
-	to := host
-	var dial *net.OpError
-	if errors.As(err, &dial) && dial.Addr != nil {
-		to = dial.Addr.String()
-	}
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return fmt.Sprintf("connection to %s refused", to)
-	case errors.Is(err, syscall.ETIMEDOUT):
-		return fmt.Sprintf("connection to %s timed out: nothing answers at that address", to)
-	case errors.Is(err, syscall.ENETUNREACH), errors.Is(err, syscall.EHOSTUNREACH):
-		return fmt.Sprintf("no route from this location to %s", to)
-	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return fmt.Sprintf("a firewall of this location forbids the connection to %s", to)
-	}
-	return fmt.Sprintf("no connection to %s: %s", to, reason(err))
-}
-
 // explainProtocol speaks of an exchange over a connection that stood.
 func (a *attempt) explainProtocol(err error) string {
-	text := reason(err)
+	text := cause.Reason(err)
 	switch {
 	case strings.Contains(text, "headers exceeded"), strings.Contains(text, "header list larger"):
-		return fmt.Sprintf("response headers are larger than the cap of %s", size(MaxHeader))
+		return fmt.Sprintf("response headers are larger than the cap of %s", cause.Size(MaxHeader))
 	case text == "connection error: PROTOCOL_ERROR": // all that net/http says of a flood
-		return fmt.Sprintf("server broke the HTTP/2 protocol, or its headers are far larger than the cap of %s", size(MaxHeader))
+		return fmt.Sprintf("server broke the HTTP/2 protocol, or its headers are far larger than the cap of %s", cause.Size(MaxHeader))
 	case strings.Contains(text, `malformed HTTP response "\x15\x03`):
 		return fmt.Sprintf("%s speaks TLS: write https:// in place of http://", a.target.Host)
 	case strings.Contains(text, "malformed HTTP"):
-		return fmt.Sprintf("%s does not answer in HTTP: %s", a.target.Host, short(text))
-	case a.answer == nil && closed(err, text):
+		return fmt.Sprintf("%s does not answer in HTTP: %s", a.target.Host, cause.Short(text))
+	case a.answer == nil && cause.Closed(err, text):
 		return "server closed the connection before answering"
-	case closed(err, text):
-		return fmt.Sprintf("server closed the connection in the middle of the body, after %s", size(a.body.size))
+	case cause.Closed(err, text):
+		return fmt.Sprintf("server closed the connection in the middle of the body, after %s", cause.Size(a.body.size))
 	}
-	return "not a valid HTTP answer: " + short(text)
-}
-
-// closed reports whether the far end went away, be it politely.
-func closed(err error, text string) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
-		errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) ||
-		strings.Contains(text, "server closed")
+	return "not a valid HTTP answer: " + cause.Short(text)
 }
 
 // overdue replaces the error of an attempt whose time was up, unless it has
@@ -146,7 +103,16 @@ func (a *attempt) overdue(err error, timeout time.Duration) error {
 	if errors.As(err, &said) {
 		return err
 	}
+	if a.target == nil {
+		return &fault{class: jobs.FaultTimeout, message: fmt.Sprintf("no complete answer within %s: the OAuth2 token had not come", timeout)}
+	}
 	host, at := a.target.Host, ""
+	// TLS 1.3 refuses a client's certificate after the handshake.
+	var alert *net.OpError
+	if errors.As(err, &alert) && alert.Op == "remote error" {
+		said := strings.TrimPrefix(alert.Err.Error(), "tls: ")
+		return &fault{class: jobs.FaultTLS, message: fmt.Sprintf("%s refused the TLS handshake: %s", a.target.Host, said)}
+	}
 	switch a.watch.at() {
 	case preparing, resolving:
 		at = fmt.Sprintf("the name %q was not resolved", a.target.Hostname())
@@ -159,7 +125,7 @@ func (a *attempt) overdue(err error, timeout time.Duration) error {
 	case receiving:
 		at = "headers had begun, their end was missing"
 		if a.answer != nil {
-			at = fmt.Sprintf("headers had arrived, body was at %s", size(a.body.size))
+			at = fmt.Sprintf("headers had arrived, body was at %s", cause.Size(a.body.size))
 		}
 	}
 	if n := len(a.chain) - 1; n > 0 {
@@ -174,7 +140,7 @@ func (a *attempt) tooManyRedirects(location string) error {
 	if to, err := a.target.Parse(location); err == nil {
 		next = show(to)
 	}
-	next = short(next)
+	next = cause.Short(next)
 	what := fmt.Sprintf("more than %d redirects", a.spec.Request.MaxRedirects)
 	for _, u := range a.chain {
 		if u == next {
@@ -187,26 +153,4 @@ func (a *attempt) tooManyRedirects(location string) error {
 		way = append(append(way[:3:3], "…"), way[len(way)-2:]...)
 	}
 	return redirectFault("%s: %s", what, strings.Join(way, " → "))
-}
-
-// reason is the innermost text of a network error.
-func reason(err error) string {
-	var op *net.OpError
-	if errors.As(err, &op) {
-		err = op.Err
-	}
-	return strings.TrimPrefix(err.Error(), "net/http: HTTP/1.x transport connection broken: ")
-}
-
-// size is a number of bytes for people.
-func size(n int64) string {
-	switch {
-	case n < 1<<10:
-		return strconv.FormatInt(n, 10) + " B"
-	case n < 1<<20:
-		return strconv.FormatInt(n>>10, 10) + " KiB"
-	case n%(1<<20) == 0:
-		return strconv.FormatInt(n>>20, 10) + " MiB"
-	}
-	return strconv.FormatFloat(float64(n)/(1<<20), 'f', 1, 64) + " MiB"
 }

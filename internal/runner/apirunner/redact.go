@@ -8,9 +8,10 @@ import (
 	"strings"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/redact"
 )
 
-const redacted = "(redacted)"
+const redacted = redact.Mark
 
 // minSecret is the length from which a credential is hidden wherever it shows
 // up: hiding shorter ones would eat words of the answer.
@@ -37,32 +38,12 @@ var echoed = map[string]bool{
 	"x-api-key": true, "x-auth-token": true,
 }
 
-// secrets are the credentials that a check sends, in whatever step. A server
-// may echo them.
-type secrets struct {
-	replacer *strings.Replacer
-}
-
-func secretsOf(spec *check.API) secrets {
-	var known []string
-	for _, s := range spec.Steps {
-		known = append(known, credentials(s.Request)...)
-	}
-	if known == nil {
-		return secrets{}
-	}
-	return secrets{strings.NewReplacer(known...)}
-}
-
-// credentials are pairs of what a request sends and what is shown for it.
+// credentials are what a request sends to say who asks. A server may echo them.
 func credentials(r check.Request) []string {
 	var known []string
 	add := func(s string) {
 		if len(s) >= minSecret {
-			known = append(known, s, redacted)
-			if e := url.QueryEscape(s); e != s {
-				known = append(known, e, redacted)
-			}
+			known = append(known, s)
 		}
 	}
 	basic := func(user, password string) {
@@ -72,6 +53,16 @@ func credentials(r check.Request) []string {
 	if a := r.Auth; a != nil {
 		add(a.Bearer)
 		basic(a.User, a.Password)
+		if a.OAuth2 != nil {
+			basic(a.OAuth2.ClientID, a.OAuth2.ClientSecret)
+		}
+	}
+	if r.TLS != nil {
+		add(r.TLS.Key)
+	}
+	if u, err := url.Parse(r.Proxy); err == nil && u.User != nil {
+		password, _ := u.User.Password()
+		basic(u.User.Username(), password)
 	}
 	if u, err := url.Parse(r.URL); err == nil && u.User != nil {
 		password, _ := u.User.Password()
@@ -88,16 +79,9 @@ func credentials(r check.Request) []string {
 	return known
 }
 
-func (s secrets) hide(text string) string {
-	if s.replacer == nil {
-		return text
-	}
-	return s.replacer.Replace(text)
-}
-
-// headers are those of an answer, names in lower case, equal ones joined by
+// shownHeaders are those of an answer, names in lower case, equal ones joined by
 // ", ", without credentials: a cookie keeps its name and attributes.
-func (s secrets) headers(h http.Header) map[string]string {
+func shownHeaders(h http.Header, hidden *redact.Redactor) map[string]string {
 	out := make(map[string]string, len(h))
 	for name, values := range h {
 		name = strings.ToLower(name)
@@ -109,11 +93,11 @@ func (s secrets) headers(h http.Header) map[string]string {
 			}
 			out[name] = strings.Join(shown, ", ")
 		case name == "location" || name == "content-location":
-			out[name] = s.hide(withoutUser(strings.Join(values, ", ")))
+			out[name] = hidden.Hide(withoutUser(strings.Join(values, ", ")))
 		case echoed[name]:
 			out[name] = redacted
 		default:
-			out[name] = s.hide(strings.Join(values, ", "))
+			out[name] = hidden.Hide(strings.Join(values, ", "))
 		}
 	}
 	return out
@@ -144,13 +128,4 @@ func show(u *url.URL) string {
 	plain := *u
 	plain.User = nil
 	return plain.String()
-}
-
-// short is a text that fits into a message.
-func short(s string) string {
-	const most = 120
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
-	}
-	return s
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/runner/cause"
 )
 
 // hop is one request of the way from the check's URL to the answer.
@@ -28,8 +29,8 @@ type hop struct {
 // firstHop is the request as the check has it.
 func firstHop(r check.Request, userAgent string) (hop, error) {
 	u, err := url.Parse(r.URL)
-	if err != nil {
-		return hop{}, ours("the check's URL is not a URL: correct it")
+	if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return hop{}, ours("the check's URL is not an absolute http or https URL: correct it")
 	}
 	if len(r.Query) > 0 {
 		added := url.Values{}
@@ -38,7 +39,11 @@ func firstHop(r check.Request, userAgent string) (hop, error) {
 		}
 		u.RawQuery = strings.TrimPrefix(u.RawQuery+"&"+added.Encode(), "&")
 	}
-	h := hop{method: r.Method, url: u, header: http.Header{}, body: r.Body}
+	body, contentType, err := content(r)
+	if err != nil {
+		return hop{}, err
+	}
+	h := hop{method: r.Method, url: u, header: http.Header{}, body: body}
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		value := r.Headers[name]
 		if !isToken(name) || strings.ContainsFunc(value, isControl) {
@@ -49,6 +54,9 @@ func firstHop(r check.Request, userAgent string) (hop, error) {
 			continue
 		}
 		h.header.Set(name, value)
+	}
+	if contentType != "" && !has(h.header, "Content-Type") {
+		h.header.Set("Content-Type", contentType)
 	}
 	if !has(h.header, "User-Agent") {
 		h.header.Set("User-Agent", userAgent)
@@ -89,13 +97,13 @@ func authorization(a *check.Auth, u *url.Userinfo) string {
 func (h hop) follow(status int, location string) (hop, error) {
 	to, err := h.url.Parse(location)
 	if err != nil {
-		return hop{}, redirectFault("%s redirects to %q, which is not a URL", show(h.url), short(location))
+		return hop{}, redirectFault("%s redirects to %q, which is not a URL", show(h.url), cause.Short(location))
 	}
 	if to.Scheme != "http" && to.Scheme != "https" {
-		return hop{}, redirectFault("%s redirects to %q: only http and https are followed", show(h.url), short(show(to)))
+		return hop{}, redirectFault("%s redirects to %q: only http and https are followed", show(h.url), cause.Short(show(to)))
 	}
 	if to.Hostname() == "" {
-		return hop{}, redirectFault("%s redirects to %q, which has no host", show(h.url), short(show(to)))
+		return hop{}, redirectFault("%s redirects to %q, which has no host", show(h.url), cause.Short(show(to)))
 	}
 	next := hop{method: h.method, url: to, header: h.header.Clone(), host: h.host, body: h.body}
 	if origin(to) != origin(h.url) {

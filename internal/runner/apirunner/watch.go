@@ -1,11 +1,14 @@
 package apirunner
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"net/http/httptrace"
 	"sync"
 	"time"
 
+	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
@@ -32,6 +35,51 @@ type watch struct {
 	stopped bool
 	sum     jobs.Timings
 	remote  net.Addr
+	// limits bound stages by themselves; timer ends the present one.
+	limits map[stage]time.Duration
+	timer  *time.Timer
+	cancel context.CancelCauseFunc
+}
+
+// lateError is the cause with which a request ends whose phase took too long.
+type lateError struct {
+	phase string
+	limit time.Duration
+}
+
+func (e *lateError) Error() string {
+	return fmt.Sprintf("%s took longer than %s (timeouts.%s)", phases[e.phase], e.limit, e.phase)
+}
+
+// phases are the phases with a timeout, in words.
+var phases = map[string]string{
+	"dns": "resolving the name", "connect": "connecting", "tls": "the TLS handshake",
+	"first_byte": "the first byte of the answer", "download": "the rest of the answer",
+}
+
+// limit bounds stages from now on; cancel is called with a *[lateError].
+func (w *watch) limit(l check.Waits, cancel context.CancelCauseFunc) {
+	if l == (check.Waits{}) {
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.cancel = cancel
+	w.limits = map[stage]time.Duration{resolving: l.DNS, connecting: l.Connect, shaking: l.TLS, waiting: l.FirstByte, receiving: l.Download}
+}
+
+var phaseOf = map[stage]string{resolving: "dns", connecting: "connect", shaking: "tls", waiting: "first_byte", receiving: "download"}
+
+// arm starts the clock of a stage that has begun.
+func (w *watch) arm() {
+	if w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
+	if limit := w.limits[w.now]; limit > 0 {
+		cancel, late := w.cancel, &lateError{phaseOf[w.now], limit}
+		w.timer = time.AfterFunc(limit, func() { cancel(late) })
+	}
 }
 
 func newWatch() *watch {
@@ -50,6 +98,7 @@ func (w *watch) enter(next stage) {
 	now := time.Now()
 	w.account(now)
 	w.now, w.since = next, now
+	w.arm()
 }
 
 func (w *watch) account(now time.Time) {
@@ -76,7 +125,8 @@ func (w *watch) stop() jobs.Timings {
 		now := time.Now()
 		w.account(now)
 		w.sum.Total = now.Sub(w.start)
-		w.stopped = true
+		w.stopped, w.limits = true, nil
+		w.arm()
 	}
 	return w.sum
 }

@@ -2,6 +2,7 @@ package browserrunner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,7 +12,7 @@ import (
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/target"
 
-	"github.com/probefleet/probefleet/internal/child"
+	"github.com/probefleet/probefleet/internal/egress/socks"
 )
 
 const (
@@ -27,7 +28,8 @@ type chromium struct {
 	proc    *process
 	conn    *conn
 	profile *profile
-	product string // "HeadlessChrome/156.0.8078.79"
+	gate    *socks.Server // the way out
+	product string        // "HeadlessChrome/156.0.8078.79"
 
 	// stop is closed by the supervisor where the browser is to end.
 	stop chan struct{}
@@ -36,34 +38,42 @@ type chromium struct {
 	retired     bool
 	stopping    bool
 
-	mu   sync.Mutex
-	tabs map[target.ID]*tab
+	mu      sync.Mutex
+	tabs    map[target.ID]*tab
+	overrun overrun
 }
 
 // root is the session that speaks to the browser itself.
 func (b *chromium) root() session { return session{conn: b.conn} }
 
-// launch starts the browser at path in a new profile under dir.
-func launch(ctx context.Context, path, dir string, account child.Account) (_ *chromium, err error) {
+// launchAt starts the browser at path in a new profile, with a way out of its own.
+func (s *supervisor) launchAt(ctx context.Context, path string) (_ *chromium, err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	p, err := newProfile(dir, account)
+	p, err := newProfile(s.dir, s.account)
 	if err != nil {
 		return nil, err
 	}
-	proc, err := startProcess(ctx, path, p, account)
+	gate, err := openGate(ctx, s.control)
 	if err != nil {
-		_ = p.remove()
-		return nil, err
+		return nil, errors.Join(err, p.remove())
+	}
+	more := gateFlags(gate)
+	if s.unguarded {
+		more = nil
+	}
+	proc, err := startProcess(ctx, path, p, s.account, more...)
+	if err != nil {
+		return nil, errors.Join(err, gate.Close(), p.remove())
 	}
 	b := &chromium{
-		proc: proc, conn: dial(ctx, proc.pipe), profile: p,
+		proc: proc, conn: dial(ctx, proc.pipe), profile: p, gate: gate,
 		stop: make(chan struct{}),
 		tabs: make(map[target.ID]*tab),
 	}
 	if err := b.greet(ctx); err != nil {
 		proc.end(0)
-		_ = p.remove()
+		_, _ = gate.Close(), p.remove()
 		return nil, fmt.Errorf("starting %s: %w%s", path, err, proc.output.hint())
 	}
 	return b, nil
@@ -121,5 +131,5 @@ func (b *chromium) shut(ctx context.Context, grace time.Duration) error {
 		_, _ = call(ctx, b.root(), browser.Close, cdp.Empty{})
 	}
 	b.proc.end(grace)
-	return b.profile.remove()
+	return errors.Join(b.gate.Close(), b.profile.remove())
 }

@@ -37,6 +37,7 @@ var netWords = []struct {
 	{"ERR_UNSAFE_PORT", jobs.FaultConnect, false, "%s uses a port that browsers refuse: serve it on another"},
 	{"ERR_CONNECTION_RESET", jobs.FaultProtocol, false, "%s reset the connection before it answered"},
 	{"ERR_CONNECTION_CLOSED", jobs.FaultProtocol, false, "%s closed the connection before it answered"},
+	{"ERR_CONNECTION_FAILED", jobs.FaultConnect, false, "%s did not accept the connection: check its address and firewall"},
 	{"ERR_CONNECTION_ABORTED", jobs.FaultProtocol, false, "%s broke the connection off"},
 	{"ERR_EMPTY_RESPONSE", jobs.FaultProtocol, false, "%s closed the connection without an answer"},
 	{"ERR_INVALID_HTTP_RESPONSE", jobs.FaultProtocol, false, "%s does not answer in HTTP"},

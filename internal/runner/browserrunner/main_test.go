@@ -37,6 +37,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(helperEnv); dir != "" {
 		helper(dir)
 	}
+	if part := os.Getenv(egressEnv); part != "" {
+		egressHelper(part)
+	}
 	// These tests wait more than they work.
 	flag.Parse()
 	if err := flag.Set("test.parallel", strconv.Itoa(max(4, runtime.GOMAXPROCS(0)))); err != nil {
@@ -80,13 +83,17 @@ func TestMain(m *testing.M) {
 // groups has the process groups of every browser that was started, by the log.
 var groups sync.Map
 
-type watcher struct{ slog.Handler }
+type watcher struct {
+	slog.Handler
+	groups *sync.Map
+}
 
 func (w watcher) Handle(ctx context.Context, r slog.Record) error {
 	if r.Message == "browser started" {
 		r.Attrs(func(a slog.Attr) bool {
 			if a.Key == "pid" {
 				groups.Store(int(a.Value.Int64()), true)
+				w.groups.Store(int(a.Value.Int64()), true)
 			}
 			return true
 		})
@@ -97,8 +104,11 @@ func (w watcher) Handle(ctx context.Context, r slog.Record) error {
 	return w.Handler.Handle(ctx, r)
 }
 
-func testLogger() *slog.Logger {
-	return slog.New(watcher{slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug})})
+func testLogger() *slog.Logger { return loggerTo(&groups) }
+
+// loggerTo notes in started too which browsers there were.
+func loggerTo(started *sync.Map) *slog.Logger {
+	return slog.New(watcher{slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}), started})
 }
 
 // leftovers names what is left of every browser that was started on dir.

@@ -43,9 +43,8 @@ var flags = []string{
 	"--password-store=basic",
 	"--use-mock-keychain",
 
-	// The same everywhere: no GPU, no QUIC, one colour profile, no sound.
+	// The same everywhere: no GPU, one colour profile, no sound.
 	"--disable-gpu",
-	"--disable-quic",
 	"--force-color-profile=srgb",
 	"--hide-scrollbars",
 	"--mute-audio",
@@ -54,9 +53,6 @@ var flags = []string{
 	"--disable-background-timer-throttling",
 	"--disable-backgrounding-occluded-windows",
 	"--disable-renderer-backgrounding",
-
-	// WebRTC would otherwise speak to any address, past a proxy.
-	"--force-webrtc-ip-handling-policy=disable_non_proxied_udp",
 }
 
 // process is a browser process with its pipe.
@@ -69,8 +65,9 @@ type process struct {
 	err    error
 }
 
-// startProcess starts the browser at path on the profile p, under account.
-func startProcess(ctx context.Context, path string, p *profile, account child.Account) (*process, error) {
+// startProcess starts the browser at path on the profile p, under account,
+// with more flags than those that are always there.
+func startProcess(ctx context.Context, path string, p *profile, account child.Account, more ...string) (*process, error) {
 	home := p.home()
 	for _, d := range []string{"profile", "tmp"} {
 		if err := os.Mkdir(filepath.Join(home, d), 0o700); err != nil {
@@ -81,6 +78,7 @@ func startProcess(ctx context.Context, path string, p *profile, account child.Ac
 		}
 	}
 	args := append([]string{"--user-data-dir=" + filepath.Join(home, "profile")}, flags...)
+	args = append(args, more...)
 	if smallSharedMemory() {
 		args = append(args, "--disable-dev-shm-usage")
 	}

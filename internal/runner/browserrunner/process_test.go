@@ -159,12 +159,19 @@ func TestRendererCrash(t *testing.T) {
 	r, _ := own(t, nil)
 	url, here := busy(t, "")
 	began := time.Now()
+	var noticed time.Duration
 	res := during(t, r, job(open(url), within(15*time.Second, text("", "never"))), here, func(tb *tab) {
 		send(t.Context(), tb.session, page.Crash, cdp.Empty{})
+		crashed := time.Now()
+		<-tb.ctx.Done()
+		noticed = time.Since(crashed)
 	})
-	faults(t, res, jobs.Failed, jobs.FaultPage, "the page crashed its renderer (crashed)")
+	faults(t, res, jobs.Inconclusive, jobs.FaultBrowser, "the page's renderer ended (crashed)")
 	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("noticed only after %s", took)
+	}
+	if noticed > time.Second {
+		t.Errorf("the crash was noticed after %s", noticed)
 	}
 	passes(t, runOn(t, r, job(open(url), text("", "waiting"))))
 }

@@ -28,7 +28,7 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	}
 	r.metrics.running.Inc()
 	defer r.metrics.running.Dec()
-	res := jobs.ResultFor(j)
+	res, began := jobs.ResultFor(j), time.Now()
 
 	b, err := r.browsers.acquire(ctx)
 	if err != nil {
@@ -39,6 +39,9 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	if err != nil {
 		if ctx.Err() == nil && b.conn.alive() {
 			r.browsers.retire(b) // it lives but does not do its work
+		}
+		if over := b.outOfMemory(began, r.browsers.memory); over != "" {
+			err = errors.New(over)
 		}
 		r.dispose(ctx, b, t)
 		return r.unready(ctx, res, err)
@@ -210,8 +213,9 @@ func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 	defer f.tab.mu.Unlock()
 	res.Evidence.Console = f.tab.console.all()
 	for i := range res.Evidence.Console {
-		res.Evidence.Console[i].Text = f.scrub.text(res.Evidence.Console[i].Text)
-		res.Evidence.Console[i].URL = f.scrub.text(res.Evidence.Console[i].URL)
+		e := &res.Evidence.Console[i]
+		e.Text = f.scrub.text(f.tab.browser.plainText(e.URL, e.Text))
+		e.URL = f.scrub.text(e.URL)
 	}
 }
 
@@ -246,7 +250,11 @@ func (f *flow) blame(ctx context.Context, res *jobs.Result, failure error) error
 	step := new(stepError)
 	switch {
 	case errors.Is(failure, errLost) || !f.tab.browser.conn.alive():
-		res.Excuse(jobs.FaultBrowser, say("the browser went away"))
+		what := "the browser went away"
+		if over := f.tab.browser.outOfMemory(f.began, f.runner.browsers.memory); over != "" {
+			what = "the browser was ended: " + over
+		}
+		res.Excuse(jobs.FaultBrowser, say(what))
 	case errors.Is(failure, errPageCrashed):
 		f.blameCrash(ctx, res, say)
 	case errors.Is(failure, errPageClosed):
@@ -270,8 +278,10 @@ func (f *flow) shortchanged(ctx context.Context) bool {
 	return ok && d.Sub(f.began) < f.timeout-f.timeout/10
 }
 
-// blameCrash tells a renderer that the page brought down from one that was
-// killed from outside, which is how the kernel ends a lack of memory.
+// blameCrash says how the renderer ended. No page can end it by what it is
+// allowed to do: a crash is a defect of the browser, and a limit of memory is
+// this worker's, where a visitor's machine may have more. So the run says
+// nothing about the target and is made again elsewhere.
 func (f *flow) blameCrash(ctx context.Context, res *jobs.Result, say func(string) string) {
 	f.runner.metrics.crashes.WithLabelValues("renderer").Inc()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
@@ -281,13 +291,17 @@ func (f *flow) blameCrash(ctx context.Context, res *jobs.Result, say func(string
 	f.tab.mu.Lock()
 	crash := f.tab.crash
 	f.tab.mu.Unlock()
-	if crash == "killed" {
+	over := f.tab.browser.outOfMemory(f.began, f.runner.browsers.memory)
+	switch {
+	case over != "":
+		res.Excuse(jobs.FaultBrowser, say("the page was ended: "+over))
+	case crash == "oom":
+		res.Excuse(jobs.FaultBrowser, say("the page's renderer ran out of memory"))
+	case crash == "killed":
 		res.Excuse(jobs.FaultBrowser, say("the page's renderer was killed from outside: this worker may be short of memory"))
-		return
+	case crash == "":
+		res.Excuse(jobs.FaultBrowser, say("the page's renderer ended"))
+	default:
+		res.Excuse(jobs.FaultBrowser, say("the page's renderer ended ("+crash+")"))
 	}
-	what := "the page crashed its renderer"
-	if crash != "" {
-		what += " (" + crash + ")"
-	}
-	res.Fail(jobs.FaultPage, say(what))
 }

@@ -5,11 +5,11 @@
 // what the check expects (assert does), to know where pictures are kept, and
 // to blame a target for a browser that went away.
 //
-// Whose fault is it? A step that does not succeed, a page that crashes its
-// renderer or keeps it busy, a host that does not resolve: the target's, so
-// failed. A browser that is missing, that dies, whose renderer is killed from
-// outside (the kernel short of memory) or that leaves a check less than its
-// timeout: ours, so inconclusive.
+// Whose fault is it? A step that does not succeed, a page that closes itself
+// or keeps its renderer busy, a host that does not resolve: the target's, so
+// failed. A browser that is missing, that dies, that leaves a check less than
+// its timeout, and a renderer that ends, whether by a crash, at the limit of
+// its memory or killed from outside: ours, so inconclusive; see decision 10.
 package browserrunner
 
 import (
@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -42,22 +43,33 @@ type Options struct {
 	// to reach it. Workers may share it: what a dead one left is removed by
 	// the next that starts. "" is a folder in this user's cache folder.
 	Dir string
+	// Control judges every address before a page's connection to it is
+	// dialled; its error fails the run with class egress where the page itself
+	// is meant. nil lets every address pass. See [net.Dialer.Control].
+	Control func(network, address string, c syscall.RawConn) error
 	// Artifacts keeps the pictures; nil takes none.
 	Artifacts artifacts
 	// Recycle is the number of runs after which a browser is replaced; 0
 	// means [DefaultRecycle].
 	Recycle int
+	// Memory is what a browser may take with all its pages, in bytes; 0 means
+	// [DefaultMemory]. Where they take more the largest page is ended, and its
+	// run is inconclusive.
+	Memory int64
 	// Logger may be nil.
 	Logger *slog.Logger
 	// Metrics may be nil.
 	Metrics *Metrics
+
+	unguarded bool
 }
 
 // Metrics of browsers.
 type Metrics struct {
-	starts  prometheus.Counter
-	crashes *prometheus.CounterVec
-	running prometheus.Gauge
+	starts   prometheus.Counter
+	crashes  *prometheus.CounterVec
+	overruns prometheus.Counter
+	running  prometheus.Gauge
 }
 
 // NewMetrics makes the metrics and registers them on reg, where it is not nil.
@@ -71,6 +83,10 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "probefleet_browser_crashes_total",
 			Help: "Browsers and renderers that ended by themselves.",
 		}, []string{"process"}),
+		overruns: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "probefleet_browser_overruns_total",
+			Help: "Pages and browsers that were ended because they took too much memory.",
+		}),
 		running: prometheus.NewGauge(prometheus.GaugeOpts{
 			Name: "probefleet_browser_runs_in_flight",
 			Help: "Browser checks that are running.",
@@ -80,7 +96,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		m.crashes.WithLabelValues(process)
 	}
 	if reg != nil {
-		reg.MustRegister(m.starts, m.crashes, m.running)
+		reg.MustRegister(m.starts, m.crashes, m.overruns, m.running)
 	}
 	return m
 }
@@ -120,8 +136,9 @@ func New(o Options) *Runner {
 	return &Runner{
 		browsers: &supervisor{
 			path: o.Path, dir: o.Dir, account: o.Account,
-			recycle: cmp.Or(o.Recycle, DefaultRecycle),
-			log:     o.Logger, metrics: o.Metrics,
+			control: o.Control, unguarded: o.unguarded,
+			recycle: cmp.Or(o.Recycle, DefaultRecycle), memory: cmp.Or(o.Memory, DefaultMemory),
+			log: o.Logger, metrics: o.Metrics,
 			all: make(map[*chromium]struct{}),
 		},
 		artifacts: o.Artifacts,

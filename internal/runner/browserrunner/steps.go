@@ -93,8 +93,7 @@ func (s *stepRun) do(ctx context.Context) error {
 
 // open navigates and waits for the document's load event.
 func (s *stepRun) open(ctx context.Context) error {
-	u, err := url.Parse(s.step.Value)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+	if !webAddress(s.step.Value) {
 		return &stepError{class: jobs.FaultEgress, message: fmt.Sprintf("%q is not opened: only http and https addresses are", s.step.Value)}
 	}
 	nav, err := call(ctx, s.tab.session, page.Navigate, page.NavigateParams{URL: s.step.Value})
@@ -102,7 +101,7 @@ func (s *stepRun) open(ctx context.Context) error {
 		return err
 	}
 	if nav.ErrorText != "" {
-		e := netError(s.step.Value, nav.ErrorText)
+		e := s.tab.browser.netError(s.step.Value, nav.ErrorText)
 		if status := s.status(s.step.Value); status != 0 {
 			e.message += "; it answered " + statusWords(status)
 		}

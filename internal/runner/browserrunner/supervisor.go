@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/probefleet/probefleet/internal/child"
+	"github.com/probefleet/probefleet/internal/egress/socks"
 )
 
 var errClosed = errors.New("the browser runner is closed")
@@ -24,9 +25,13 @@ type supervisor struct {
 	path    string
 	dir     string
 	account child.Account
-	recycle int
-	log     *slog.Logger
-	metrics *Metrics
+	control socks.Control
+	// unguarded browsers dial by themselves; for tests of the guard alone.
+	unguarded bool
+	recycle   int
+	memory    int64
+	log       *slog.Logger
+	metrics   *Metrics
 
 	mu       sync.Mutex
 	closed   bool
@@ -121,12 +126,15 @@ func (s *supervisor) launch(ctx context.Context) (*chromium, error) {
 	if err != nil {
 		return nil, &unusableError{err.Error()}
 	}
-	return launch(ctx, path, s.dir, s.account)
+	return s.launchAt(ctx, path)
 }
 
 // watch waits for the end of b, however it comes, and clears up after it.
 func (s *supervisor) watch(ctx context.Context, b *chromium) {
 	defer s.work.Done()
+	watching, unwatch := context.WithCancel(ctx)
+	s.work.Go(func() { s.watchMemory(watching, b) })
+	defer unwatch()
 	var err error
 	select {
 	case <-b.stop:

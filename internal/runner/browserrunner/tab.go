@@ -16,6 +16,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
+
+	"github.com/probefleet/probefleet/internal/jobs"
 )
 
 // Causes of a tab's end.
@@ -178,6 +180,9 @@ func (t *tab) navigatedLocked(m *cdproto.Message) bool {
 	switch m.Method {
 	case cdproto.EventPageFrameNavigated:
 		e, ok := decode[page.EventFrameNavigated](m)
+		if ok && strayed(e.Frame.URL) {
+			t.cancel(&stepError{class: jobs.FaultEgress, message: fmt.Sprintf("the page went to %q: only http and https addresses are opened", shorten(e.Frame.URL, 200))})
+		}
 		if !ok || e.Frame.ParentID != "" {
 			return false
 		}

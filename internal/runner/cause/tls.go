@@ -1,4 +1,4 @@
-package apirunner
+package cause
 
 import (
 	"crypto/tls"
@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// explainTLS finds words for a handshake that did not come about.
-func explainTLS(err error, host string, now time.Time) string {
+// TLS finds words for a handshake with host that did not come about.
+func TLS(err error, host string, now time.Time) string {
 	var (
 		name    x509.HostnameError
 		unknown x509.UnknownAuthorityError
@@ -36,7 +36,7 @@ func explainTLS(err error, host string, now time.Time) string {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return fmt.Sprintf("%s closed the connection during the TLS handshake", host)
 	}
-	return fmt.Sprintf("TLS handshake with %s did not succeed: %s", host, strings.TrimPrefix(reason(err), "tls: "))
+	return fmt.Sprintf("TLS handshake with %s did not succeed: %s", host, strings.TrimPrefix(Reason(err), "tls: "))
 }
 
 func explainAuthority(c *x509.Certificate, host string) string {
@@ -46,7 +46,7 @@ func explainAuthority(c *x509.Certificate, host string) string {
 	if c.Subject.String() == c.Issuer.String() && c.Subject.String() != "" {
 		return fmt.Sprintf("certificate of %q is self-signed: signed by an unknown authority", titleOf(c))
 	}
-	return fmt.Sprintf("certificate of %q is signed by an unknown authority (%s): is the intermediate certificate missing?", titleOf(c), short(c.Issuer.String()))
+	return fmt.Sprintf("certificate of %q is signed by an unknown authority (%s): is the intermediate certificate missing?", titleOf(c), Short(c.Issuer.String()))
 }
 
 func explainInvalid(err x509.CertificateInvalidError, now time.Time) string {
@@ -70,7 +70,7 @@ func titleOf(c *x509.Certificate) string {
 	case len(c.IPAddresses) > 0:
 		return c.IPAddresses[0].String()
 	}
-	return short(c.Subject.String())
+	return Short(c.Subject.String())
 }
 
 // namesOf lists the hosts that a certificate is for, the first three of them.

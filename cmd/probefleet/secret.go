@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/internal/secret"
+)
+
+// secretCommands are what can be done with a file of secrets.
+var secretCommands = map[string]struct {
+	args, about string
+	run         func(p daemon.Process, f secret.File, names []string) error
+}{
+	"set":  {"NAME", "seals the text on standard input as a secret; makes file and key where there are none", setSecret},
+	"list": {"", "names the secrets of a file", listSecrets},
+	"rm":   {"NAME...", "takes secrets out of a file", removeSecrets},
+}
+
+// secrets is `probefleet secret set|list|rm`.
+func secrets(_ context.Context, p daemon.Process) error {
+	if len(p.Args) == 0 || secretCommands[p.Args[0]].run == nil {
+		return &daemon.UsageError{Err: errors.New("probefleet secret: use `secret set NAME`, `secret list` or `secret rm NAME...`")}
+	}
+	name := p.Args[0]
+	c := secretCommands[name]
+	f := daemon.NewFlags("probefleet secret "+name, c.args, c.about, p)
+	file := secret.File{}
+	f.StringVar(&file.Path, "secrets", "secrets.age", "file of secrets, sealed")
+	f.StringVar(&file.Key, "secrets-key", "secrets.key", "file of the age key that opens it; keep it away from the checks")
+	if err := f.Parse(p.Args[1:]); err != nil {
+		return err
+	}
+	return c.run(p, file, f.Args())
+}
+
+// setSecret reads the value from standard input: an argument would be seen by
+// others on this machine.
+func setSecret(p daemon.Process, f secret.File, names []string) error {
+	if len(names) != 1 {
+		return &daemon.UsageError{Err: errors.New("name one secret: printf %s VALUE | probefleet secret set NAME")}
+	}
+	value, err := io.ReadAll(io.LimitReader(p.Stdin, secret.MaxValue+2))
+	if err != nil {
+		return fmt.Errorf("reading the secret: %w", err)
+	}
+	text := string(value)
+	if strings.Count(text, "\n") == 1 {
+		text = strings.TrimRight(text, "\r\n") // what `echo` and a terminal add
+	}
+	if err := secret.Valid(names[0], text); err != nil {
+		return err
+	}
+	_, before := os.Stat(f.Key)
+	if err := f.Set(map[string]string{names[0]: text}); err != nil {
+		return err
+	}
+	if errors.Is(before, fs.ErrNotExist) {
+		fmt.Fprintf(p.Stderr, "made the key %s: give it to the workers, and to nobody else\n", f.Key)
+	}
+	fmt.Fprintf(p.Stdout, "secret %s is set\n", names[0])
+	return nil
+}
+
+func listSecrets(p daemon.Process, f secret.File, _ []string) error {
+	s, err := f.Read()
+	if err != nil {
+		return err
+	}
+	for _, name := range s.Names() {
+		fmt.Fprintln(p.Stdout, name)
+	}
+	return nil
+}
+
+func removeSecrets(p daemon.Process, f secret.File, names []string) error {
+	if len(names) == 0 {
+		return &daemon.UsageError{Err: errors.New("name the secrets that are to go")}
+	}
+	if err := f.Remove(names...); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.Stdout, "%d secrets removed\n", len(names))
+	return nil
+}

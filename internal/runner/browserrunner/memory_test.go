@@ -1,0 +1,58 @@
+//go:build linux
+
+package browserrunner
+
+import (
+	"testing"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/jobs"
+)
+
+// greedy allocates without end, outside of the heap of scripts too.
+const greedy = `<p>hungry</p><button id="eat" onclick="const all = []; setInterval(() => { all.push(new Uint8Array(16 << 20).fill(1)) }, 1)">eat</button>`
+
+func TestMemoryLimit(t *testing.T) {
+	t.Parallel()
+	r, _ := own(t, func(o *Options) { o.Memory = 600 << 20 })
+	s := site(t, map[string]string{"/": greedy, "/modest": "<p>content</p>"})
+	first := pid(t, r)
+	began := time.Now()
+	res := runOn(t, r, job(open(s.URL), click("#eat"), within(15*time.Second, text("", "never"))))
+	faults(t, res, jobs.Inconclusive, jobs.FaultBrowser, "the page was ended: a page took", "more than the 600 MiB that this worker allows")
+	if took := time.Since(began); took > 14*time.Second {
+		t.Errorf("ended after %s", took)
+	}
+	// The browser itself goes on.
+	passes(t, runOn(t, r, job(open(s.URL+"/modest"), text("", "content"))))
+	if second := pid(t, r); second != first {
+		t.Error("the browser was replaced for one page")
+	}
+}
+
+func TestBrowserOutgrowsItsLimit(t *testing.T) {
+	t.Parallel()
+	// Less than this no browser takes by itself.
+	r, _ := own(t, func(o *Options) { o.Memory = 20 << 20 })
+	s := site(t, map[string]string{"/": "<p>content</p>"})
+	res := runOn(t, r, job(open(s.URL), within(15*time.Second, text("", "never"))))
+	faults(t, res, jobs.Inconclusive, jobs.FaultBrowser, "more than the 20 MiB that this worker allows")
+}
+
+func TestBrowserThatHasGrownIsReplaced(t *testing.T) {
+	t.Parallel()
+	like, _ := own(t, nil)
+	var itself int64
+	for _, p := range processes(pid(t, like)) {
+		if !p.renderer {
+			itself += p.bytes
+		}
+	}
+	_ = like.Close()
+	t.Logf("a browser without pages takes %d MiB", itself>>20)
+	r, _ := own(t, func(o *Options) { o.Memory = itself / 2 * growthShare })
+	url, _ := busy(t, "")
+	first := pid(t, r)
+	passes(t, runOn(t, r, job(open(url), text("", "waiting"))))
+	eventually(t, "the grown browser is replaced", func() bool { return pid(t, r) != first })
+}
