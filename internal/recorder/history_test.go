@@ -8,7 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/probefleet/probefleet/internal/queue/queuetest"
 	"github.com/probefleet/probefleet/internal/recorder"
 )
 
@@ -48,7 +47,8 @@ func TestThePastIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &past{}
 		ctx, cancel := context.WithCancel(t.Context())
-		o := recorder.Options{Store: newStore(), History: p, Queue: "results", Receiver: queuetest.New(queuetest.Options{})}
+		b := &bench{ledger: ledger{stored: map[string]int{}}}
+		o := recorder.Options{Store: &b.ledger, History: p, Queue: "results", Receiver: &b.queue}
 		done := make(chan error, 1)
 		go func() { done <- recorder.New(o).Run(ctx) }()
 		time.Sleep(72*time.Hour + time.Minute)
