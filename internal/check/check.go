@@ -56,6 +56,8 @@ type Check struct {
 	DependsOn []string
 	// Maintenance has the windows in which failing does not count.
 	Maintenance []Maintenance
+	// Retry says whether a slot that failed is tried again.
+	Retry Retry
 	// Spec is what is done and expected; its type decides the Kind.
 	Spec Spec
 	// Unknown is what a newer release has said of the check and this one does

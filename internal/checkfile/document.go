@@ -194,7 +194,7 @@ func (d *decoder) defaults(top *object) {
 }
 
 // commonKeys are the keys of `defaults:`; a check has them too.
-var commonKeys = []string{"every", "timeout", "locations", "tags", "group", "public", "active", "muted", "alert", "maintenance"}
+var commonKeys = []string{"every", "timeout", "locations", "tags", "group", "public", "active", "muted", "retry", "alert", "maintenance"}
 
 func (o *object) common(c *check.Check) {
 	o.duration("every", &c.Every)
@@ -207,4 +207,5 @@ func (o *object) common(c *check.Check) {
 	o.flag("muted", &c.Muted)
 	o.alert(&c.Alert)
 	o.maintenance(&c.Maintenance)
+	o.retry(&c.Retry)
 }

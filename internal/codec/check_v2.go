@@ -13,6 +13,7 @@ type checkV2 struct {
 	checkOf[apiV2, browserV2]
 	netV2
 	alarmV2
+	Retry *retryV2 `json:"retries,omitempty"`
 }
 
 // fault finds the first field without which the check has no meaning.
@@ -29,7 +30,7 @@ func newCheckV2(c check.Check) (*checkV2, error) {
 		ID: c.ID, Name: c.Name, Description: c.Description, Group: c.Group, Tags: c.Tags,
 		Every: microsOf(c.Every), Timeout: microsOf(c.Timeout), Locations: c.Locations,
 		Active: c.Active, Muted: c.Muted, Public: c.Public,
-	}, alarmV2: newAlarmV2(c)}
+	}, alarmV2: newAlarmV2(c), Retry: newRetryV2(c.Retry)}
 	switch s := c.Spec.(type) {
 	case *check.API:
 		if s != nil {
@@ -52,7 +53,7 @@ func checkOfV2(w *checkV2) check.Check {
 	c := check.Check{
 		ID: w.ID, Name: w.Name, Description: w.Description, Group: w.Group, Tags: some(w.Tags),
 		Every: w.Every.duration(), Timeout: w.Timeout.duration(), Locations: some(w.Locations),
-		Active: w.Active, Muted: w.Muted, Public: w.Public,
+		Active: w.Active, Muted: w.Muted, Public: w.Public, Retry: w.Retry.retry(),
 	}
 	switch w.Kind {
 	case check.KindAPI:
@@ -81,6 +82,9 @@ func downcastCheckV2(w *checkV2) (down *checkV1, lost string) {
 	}
 	if lost = w.lost(); lost != "" {
 		return nil, lost
+	}
+	if w.Retry != nil {
+		return nil, "its retries"
 	}
 	c := recast[apiV1, browserV1](&w.checkOf)
 	if c.API, lost = downcastAPIV2(w.API); lost != "" {

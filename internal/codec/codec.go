@@ -132,8 +132,10 @@ func ResultVersionOf(c check.Check) int {
 	return 1
 }
 
-// JobVersionOf is the lowest version of jobs that has room for c.
+// JobVersionOf is the lowest version of jobs that has room for c. Its retries
+// are not in jobs.
 func JobVersionOf(c check.Check) int {
+	c.Retry = check.Retry{}
 	if c.Unknown != "" {
 		return JobVersion // a newer release wrote it
 	}

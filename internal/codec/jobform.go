@@ -17,8 +17,10 @@ type JobForm struct {
 	check            string
 }
 
-// NewJobForm writes c for jobs of a version; errors as of [EncodeJobAt].
+// NewJobForm writes c for jobs of a version, without its retries, which are no
+// concern of workers; errors as of [EncodeJobAt].
 func NewJobForm(version int, c check.Check) (JobForm, error) {
+	c.Retry = check.Retry{}
 	w, err := newJobCheckV2(c)
 	if err == nil {
 		err = unreadable(TypeCheck, c.ID, w)

@@ -167,7 +167,7 @@ func announcementSamples() map[string]jobs.Announcement {
 }
 
 func newCheckSamples() map[string]check.Check {
-	all := map[string]check.Check{"steps": sampleSteps(), "api-full": sampleFullAPI()}
+	all := map[string]check.Check{"steps": sampleSteps(), "api-full": sampleFullAPI(), "retry": sampleRetry()}
 	for name, j := range netJobSamples() {
 		all[name] = j.Check
 	}

@@ -39,7 +39,8 @@ func ClassOf(k check.Kind) Class {
 type Job struct {
 	// ID names the attempt, RunID the slot; see [AttemptID] and [RunID].
 	ID, RunID string
-	// Check is a snapshot, taken when the job was sent.
+	// Check is a snapshot, taken when the job was sent, without what is no
+	// concern of the worker's: its retries.
 	Check    check.Check
 	Location string
 	// Slot is the time for which the run was planned.
@@ -63,6 +64,7 @@ type Job struct {
 // New makes the job of an attempt, ids included.
 func New(c check.Check, location string, slot time.Time, attempt int, sentAt, expiresAt time.Time) Job {
 	slot = slot.UTC()
+	c.Retry = check.Retry{}
 	return Job{
 		ID:        AttemptID(c.ID, location, slot, attempt),
 		RunID:     RunID(c.ID, location, slot),

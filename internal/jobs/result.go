@@ -62,6 +62,16 @@ const (
 	FaultExpired   FaultClass = "expired"    // past Job.ExpiresAt before the start
 )
 
+// Network reports whether a fault of that class lies between us and the
+// target: the network, its names, the handshake, an answer that was cut off.
+func (c FaultClass) Network() bool {
+	switch c {
+	case FaultDNS, FaultConnect, FaultTLS, FaultTimeout, FaultProtocol:
+		return true
+	}
+	return false
+}
+
 // Fault is why an attempt did not pass, in words that a person can act on.
 type Fault struct {
 	Class   FaultClass

@@ -2,8 +2,9 @@ package jobs
 
 import "time"
 
-// Retry is an attempt that is to be made for a slot, because the one before
-// says nothing about the target, or not enough.
+// Retry is an attempt that is to be made for a slot: because the one before
+// says nothing about the target, or because the check asks for another where
+// one has failed.
 type Retry struct {
 	CheckID string
 	// Location is whose slot it is.
@@ -15,4 +16,9 @@ type Retry struct {
 	AvoidLocation string
 	// SentTo is where it is made, "" while that is not decided.
 	SentTo string
+	// Asked says that the check asks for it. Its outcome then counts for the
+	// slot wherever it is made.
+	Asked bool
+	// DueAt is when it is to be made.
+	DueAt time.Time
 }

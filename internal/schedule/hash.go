@@ -5,6 +5,7 @@ package schedule
 const (
 	phaseSeed = "phase\n"
 	shardSeed = "shard\n"
+	retrySeed = "retry\n"
 )
 
 // hash is FNV-1a (64 bits) of seed, a, a line feed and b, followed by the

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// MaxAttempts is the number of attempts that a slot gets where each says
-// nothing about the target.
+// MaxAttempts is the number of attempts of a slot that may say nothing about
+// the target.
 const MaxAttempts = 3
 
-// Rerun is how long after the end of an inconclusive attempt the next one is
-// due, and false where it was the last. The second wait is the longer one: what
-// did not pass by itself in the first needs somebody else.
-func Rerun(attempt int) (time.Duration, bool) {
+// rerun is how long after the end of the n-th inconclusive attempt of a slot the
+// next one is due, and false where it was the last. The second wait is the
+// longer one: what did not pass by itself in the first needs somebody else.
+func rerun(n int) (time.Duration, bool) {
 	switch {
-	case attempt < 1 || attempt >= MaxAttempts:
+	case n < 1 || n >= MaxAttempts:
 		return 0, false
-	case attempt == 1:
+	case n == 1:
 		return 2 * time.Second, true
 	}
 	return 8 * time.Second, true

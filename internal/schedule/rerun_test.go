@@ -5,26 +5,6 @@ import (
 	"testing"
 )
 
-func TestRerunIsBounded(t *testing.T) {
-	n := 1
-	for {
-		wait, again := Rerun(n)
-		if !again {
-			break
-		}
-		if wait <= 0 || wait >= minExpiry/2 {
-			t.Errorf("attempt %d is run again after %s", n, wait)
-		}
-		n++
-	}
-	if n != MaxAttempts {
-		t.Errorf("%d attempts, want %d", n, MaxAttempts)
-	}
-	if _, again := Rerun(0); again {
-		t.Error("attempt 0 is run again")
-	}
-}
-
 func TestElsewhere(t *testing.T) {
 	for _, c := range []struct {
 		name       string

@@ -63,6 +63,9 @@ func (s *Scheduler) readReruns(ctx context.Context) error {
 			w.rerun.fate = "gone" // paused or removed meanwhile
 		default:
 			w.expires = schedule.Expires(r.Slot, w.check.Every)
+			if r.Asked {
+				w.expires = schedule.RetryExpires(r.Slot, w.check.Every, r.DueAt)
+			}
 			if r.SentTo == "" {
 				w.rerun.SentTo = schedule.Elsewhere(w.check.Locations, r.Location, r.AvoidLocation,
 					func(l string) bool { return slices.Contains(sick, l) })

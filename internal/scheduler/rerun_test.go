@@ -207,3 +207,27 @@ func TestRerunIsSentOnce(t *testing.T) {
 		}
 	})
 }
+
+// What the check asks for follows its own waits: it is sent past the slot's
+// expiry, and where the slot is from; but not for ever.
+func TestAskedRetriesOutliveTheirSlot(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, d := apiCheck("c", time.Second, "a", "b"), apiCheck("d", time.Second, "a", "b")
+		r, stale := retryOf(c), retryOf(d)
+		r.Slot = r.Slot.Add(-5 * time.Minute)
+		r.AvoidLocation, r.Asked, r.DueAt = "", true, time.Now()
+		stale.Slot, stale.AvoidLocation, stale.Asked = r.Slot, "", true
+		stale.DueAt = time.Now().Add(-time.Minute)
+		b, k, reg := newBook(r, stale), newSink(t), prometheus.NewRegistry()
+		o := options(newMemory(c, d).of("s"), "s", always(k), reg)
+		o.Retries = b
+		runFor(t, o, 10*time.Second)
+		late := k.late()
+		if len(late) != 1 || late[0].Check.ID != "c" || late[0].Location != "a" || !late[0].ExpiresAt.Equal(r.DueAt.Add(30*time.Second)) {
+			t.Errorf("sent %+v", late)
+		}
+		if f := fates(t, reg); f["sent"] != 1 || f["expired"] != 1 {
+			t.Errorf("fates %v", f)
+		}
+	})
+}

@@ -15,7 +15,8 @@ type slotKey struct {
 	slot              time.Time
 }
 
-func (r runRow) slotKey() slotKey { return slotKey{r.result.CheckID, r.result.Location, r.slot} }
+// slotKey is the slot for which a row counts.
+func (r runRow) slotKey() slotKey { return slotKey{r.result.CheckID, r.own(), r.slot} }
 
 // attempt is what is counted of one attempt.
 type attempt struct {
@@ -42,7 +43,7 @@ func countedAttempts(ctx context.Context, tx pgx.Tx, fresh []runRow) (map[slotKe
 	ids := make([]string, 0, len(fresh))
 	for _, row := range fresh {
 		ids = append(ids, row.id)
-		if row.result.Attempt > 1 && row.origin == "" {
+		if row.result.Attempt > 1 && row.counts() {
 			again.add(row.slotKey())
 		}
 	}
@@ -50,10 +51,10 @@ func countedAttempts(ctx context.Context, tx pgx.Tx, fresh []runRow) (map[slotKe
 		return counted, nil
 	}
 	rows, err := tx.Query(ctx, `
-		SELECT r.check_id, r.location, r.slot, r.attempt, r.outcome, r.latency_us
+		SELECT n.check_id, n.location, r.slot, r.attempt, r.outcome, r.latency_us
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[]) AS n (check_id, location, slot)
-		JOIN runs r ON r.check_id = n.check_id AND r.slot = n.slot AND r.location = n.location
-		WHERE r.origin IS NULL AND r.id <> ALL ($4::uuid[])`, again.checkID, again.location, again.slot, ids)
+		JOIN runs r ON r.check_id = n.check_id AND r.slot = n.slot AND coalesce(r.origin, r.location) = n.location
+		WHERE (r.origin IS NULL OR r.decides) AND r.id <> ALL ($4::uuid[])`, again.checkID, again.location, again.slot, ids)
 	if err != nil {
 		return nil, err
 	}

@@ -36,12 +36,12 @@ type news struct {
 
 // newsOf are the checks of which fresh has something that may matter to their
 // state, in the order of their ids. A first attempt that says nothing about the
-// target does not, and neither does a run for another location's slot.
+// target does not, and neither does a run elsewhere that decides nothing.
 func newsOf(fresh []runRow, reach time.Time) []news {
 	of := map[string]*news{}
 	for _, row := range fresh {
 		r := row.result
-		if row.origin != "" || !r.Outcome.Conclusive() && r.Attempt == 1 || row.slot.Before(reach) {
+		if !row.counts() || !r.Outcome.Conclusive() && r.Attempt == 1 || row.slot.Before(reach) {
 			continue
 		}
 		n := of[r.CheckID]
@@ -220,21 +220,25 @@ func marksAround(ctx context.Context, tx pgx.Tx, checkID string, at time.Time, h
 	return before, after, err
 }
 
-// slotsSince are the slots of checks from a time on, each check's own. Runs
-// for another location's slot are none of them.
+// slotsSince are the slots of checks from a time on, each check's own. A run at
+// another location counts for the slot's own where the check asks for it there;
+// else for none.
 func slotsSince(ctx context.Context, q runner, ids []string, since []time.Time) (map[string][]status.Slot, error) {
 	rows, err := q.Query(ctx, `
-		SELECT n.check_id, r.location, r.slot, r.id::text, r.attempt, r.outcome, r.fault_class, r.fault_message
+		SELECT n.check_id, coalesce(r.origin, r.location), r.slot, r.id::text, r.attempt, r.outcome, r.fault_class, r.fault_message,
+			u.attempt IS NOT NULL
 		FROM unnest($1::text[], $2::timestamptz[]) AS n (check_id, since)
 		JOIN runs r ON r.check_id = n.check_id AND r.slot >= n.since
-		WHERE r.origin IS NULL`, ids, since)
+		LEFT JOIN undecided u ON u.check_id = r.check_id AND u.location = coalesce(r.origin, r.location) AND u.slot = r.slot
+			AND u.attempt = r.attempt AND u.until > now()
+		WHERE r.origin IS NULL OR r.decides`, ids, since)
 	if err != nil {
 		return nil, err
 	}
 	attempts := map[slotKey][]status.Attempt{}
 	var k slotKey
 	var a status.Attempt
-	_, err = pgx.ForEachRow(rows, []any{&k.checkID, &k.location, &k.slot, &a.ID, &a.Number, &a.Outcome, &a.Class, &a.Message}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&k.checkID, &k.location, &k.slot, &a.ID, &a.Number, &a.Outcome, &a.Class, &a.Message, &a.Pending}, func() error {
 		attempts[k] = append(attempts[k], a)
 		return nil
 	})

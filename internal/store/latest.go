@@ -48,18 +48,24 @@ func conclusive(o jobs.Outcome) int {
 const isConclusive = `outcome IN ('passed', 'degraded', 'failed')`
 
 // setLatest keeps the newest runs in view; an older run never replaces a newer
-// one, in whatever order they come.
-func setLatest(ctx context.Context, tx pgx.Tx, fresh []runRow) error {
+// one, in whatever order they come. An attempt that decides the slot of another
+// location is that location's.
+func setLatest(ctx context.Context, tx pgx.Tx, fresh []runRow, decided map[string]next) error {
 	newest := map[latestKey]runRow{}
 	put := func(row runRow, conclusive bool) {
-		k := latestKey{row.result.CheckID, row.result.Location, conclusive}
+		location := row.result.Location
+		if row.decides {
+			location = row.origin
+		}
+		k := latestKey{row.result.CheckID, location, conclusive}
 		if have, ok := newest[k]; !ok || row.newer(have) {
 			newest[k] = row
 		}
 	}
 	for _, row := range fresh {
 		put(row, false)
-		if row.result.Outcome.Conclusive() {
+		// While a slot is undecided what was known before it stays.
+		if row.result.Outcome.Conclusive() && !decided[row.id].Asked {
 			put(row, true)
 		}
 	}

@@ -29,7 +29,7 @@ func (s *Store) SickLocations(ctx context.Context) ([]string, error) {
 func (s *Store) LocationSamples(ctx context.Context) ([]status.LocationSample, error) {
 	rows, err := s.pool.Query(ctx, `
 		WITH suspects AS (
-			SELECT avoid_location AS location FROM retries WHERE created_at > now() - interval '2 minutes'
+			SELECT avoid_location AS location FROM retries WHERE created_at > now() - interval '2 minutes' AND NOT asked
 			UNION SELECT location FROM location_health WHERE NOT healthy
 		)
 		SELECT p.location, (SELECT count(*) FROM checks WHERE active AND removed_at IS NULL AND p.location = ANY (locations)),

@@ -24,7 +24,7 @@ func (s *Store) PublicChecks(ctx context.Context) ([]status.Check, error) {
 // Statuses is [Store.PublicChecks] for every active check, public or not.
 func (s *Store) Statuses(ctx context.Context) ([]status.Check, error) {
 	return s.statuses(ctx, `(SELECT * FROM checks WHERE active AND removed_at IS NULL) AS active_checks`,
-		`(SELECT l.* FROM latest l JOIN checks c ON c.id = l.check_id AND l.location = ANY (c.locations)) AS active_latest`)
+		`(SELECT l.* FROM latest_known l JOIN checks c ON c.id = l.check_id AND l.location = ANY (c.locations)) AS active_latest`)
 }
 
 // statuses reads checks and their newest runs from two relations.

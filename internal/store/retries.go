@@ -18,7 +18,7 @@ func findOrigins(ctx context.Context, tx pgx.Tx, rows []runRow) error {
 	at := map[retryKey]int{}
 	for i, row := range rows {
 		if row.result.Attempt > 1 {
-			k := row.slotKey()
+			k := slotKey{row.result.CheckID, row.result.Location, row.slot}
 			again.add(k)
 			attempts = append(attempts, int32(row.result.Attempt))
 			at[retryKey{k, row.result.Attempt}] = i
@@ -28,7 +28,7 @@ func findOrigins(ctx context.Context, tx pgx.Tx, rows []runRow) error {
 		return nil
 	}
 	found, err := tx.Query(ctx, `
-		SELECT r.check_id, r.sent_to, r.slot, r.attempt, r.location
+		SELECT r.check_id, r.sent_to, r.slot, r.attempt, r.location, r.asked
 		FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::integer[]) AS n (check_id, sent_to, slot, attempt)
 		JOIN retries r ON r.check_id = n.check_id AND r.sent_to = n.sent_to AND r.slot = n.slot AND r.attempt = n.attempt
 		WHERE r.location <> r.sent_to`, again.checkID, again.location, again.slot, attempts)
@@ -37,8 +37,9 @@ func findOrigins(ctx context.Context, tx pgx.Tx, rows []runRow) error {
 	}
 	var k retryKey
 	var origin string
-	_, err = pgx.ForEachRow(found, []any{&k.checkID, &k.location, &k.slot, &k.attempt, &origin}, func() error {
-		rows[at[k]].origin = origin
+	var asked bool
+	_, err = pgx.ForEachRow(found, []any{&k.checkID, &k.location, &k.slot, &k.attempt, &origin, &asked}, func() error {
+		rows[at[k]].origin, rows[at[k]].decides = origin, asked
 		return nil
 	})
 	return err
@@ -50,28 +51,27 @@ type retryKey struct {
 	attempt int
 }
 
-// addRetries writes the attempts that inconclusive ones call for; see
-// [schedule.Rerun]. It is part of the transaction that stores those, so neither
-// is there without the other. Other outcomes call for none.
-func addRetries(ctx context.Context, tx pgx.Tx, fresh []runRow) error {
+// addRetries writes the attempts that rows call for. It is part of the
+// transaction that stores those, so neither is there without the other.
+func addRetries(ctx context.Context, tx pgx.Tx, fresh []runRow, decided map[string]next) error {
 	batch := &pgx.Batch{}
 	for _, row := range fresh {
 		r := row.result
-		wait, again := schedule.Rerun(r.Attempt)
-		if r.Outcome != jobs.Inconclusive || !again {
+		again, more := decided[row.id]
+		if !more {
 			continue
 		}
-		own := r.Location
-		if row.origin != "" {
-			own = row.origin
-		}
 		class, _ := row.fault()
+		avoid := ""
+		if again.Elsewhere {
+			avoid = r.Location
+		}
 		batch.Queue(`
-			INSERT INTO retries (check_id, location, slot, attempt, shard, due_at, reason, avoid_location, avoid_worker)
-			VALUES ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6), $7, $8, $9)
+			INSERT INTO retries (check_id, location, slot, attempt, shard, due_at, reason, avoid_location, avoid_worker, asked)
+			VALUES ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6), $7, $8, $9, $10)
 			ON CONFLICT (check_id, location, slot, attempt) DO NOTHING`,
-			r.CheckID, own, row.slot, r.Attempt+1, schedule.Shard(r.CheckID), wait.Seconds(),
-			string(r.Outcome)+": "+class, r.Location, text(r.Worker.ID))
+			r.CheckID, row.own(), row.slot, r.Attempt+1, schedule.Shard(r.CheckID), again.After.Seconds(),
+			string(r.Outcome)+": "+class, avoid, text(r.Worker.ID), again.Asked)
 	}
 	if batch.Len() == 0 {
 		return nil
@@ -86,7 +86,7 @@ const retryLimit = 1000
 // oldest first, at most 1000.
 func (s *Store) DueRetries(ctx context.Context, shards []int) ([]jobs.Retry, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT check_id, location, slot, attempt, avoid_location, coalesce(sent_to, '')
+		SELECT check_id, location, slot, attempt, avoid_location, coalesce(sent_to, ''), asked, due_at
 		FROM retries WHERE shard = ANY ($1) AND settled_at IS NULL AND due_at <= clock_timestamp()
 		ORDER BY due_at LIMIT $2`, shards, retryLimit)
 	if err != nil {
@@ -146,6 +146,13 @@ func retryColumns(retries []jobs.Retry) (c slotColumns, attempts []int32) {
 func (s *Store) PruneRetries(ctx context.Context, before time.Time) error {
 	if _, err := s.pool.Exec(ctx, `DELETE FROM retries WHERE created_at < $1`, before); err != nil {
 		return s.failed("forgetting old retries", err)
+	}
+	// What is still the newest that is known of a location stays.
+	_, err := s.pool.Exec(ctx, `
+		DELETE FROM undecided u USING latest l
+		WHERE u.until < $1 AND l.check_id = u.check_id AND l.location = u.location AND l.conclusive AND l.slot > u.slot`, before)
+	if err != nil {
+		return s.failed("forgetting slots that were undecided", err)
 	}
 	return nil
 }

@@ -32,6 +32,12 @@ func due(t *testing.T, s *store.Store, url, checkID string) []jobs.Retry {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for i := range got {
+		if got[i].DueAt.IsZero() {
+			t.Errorf("%+v does not say when it is due", got[i])
+		}
+		got[i].DueAt = time.Time{}
+	}
 	return got
 }
 

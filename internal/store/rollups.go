@@ -59,7 +59,7 @@ func (r *rollup) add(a attempt, sign int64) {
 // addRollups counts the slots of runs that are new, each once: by its newest
 // conclusive attempt, else its newest. An attempt after the first takes the
 // place of what was counted before. Runs at another location than the slot's
-// count nowhere. Rows are touched in the order of their keys, so that no two
+// count nowhere, unless the check asks for them: then for the slot. Rows are touched in the order of their keys, so that no two
 // transactions wait for each other in a circle.
 func addRollups(ctx context.Context, tx pgx.Tx, fresh []runRow) error {
 	before, err := countedAttempts(ctx, tx, fresh)
@@ -68,7 +68,7 @@ func addRollups(ctx context.Context, tx pgx.Tx, fresh []runRow) error {
 	}
 	sums := map[rollupKey]*rollup{}
 	for _, row := range fresh {
-		if row.origin != "" {
+		if !row.counts() {
 			continue
 		}
 		now := attempt{row.result.Attempt, row.result.Outcome, row.result.Timings.Total}
@@ -78,7 +78,7 @@ func addRollups(ctx context.Context, tx pgx.Tx, fresh []runRow) error {
 		}
 		before[row.slotKey()] = now
 		for _, grain := range []string{Hour, Day} {
-			k := rollupKey{grain, row.slot.Truncate(span(grain)), row.result.CheckID, row.result.Location}
+			k := rollupKey{grain, row.slot.Truncate(span(grain)), row.result.CheckID, row.own()}
 			if sums[k] == nil {
 				sums[k] = &rollup{outcomes: map[jobs.Outcome]int64{}}
 			}

@@ -82,10 +82,17 @@ func (s *Store) record(ctx context.Context, rows []runRow, dead []deadResult, in
 			if err := addRollups(ctx, tx, fresh); err != nil {
 				return err
 			}
-			if err := addRetries(ctx, tx, fresh); err != nil {
+			decided, err := decide(ctx, tx, fresh)
+			if err != nil {
 				return err
 			}
-			if err := setLatest(ctx, tx, fresh); err != nil {
+			if err := addRetries(ctx, tx, fresh, decided); err != nil {
+				return err
+			}
+			if err := setUndecided(ctx, tx, fresh, decided); err != nil {
+				return err
+			}
+			if err := setLatest(ctx, tx, fresh, decided); err != nil {
 				return err
 			}
 			if err := noteLate(ctx, tx, fresh, time.Now()); err != nil {
@@ -114,6 +121,9 @@ type runRow struct {
 	// origin is the location whose slot was run again here, "" where it is
 	// the result's own.
 	origin string
+	// decides says that the check asks for it there: it counts for the slot of
+	// origin.
+	decides bool
 }
 
 // runRows makes rows in the order of their keys, so that two transactions with
@@ -212,7 +222,7 @@ func insertRuns(ctx context.Context, tx pgx.Tx, rows []runRow) ([]runRow, []dead
 	outcome, class, message, worker, data := make([]string, n), make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	attempt, version, latency := make([]int32, n), make([]int32, n), make([]int64, n)
 	slot, finished, started := make([]time.Time, n), make([]time.Time, n), make([]*time.Time, n)
-	origin := make([]*string, n)
+	origin, decides := make([]*string, n), make([]bool, n)
 	for i, row := range rows {
 		r := row.result
 		id[i], run[i], checkID[i], location[i], kind[i] = row.id, row.run, r.CheckID, r.Location, string(r.Kind)
@@ -226,22 +236,23 @@ func insertRuns(ctx context.Context, tx pgx.Tx, rows []runRow) ([]runRow, []dead
 		if row.origin != "" {
 			origin[i] = &rows[i].origin
 		}
+		decides[i] = row.decides
 	}
 	found, err := tx.Query(ctx, `
 		INSERT INTO runs (id, run_id, check_id, location, slot, attempt, kind, outcome, fault_class,
-			fault_message, started_at, finished_at, latency_us, worker, data_version, data, origin)
+			fault_message, started_at, finished_at, latency_us, worker, data_version, data, origin, decides)
 		SELECT id::uuid, run_id::uuid, check_id, location, slot, attempt, kind, outcome, fault_class,
-			fault_message, started_at, finished_at, latency_us, worker, data_version, data::jsonb, origin
+			fault_message, started_at, finished_at, latency_us, worker, data_version, data::jsonb, origin, decides
 		FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[],
 			$7::text[], $8::text[], $9::text[], $10::text[], $11::timestamptz[], $12::timestamptz[],
-			$13::bigint[], $14::text[], $15::integer[], $16::text[], $17::text[])
+			$13::bigint[], $14::text[], $15::integer[], $16::text[], $17::text[], $18::boolean[])
 			AS r (id, run_id, check_id, location, slot, attempt, kind, outcome, fault_class,
-			fault_message, started_at, finished_at, latency_us, worker, data_version, data, origin)
+			fault_message, started_at, finished_at, latency_us, worker, data_version, data, origin, decides)
 		WHERE NOT EXISTS (SELECT FROM triggers t WHERE t.attempt_id = r.id::uuid)
 		ON CONFLICT (id, slot) DO NOTHING
 		RETURNING id::text`,
 		id, run, checkID, location, slot, attempt, kind, outcome, class,
-		message, started, finished, latency, worker, version, data, origin)
+		message, started, finished, latency, worker, version, data, origin, decides)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -30,7 +30,7 @@ func noteLate(ctx context.Context, tx pgx.Tx, fresh []runRow, now time.Time) err
 	late := map[rollupKey]bool{} // as keys of hours: in one order, so that nobody waits in a circle
 	for _, row := range fresh {
 		start := row.slot.Truncate(time.Hour)
-		if row.origin == "" && start.Add(time.Hour).Before(limit) {
+		if row.counts() && start.Add(time.Hour).Before(limit) {
 			late[rollupKey{start: start, checkID: row.result.CheckID}] = true
 		}
 	}
@@ -195,8 +195,8 @@ func tally(ctx context.Context, tx pgx.Tx, hour time.Time, ids []string) error {
 // check's own.
 func timedSlots(ctx context.Context, q runner, ids []string, from, before time.Time) (map[string][]status.TimedSlot, error) {
 	rows, err := q.Query(ctx, `
-		SELECT check_id, location, slot, attempt, outcome, latency_us FROM runs
-		WHERE check_id = ANY ($1) AND slot >= $2 AND slot < $3 AND origin IS NULL`, ids, from, before)
+		SELECT check_id, coalesce(origin, location), slot, attempt, outcome, latency_us FROM runs
+		WHERE check_id = ANY ($1) AND slot >= $2 AND slot < $3 AND (origin IS NULL OR decides)`, ids, from, before)
 	if err != nil {
 		return nil, err
 	}
