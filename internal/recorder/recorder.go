@@ -50,6 +50,10 @@ type Options struct {
 	// older than KeepArtifacts; default [DefaultKeepArtifacts].
 	Artifacts     artifacts
 	KeepArtifacts time.Duration
+	// History, where it is set, is where past hours are counted and results
+	// forgotten that are older than RunsKept; default [DefaultRunsKept].
+	History  historian
+	RunsKept time.Duration
 	// Queue is the name of the results queue, Receiver the way to it.
 	Queue    string
 	Receiver queue.Receiver
@@ -98,6 +102,9 @@ func New(o Options) *Recorder {
 	if o.Slots == 0 {
 		o.Slots = DefaultSlots
 	}
+	if o.RunsKept == 0 {
+		o.RunsKept = DefaultRunsKept
+	}
 	r := &Recorder{o: o}
 	r.breaker = newBreaker(o.Store.Ready, o.Logger, o.Metrics)
 	r.batches = newBatches(r.store)
@@ -123,6 +130,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 	if r.o.Locations != nil {
 		parts.Go(func() { r.watchLocations(work) })
+	}
+	if r.o.History != nil {
+		parts.Go(func() { r.keepHistory(work) })
 	}
 	// Asked once ahead: pollers that find others asking log it as an outage.
 	_ = r.breaker.check(ctx)

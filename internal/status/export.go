@@ -53,7 +53,7 @@ var exportColumns = []string{
 // numbers are the values of exportColumns after the first four.
 func (p Period) numbers() []int64 {
 	ns := []int64{
-		int64(p.Expected), int64(p.Passed), int64(p.Degraded), int64(p.Failed), int64(p.Inconclusive), int64(p.Counts.Expired), int64(p.Missing()),
+		int64(p.Expected), int64(p.Passed), int64(p.Degraded), int64(p.Failed), int64(p.Inconclusive), int64(p.Expired), int64(p.Missing()),
 		int64(p.MaintenanceExpected), int64(p.Maintenance.Passed), int64(p.Maintenance.Degraded), int64(p.Maintenance.Failed),
 	}
 	for _, q := range []float64{.5, .95, .99} {

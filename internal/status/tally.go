@@ -32,7 +32,7 @@ func (t Tally) all() int { return t.Conclusive() + t.Inconclusive + t.Expired }
 // Merge adds o.
 func (t *Tally) Merge(o Tally) {
 	t.Expected += o.Expected
-	t.Counts = t.Counts.Add(o.Counts)
+	t.Counts = t.Add(o.Counts)
 	t.MaintenanceExpected += o.MaintenanceExpected
 	t.Maintenance = t.Maintenance.Add(o.Maintenance)
 	t.Latency.Merge(o.Latency)

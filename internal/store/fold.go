@@ -36,7 +36,7 @@ type news struct {
 
 // newsOf are the checks of which fresh has something that may matter to their
 // state, in the order of their ids. A first attempt that says nothing about the
-// target does not, and neither does a run for another location's slot.
+// target does not, and neither does a run elsewhere that decides nothing.
 func newsOf(fresh []runRow, reach time.Time) []news {
 	of := map[string]*news{}
 	for _, row := range fresh {

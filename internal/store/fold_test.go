@@ -71,13 +71,13 @@ func TestIncidentsDoNotDependOnTheOrderOfResults(t *testing.T) {
 		c.Alert = []check.Alert{{}, {Runs: 2}, {Runs: 2, For: 2 * time.Minute, Locations: 2}}[seed%3]
 		all := story(r, c, lately(), 150)
 
-		s, url := open(t)
+		s, _ := open(t)
 		apply(t, s, store.Applied{Created: []string{c.ID}}, c)
 		record(t, s, store.Recorded{Stored: len(all)}, all...)
 		want := incidents(t, s, c.ID)
 		seen += len(want)
 
-		s, url = open(t)
+		s, url := open(t)
 		other, err := store.Open(t.Context(), url)
 		if err != nil {
 			t.Fatal(err)

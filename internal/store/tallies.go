@@ -242,7 +242,7 @@ func replaceTallies(ctx context.Context, tx pgx.Tx, grain string, start time.Tim
 		latency, err := p.Latency.MarshalBinary()
 		m := p.Maintenance
 		return []any{
-			grain, start, p.CheckID, p.Location, p.Expected, p.Passed, p.Degraded, p.Failed, p.Inconclusive, p.Counts.Expired,
+			grain, start, p.CheckID, p.Location, p.Expected, p.Passed, p.Degraded, p.Failed, p.Inconclusive, p.Expired,
 			p.MaintenanceExpected, m.Passed, m.Degraded, m.Failed, m.Inconclusive, m.Expired, latency,
 		}, err
 	}))
@@ -272,7 +272,7 @@ func periods(ctx context.Context, q runner, grain string, ids []string, from, be
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (p status.Period, err error) {
 		var latency []byte
 		m := &p.Maintenance
-		err = row.Scan(&p.Start, &p.CheckID, &p.Location, &p.Expected, &p.Passed, &p.Degraded, &p.Failed, &p.Inconclusive, &p.Counts.Expired,
+		err = row.Scan(&p.Start, &p.CheckID, &p.Location, &p.Expected, &p.Passed, &p.Degraded, &p.Failed, &p.Inconclusive, &p.Expired,
 			&p.MaintenanceExpected, &m.Passed, &m.Degraded, &m.Failed, &m.Inconclusive, &m.Expired, &latency)
 		if err != nil {
 			return p, err

@@ -12,6 +12,7 @@ import (
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/recorder"
+	"github.com/probefleet/probefleet/internal/store"
 )
 
 // Config is what the recorder can be told.
@@ -23,6 +24,8 @@ type Config struct {
 	CreateQueues bool
 	Artifacts    string // URL of the object store whose old files are removed
 	ArtifactDays int
+	// RunsKept is how long raw results are kept; 0 is the default.
+	RunsKept time.Duration
 }
 
 // Run is the recorder's command.
@@ -40,8 +43,12 @@ func Run(ctx context.Context, p daemon.Process) error {
 		}
 		return nil
 	})
+	f.DurationVar(&c.RunsKept, "keep-runs", recorder.DefaultRunsKept, "how long single results are kept; what was counted from them stays")
 	if err := f.Parse(p.Args); err != nil {
 		return err
+	}
+	if c.RunsKept < store.MinRunsKept {
+		return fmt.Errorf("-keep-runs %s is too short: results that come late need those before them; keep them for %s or longer", c.RunsKept, store.MinRunsKept)
 	}
 	return daemon.Run(ctx, p, c.Config, f, func(ctx context.Context, kit daemon.Kit) error {
 		return Serve(ctx, c, kit)
@@ -80,7 +87,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	}
 	r := recorder.New(recorder.Options{
 		Artifacts: old.Artifacts, KeepArtifacts: old.KeepArtifacts,
-		Store: db, Registry: db, Locations: db, Identity: daemon.Identity(),
+		Store: db, Registry: db, Locations: db, History: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
 		Queue: name, Receiver: results, Logger: kit.Log,
 		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,
 	})
