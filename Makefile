@@ -44,8 +44,9 @@ $(BIN)/golangci-lint-$(GOLANGCI_VERSION):
 	@GOBIN=$(CURDIR)/$(BIN) GOFLAGS= $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
 	@mv $(BIN)/golangci-lint $@
 
-bench: deps ## benchmarks: inner loops, then the whole pipeline with its memory
-	$(GO) test -run '^$$' -bench . -benchtime 1s -benchmem ./internal/...
+bench: deps ## benchmarks: inner loops, the pipeline beside what the machine allows, an idle fleet, the whole with its memory
+	$(GO) test -run '^$$' -bench . -benchtime 1s -benchmem -timeout 60m ./internal/...
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./e2e/speed
 	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./e2e
 
 fuzz: ## every fuzz test of the codec, FUZZTIME each (default 60s, 10 minutes in all)

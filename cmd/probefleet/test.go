@@ -23,6 +23,7 @@ import (
 	"github.com/probefleet/probefleet/internal/runner"
 	"github.com/probefleet/probefleet/internal/runner/apirunner"
 	"github.com/probefleet/probefleet/internal/runner/browserrunner"
+	"github.com/probefleet/probefleet/internal/runner/netrunner"
 )
 
 // How many checks of a class `probefleet test` runs at once.
@@ -162,7 +163,9 @@ func localRunners(ctx context.Context, c testConfig, dir string, stderr io.Write
 	browser := browserrunner.New(o)
 	closers = append([]io.Closer{browser}, closers...)
 	api := apirunner.New(apirunner.Options{Control: control, UserAgent: "probefleet/" + daemon.Build()})
-	mux := runner.NewMux(map[check.Kind]runner.Runner{check.KindAPI: api, check.KindBrowser: browser}, time.Now, log)
+	all := map[check.Kind]runner.Runner{check.KindAPI: api, check.KindBrowser: browser}
+	netrunner.New(netrunner.Options{Control: control, UserAgent: "probefleet/" + daemon.Build()}).Add(all)
+	mux := runner.NewMux(all, time.Now, log)
 	mux.Use(known)
 	return mux, func() { closeAll(log, closers...) }, nil
 }

@@ -6,7 +6,6 @@ package speed
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -28,6 +27,7 @@ import (
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/recorder"
+	"github.com/probefleet/probefleet/internal/rollout"
 	"github.com/probefleet/probefleet/internal/scheduler"
 	"github.com/probefleet/probefleet/internal/sqslocal"
 	"github.com/probefleet/probefleet/internal/store"
@@ -36,8 +36,12 @@ import (
 )
 
 const (
-	pipelineRounds = 5
-	pipelineJobs   = 20_000
+	pipelineRounds = 3
+	pipelineJobs   = 3_000
+	// pipelineLoad is what the schedule asks of the pipeline, as a multiple of
+	// the SDK loop's rate on the clock: more than it can do, so that its batches
+	// are full.
+	pipelineLoad = 3
 )
 
 // BenchmarkPipeline has jobs go from the scheduler through SQS to a worker
@@ -51,7 +55,9 @@ func BenchmarkPipeline(b *testing.B) {
 	for b.Loop() {
 		var pipeline, loop, bare rounds
 		for range pipelineRounds {
+			begun := time.Now()
 			loop = append(loop, r.perSecond(pipelineJobs, r.sdkLoop))
+			r.every = (time.Duration(float64(time.Since(begun)) / pipelineLoad)).Round(time.Second) + time.Second
 			bare = append(bare, r.perSecond(pipelineJobs, r.copyRows))
 			pipeline = append(pipeline, r.perSecond(0, r.pipeline))
 		}
@@ -74,7 +80,8 @@ type rig struct {
 	client   *sqsqueue.Client
 	bare     *sqs.Client
 	rounds   int
-	job, res string // bodies as the pipeline sends them
+	every    time.Duration // of the pipeline's checks
+	job, res string        // bodies as the pipeline sends them
 	results  []jobs.Result
 }
 
@@ -158,13 +165,14 @@ func (r *rig) perSecond(n int, do func(ctx context.Context) int) float64 {
 	ctx, cancel := context.WithTimeout(r.b.Context(), 5*time.Minute)
 	defer cancel()
 	r.rounds++
-	before := ownCPU(r.b) + familyCPU(r.b, r.pg)
-	done := do(ctx)
-	used := ownCPU(r.b) + familyCPU(r.b, r.pg) - before
+	own, db := ownCPU(r.b), familyCPU(r.b, r.pg)
+	done := max(n, do(ctx))
+	own, db = ownCPU(r.b)-own, familyCPU(r.b, r.pg)-db
 	if ctx.Err() != nil {
 		r.b.Fatal("it took longer than 5 minutes")
 	}
-	return float64(max(n, done)) / used.Seconds()
+	r.b.Logf("%d jobs: %d µs a job, of which the database %d", done, ((own + db) / time.Duration(done)).Microseconds(), (db / time.Duration(done)).Microseconds())
+	return float64(done) / (own + db).Seconds()
 }
 
 // sdkLoop sends, receives and deletes as many messages as jobs and results
@@ -268,10 +276,10 @@ func (c counted) SendBatch(ctx context.Context, ms []queue.Outgoing) ([]error, e
 // have become rows, and answers how many there were.
 func (r *rig) pipeline(ctx context.Context) int {
 	prefix := fmt.Sprintf("bench%d", r.rounds)
-	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	checks := make([]check.Check, pipelineJobs/2)
+	log := slog.New(slog.DiscardHandler)
+	checks := make([]check.Check, pipelineJobs)
 	for i := range checks {
-		checks[i] = someCheck(i, 2*time.Second)
+		checks[i] = someCheck(i, r.every)
 	}
 	r.apply(ctx, checks, true)
 	open := func(name string) *sqsqueue.Queue {
@@ -294,7 +302,7 @@ func (r *rig) pipeline(ctx context.Context) int {
 		scheduler.New(scheduler.Options{Store: r.store, Owner: prefix, Logger: log,
 			Open: func(context.Context, string, jobs.Class) (queue.Sender, error) { return counted{todo, &sent}, nil }}),
 		worker.New(worker.Options{Location: "local", Identity: id, Runner: noop{}, Logger: log, Results: queue.NewBatcher(results, 0),
-			AnnounceEvery: 15 * time.Second,
+			AnnounceEvery: rollout.AnnounceEvery,
 			Lanes:         map[jobs.Class]worker.Lane{jobs.ClassAPI: {Queue: todo.Name(), Receiver: todo, Slots: 100}}}),
 		recorder.New(recorder.Options{Store: r.store, Registry: r.store, Locations: r.store, Identity: id, Queue: results.Name(), Receiver: results, Logger: log}),
 	}
@@ -323,13 +331,11 @@ func (r *rig) pipeline(ctx context.Context) int {
 		}
 		return time.Since(since) > 3*time.Second
 	})
+	// Where an answer was late there are more jobs than were counted.
 	wait("rows", func() bool { return r.count(ctx)-before >= int(sent.Load()) })
 	stop()
 	wg.Wait()
-	if n := r.count(ctx) - before; n != int(sent.Load()) {
-		r.b.Errorf("%d rows of %d jobs", n, sent.Load())
-	}
-	return int(sent.Load())
+	return r.count(ctx) - before
 }
 
 func (r *rig) apply(ctx context.Context, checks []check.Check, active bool) {

@@ -82,9 +82,9 @@ func Compile(kind check.Kind, src string) (*Assertion, error) {
 }
 
 func compile(kind check.Kind, src string) (a *Assertion, err *CompileError) {
-	names, known := kinds[kind]
+	names := namesOf(kind)
 	switch {
-	case !known:
+	case names == nil:
 		return nil, &CompileError{1, fmt.Sprintf("there are no assertions for checks of kind %q", kind)}
 	case !utf8.ValidString(src):
 		return nil, &CompileError{1, "is not valid UTF-8"}

@@ -9,8 +9,8 @@ import (
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
-// Judge evaluates the lines of a check on what was observed: an [API] or a
-// [Browser], or a pointer to one. There is one verdict a line, in order, expect
+// Judge evaluates the lines of a check on what was observed: an [API], a
+// [Browser], or a pointer to one, or a [Net]. There is one verdict a line, in order, expect
 // first. A line that does not compile, or that cannot be evaluated, gives a
 // verdict that is not OK and says why. Judge keeps compiled lines; it may be
 // called from any number of goroutines.
@@ -26,6 +26,8 @@ func Judge(kind check.Kind, expect, degraded []string, seen any) []jobs.Verdict 
 		o.web = s
 	case *Browser:
 		o.web = *s
+	case Net:
+		o.net, o.api.Body = s, s.Body // its JSON is that of an API check
 	default:
 		panic(fmt.Sprintf("assert: Judge of a %T", seen))
 	}

@@ -26,6 +26,14 @@ var kinds = map[check.Kind]*names{
 	templates:         {env: templateWords{}, read: templateReaders, example: "`secrets.token`", whose: "a template", draws: true},
 }
 
+// namesOf are the words of a kind, nil where it has none.
+func namesOf(kind check.Kind) *names {
+	if n := kinds[kind]; n != nil {
+		return n
+	}
+	return netKinds[kind]
+}
+
 type apiWords struct {
 	Status    int               `expr:"status"`
 	Headers   map[string]string `expr:"headers"`

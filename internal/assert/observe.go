@@ -57,6 +57,7 @@ type Browser struct {
 type observation struct {
 	api    API
 	web    Browser
+	net    Net
 	parsed bool
 	json   any // a value, or a *trouble
 	given  *Given

@@ -11,12 +11,18 @@ type Kind string
 
 // The kinds of check.
 const (
-	KindAPI     Kind = "api"
-	KindBrowser Kind = "browser"
+	KindAPI       Kind = "api"
+	KindBrowser   Kind = "browser"
+	KindTCP       Kind = "tcp"
+	KindDNS       Kind = "dns"
+	KindTLS       Kind = "tls"
+	KindICMP      Kind = "icmp"
+	KindGRPC      Kind = "grpc"
+	KindWebSocket Kind = "websocket"
 )
 
 // Kinds lists every kind, in the order in which people should read them.
-var Kinds = []Kind{KindAPI, KindBrowser}
+var Kinds = []Kind{KindAPI, KindBrowser, KindTCP, KindDNS, KindTLS, KindICMP, KindGRPC, KindWebSocket}
 
 // Check is one thing that is watched from one or more locations. The zero
 // value is not valid; see [Check.Validate].
@@ -43,6 +49,13 @@ type Check struct {
 	Muted bool
 	// Public checks appear on the status dashboard.
 	Public bool
+	// Alert says when failing is an outage.
+	Alert Alert
+	// DependsOn names checks without which this one cannot pass: while one of
+	// them has an outage, nobody is alerted of this one's.
+	DependsOn []string
+	// Maintenance has the windows in which failing does not count.
+	Maintenance []Maintenance
 	// Spec is what is done and expected; its type decides the Kind.
 	Spec Spec
 	// Unknown is what a newer release has said of the check and this one does
@@ -59,7 +72,8 @@ func (c Check) Kind() Kind {
 	return c.Spec.Kind()
 }
 
-// Spec is the part of a check that differs by kind: *[API] or *[Browser].
+// Spec is the part of a check that differs by kind: *[API], *[Browser], *[TCP]
+// and so on, a type for each of [Kinds].
 type Spec interface {
 	Kind() Kind
 	faults() []Fault

@@ -1,6 +1,7 @@
 package check
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -77,7 +78,7 @@ func TestEachFaultOnce(t *testing.T) {
 		{`locations[1]: "eu west" is not a location; use 1 to 63 of a-z, 0-9, '-' and '_'`, api(func(c *Check, _ *Request) { c.Locations[1] = "eu west" })},
 		{`locations[1]: "local" is named twice`, api(func(c *Check, _ *Request) { c.Locations[1] = "local" })},
 		{`tags[0]: is empty; write a word or take it away`, api(func(c *Check, _ *Request) { c.Tags[0] = " \t" })},
-		{`kind: is missing; use one of ["api" "browser"]`, api(func(c *Check, _ *Request) { c.Spec = nil })},
+		{fmt.Sprintf("kind: is missing; use one of %q", Kinds), api(func(c *Check, _ *Request) { c.Spec = nil })},
 
 		{`request.method: "get" is not a method; use one of GET, POST, PUT, PATCH, HEAD, DELETE, OPTIONS`, api(func(_ *Check, r *Request) { r.Method = "get" })},
 		{`request.url: is missing; write an absolute URL such as https://example.com/`, api(func(_ *Check, r *Request) { r.URL = "" })},
@@ -218,6 +219,9 @@ func TestKinds(t *testing.T) {
 		t.Errorf("a check without a spec is of kind %q", k)
 	}
 	got := []Kind{goodAPI().Kind(), goodBrowser().Kind()}
+	for _, spec := range goodNet() {
+		got = append(got, spec.Kind())
+	}
 	if d := cmp.Diff(Kinds, got); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}

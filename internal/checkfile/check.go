@@ -13,10 +13,10 @@ import (
 )
 
 var (
-	ownKeys     = []string{"id", "name", "description", "kind"}
+	ownKeys     = []string{"id", "name", "description", "kind", "depends_on"}
 	apiKeys     = []string{"request", "expect", "degraded"}
 	browserKeys = []string{"base", "viewport", "page", "recording", "steps", "expect", "degraded"}
-	checkKeys   = slices.Concat(ownKeys, commonKeys, []string{"request", "base", "viewport", "page", "recording", "steps", "expect", "degraded", "expect_failure"})
+	checkKeys   = slices.Concat(ownKeys, commonKeys, []string{"request", "base", "viewport", "page", "recording", "steps"}, netKeys(), []string{"expect", "degraded", "expect_failure"})
 )
 
 // check decodes one check and adds it to the others, or its faults.
@@ -41,12 +41,13 @@ func (d *decoder) check(n *yaml.Node) {
 	o.text("description", &c.Description)
 	c.Description = strings.TrimSpace(c.Description) // a block of text ends in a line break
 	o.common(&c)
+	o.texts("depends_on", &c.DependsOn)
 	if !o.has("name") {
 		c.Name = c.ID
 		d.at["name"] = nil // what is wrong with it is wrong with the id
 	}
 	d.identify(o, &c)
-	switch o.kind() {
+	switch kind := o.kind(); kind {
 	case check.KindAPI:
 		c.Spec = o.api()
 		if c.Timeout == 0 {
@@ -57,8 +58,13 @@ func (d *decoder) check(n *yaml.Node) {
 		if c.Timeout == 0 {
 			c.Timeout = check.DefaultBrowserTimeout
 		}
-	default:
+	case "":
 		d.at["kind"], d.at["timeout"] = nil, nil
+	default:
+		c.Spec = o.net(kind)
+		if c.Timeout == 0 {
+			c.Timeout = check.DefaultAPITimeout
+		}
 	}
 	if f := o.field("expect_failure"); f != nil && c.Spec != nil && c.Kind() != check.KindAPI {
 		d.fault(f.key, "expect_failure: is for API checks")
@@ -106,6 +112,9 @@ func (d *decoder) identify(o *object, c *check.Check) {
 
 // kind is what the check says, or what its keys make plain.
 func (o *object) kind() check.Kind {
+	if kind, ours := o.netKind(); ours {
+		return kind
+	}
 	browser := slices.ContainsFunc([]string{"viewport", "page", "recording"}, o.has)
 	request, steps := o.has("request"), o.has("steps") || browser
 	said := o.value("kind")
@@ -118,7 +127,7 @@ func (o *object) kind() check.Kind {
 		case steps:
 			return check.KindBrowser
 		default:
-			o.d.fault(o.node, "the check does nothing; give it `request:` (an API check), or `steps:` or `recording:` (a browser check)")
+			o.d.fault(o.node, "the check does nothing; give it `request:` (an API check), `steps:` or `recording:` (a browser check), or one of %s", strings.Join(netKeys(), ", "))
 		}
 		return ""
 	}
@@ -128,7 +137,7 @@ func (o *object) kind() check.Kind {
 	}
 	kind := check.Kind(name)
 	if !slices.Contains(check.Kinds, kind) {
-		o.d.fault(said, "%q is not a kind; use api or browser", name)
+		o.d.fault(said, "%q is not a kind; use api, browser, %s", name, strings.Join(netKeys(), ", "))
 		return ""
 	}
 	for _, f := range o.fields {

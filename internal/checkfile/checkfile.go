@@ -137,6 +137,7 @@ type loader struct {
 
 func (l *loader) result() ([]check.Check, error) {
 	l.unknownEnvironment()
+	l.circles()
 	if len(l.faults) > 0 {
 		return nil, l.faults.sorted()
 	}

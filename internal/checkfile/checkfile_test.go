@@ -53,10 +53,20 @@ func TestGood(t *testing.T) {
 	}
 }
 
-// testdata/faults.txtar has a file "name" and its faults "name.faults", the
-// file's name left out, for every fault there is.
+// testdata/faults.txtar and its like have a file "name" and its faults
+// "name.faults", the file's name left out, for every fault there is.
 func TestFaults(t *testing.T) {
-	const archive = "testdata/faults.txtar"
+	archives, err := filepath.Glob("testdata/*faults.txtar")
+	if err != nil || len(archives) == 0 {
+		t.Fatal("no archives", err)
+	}
+	for _, archive := range archives {
+		testFaults(t, archive)
+	}
+}
+
+func testFaults(t *testing.T, archive string) {
+	t.Helper()
 	parts := readArchive(t, archive)
 	var out strings.Builder
 	for i, f := range parts {

@@ -77,7 +77,10 @@ type stepV1 struct {
 }
 
 // fault finds the first field without which the check has no meaning.
-func (w *checkOf[A, B]) fault() (field, reason string) {
+func (w *checkOf[A, B]) fault() (field, reason string) { return w.faultAmong(kindsV1) }
+
+// faultAmong is fault where the kind may be one of known.
+func (w *checkOf[A, B]) faultAmong(known []check.Kind) (field, reason string) {
 	switch {
 	case w.ID == "":
 		return "id", "is missing"
@@ -87,8 +90,8 @@ func (w *checkOf[A, B]) fault() (field, reason string) {
 		return "timeout_us", fmt.Sprintf("is %d or missing; it should be positive", w.Timeout)
 	case w.Kind == "":
 		return "kind", "is missing"
-	case !slices.Contains(check.Kinds, w.Kind):
-		return "kind", fmt.Sprintf("is %.100q; this build knows %q", w.Kind, check.Kinds)
+	case !slices.Contains(known, w.Kind):
+		return "kind", fmt.Sprintf("is %.100q; this build knows %q", w.Kind, known)
 	case w.Kind == check.KindAPI && w.API == nil, w.Kind == check.KindBrowser && w.Browser == nil:
 		return string(w.Kind), "is missing, though kind names it"
 	case w.Kind == check.KindAPI:

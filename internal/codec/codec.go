@@ -26,6 +26,7 @@ package codec
 
 import (
 	"bytes"
+	"cmp"
 	"strconv"
 	"time"
 
@@ -89,7 +90,7 @@ func EncodeJobAt(version int, j jobs.Job) ([]byte, error) {
 	switch version {
 	case 2:
 		if reply := max(1, j.Reply); reply < ResultVersionOf(j.Check) {
-			return nil, &CannotDowncastError{Type: TypeResult, ID: j.ID, Version: reply, Lost: "the results of its steps"}
+			return nil, &CannotDowncastError{Type: TypeResult, ID: j.ID, Version: reply, Lost: cmp.Or(lostKind(j.Check.Kind()), "the results of its steps")}
 		}
 	case 1:
 		down, lost := downcastJobV2(w)
@@ -125,6 +126,9 @@ func ResultVersionOf(c check.Check) int {
 	if a, ok := c.Spec.(*check.API); ok && a != nil && !a.Single() {
 		return 2
 	}
+	if lostKind(c.Kind()) != "" {
+		return 2
+	}
 	return 1
 }
 
@@ -133,7 +137,7 @@ func JobVersionOf(c check.Check) int {
 	if c.Unknown != "" {
 		return JobVersion // a newer release wrote it
 	}
-	w, err := newCheckV2(c)
+	w, err := newJobCheckV2(c)
 	if err != nil {
 		return 1 // no version has room for a check without a spec
 	}

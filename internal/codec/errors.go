@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"strings"
 )
 
 // UnsupportedVersionError says that a message is well formed but too new for
@@ -79,13 +80,17 @@ func unmarshal(typ, prefix string, b []byte, v any) error {
 		return nil
 	}
 	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		return &DecodeError{Type: typ, Field: join(prefix, e.Field), Reason: fmt.Sprintf("is a JSON %.100s; it should be %s", e.Value, inWords(e.Type))}
+		return &DecodeError{Type: typ, Field: join(prefix, embedded.Replace(e.Field)), Reason: fmt.Sprintf("is a JSON %.100s; it should be %s", e.Value, inWords(e.Type))}
 	}
 	if e, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return &DecodeError{Type: typ, Field: prefix, Reason: fmt.Sprintf("is not JSON: at byte %d: %v", e.Offset, e)}
 	}
 	return &DecodeError{Type: typ, Field: prefix, Reason: err.Error()}
 }
+
+// embedded are structs that share the JSON object of those that hold them:
+// encoding/json names them in the path of a field all the same.
+var embedded = strings.NewReplacer("checkOf.", "", "netV2.", "", "linesV2.", "", "tlsClientV2.", "", "alarmV2.", "")
 
 func join(prefix, field string) string {
 	if prefix == "" || field == "" {

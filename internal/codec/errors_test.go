@@ -285,7 +285,7 @@ func TestNotEncodable(t *testing.T) {
 		"year outside of range [0,9999]":   job(func(j *jobs.Job) { j.ExpiresAt = time.Date(10_000, 1, 1, 0, 0, 0, 0, time.UTC) }),
 		"outcome is missing":               result(func(r *jobs.Result) { r.Outcome = "" }),
 		`outcome is "missing"; this build`: result(func(r *jobs.Result) { r.Outcome = "missing" }),
-		`kind is "dns"; this build`:        result(func(r *jobs.Result) { r.Kind = "dns" }),
+		`kind is "smtp"; this build`:       result(func(r *jobs.Result) { r.Kind = "smtp" }),
 		"job_id is missing":                result(func(r *jobs.Result) { r.JobID = "" }),
 		`"shop-checkout": it has no spec`:  chk(func(c *check.Check) { c.Spec = (*check.Browser)(nil) }),
 		"every_us is 0 or missing":         chk(func(c *check.Check) { c.Every = 0 }),

@@ -74,6 +74,10 @@ type workerV1 struct {
 
 // fault finds the first field without which the result has no meaning.
 func (w *resultOf[V, S]) fault() (field, reason string) {
+	known := check.Kinds
+	if _, first := any(w).(*resultV1); first {
+		known = kindsV1
+	}
 	switch {
 	case w.JobID == "":
 		return "job_id", "is missing"
@@ -83,8 +87,8 @@ func (w *resultOf[V, S]) fault() (field, reason string) {
 		return "check_id", "is missing"
 	case w.Kind == "":
 		return "kind", "is missing"
-	case !slices.Contains(check.Kinds, w.Kind):
-		return "kind", fmt.Sprintf("is %.100q; this build knows %q", w.Kind, check.Kinds)
+	case !slices.Contains(known, w.Kind):
+		return "kind", fmt.Sprintf("is %.100q; this build knows %q", w.Kind, known)
 	case w.Location == "":
 		return "location", "is missing"
 	case w.Slot.IsZero():

@@ -103,6 +103,9 @@ func upcastResultV1(w *resultV1) *resultV2 {
 // "" where it holds everything. A step without an action is one of an API
 // check, which no reader of version 1 expects.
 func downcastResultV2(w *resultV2) (down *resultV1, lost string) {
+	if lost = lostKind(w.Kind); lost != "" {
+		return nil, lost
+	}
 	for _, v := range w.Verdicts {
 		if v.Step != "" {
 			return nil, fmt.Sprintf("which step a verdict is about (%q)", v.Step)

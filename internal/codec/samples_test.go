@@ -1,6 +1,7 @@
 package codec
 
 import (
+	"maps"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -124,7 +125,9 @@ func newJobSamples() map[string]jobs.Job {
 	single.Spec.(*check.API).Steps[0].ID = "only"
 	steps, only, recorded := sampleJob(sampleSteps()), sampleJob(single), sampleJob(sampleRecorded())
 	steps.Reply, only.Reply, recorded.Reply = 2, 2, 2
-	return map[string]jobs.Job{"steps": steps, "one-named-step": only, "recorded": recorded}
+	all := map[string]jobs.Job{"steps": steps, "one-named-step": only, "recorded": recorded}
+	maps.Copy(all, netJobSamples())
+	return all
 }
 
 func newResultSamples() map[string]jobs.Result {
@@ -149,7 +152,9 @@ func newResultSamples() map[string]jobs.Result {
 		{Step: "orders", Expr: "status == 200", Message: "status == 200 (got 503)"},
 	}
 	r.Conclude()
-	return map[string]jobs.Result{"steps": r, "browser-steps": browser}
+	all := map[string]jobs.Result{"steps": r, "browser-steps": browser}
+	maps.Copy(all, netResultSamples())
+	return all
 }
 
 func announcementSamples() map[string]jobs.Announcement {
@@ -162,7 +167,12 @@ func announcementSamples() map[string]jobs.Announcement {
 }
 
 func newCheckSamples() map[string]check.Check {
-	return map[string]check.Check{"steps": sampleSteps(), "api-full": sampleFullAPI()}
+	all := map[string]check.Check{"steps": sampleSteps(), "api-full": sampleFullAPI()}
+	for name, j := range netJobSamples() {
+		all[name] = j.Check
+	}
+	maps.Copy(all, alarmSamples())
+	return all
 }
 
 func jobSamples() map[string]jobs.Job {

@@ -131,6 +131,11 @@ func expressions(c check.Check) []string {
 		}
 	case *check.Browser:
 		lines = append(append(lines, s.Expect...), s.Degraded...)
+	case interface {
+		Assertions() (expect, degraded []string)
+	}:
+		expect, degraded := s.Assertions()
+		lines = append(append(lines, expect...), degraded...)
 	}
 	return lines
 }

@@ -52,8 +52,12 @@ func kindWord(k check.Kind) string {
 		return "API"
 	case check.KindBrowser:
 		return "Browser"
+	case check.KindGRPC:
+		return "gRPC"
+	case check.KindWebSocket:
+		return "WebSocket"
 	}
-	return string(k)
+	return strings.ToUpper(string(k))
 }
 
 // stamp is a moment as it is shown: relative, with the absolute time beside.

@@ -93,11 +93,10 @@ func (s *Scheduler) send(ctx context.Context, due []*slot, now time.Time) {
 		}
 		for some := range slices.Chunk(slots, queue.MaxBatch) {
 			g.Go(func() error {
-				if ctx.Err() != nil {
-					return nil // the queue is too slow; the rest is offered again
-				}
-				for _, b := range s.batches(some, now) {
-					s.sendBatch(ctx, d, sender, b, now)
+				if ctx.Err() == nil { // else the queue is too slow; the rest is offered again
+					for _, b := range s.batches(some, now) {
+						s.sendBatch(ctx, d, sender, b, now)
+					}
 				}
 				return nil
 			})

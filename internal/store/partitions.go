@@ -11,7 +11,7 @@ import (
 // EnsurePartitions makes the daily partitions of runs for every day (UTC) that
 // touches [from, to). Rows of such a day that had to go to the default
 // partition move over. It may run in several processes at once, and beside
-// [Store.Record].
+// [Store.RecordReceived].
 func (s *Store) EnsurePartitions(ctx context.Context, from, to time.Time) error {
 	const day = 24 * time.Hour
 	for d := from.UTC().Truncate(day); d.Before(to); d = d.Add(day) {

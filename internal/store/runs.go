@@ -17,24 +17,21 @@ import (
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
-// Recorded counts what became of the results of a [Store.Record]. Dead ones
-// are in the table dead_results.
+// Recorded counts what became of the results of a [Store.RecordReceived]. Dead
+// ones are in the table dead_results.
 type Recorded = jobs.Recorded
 
 // crossedTries is how often a transaction is tried that loses against another.
 const crossedTries = 4
 
-// Record stores results in one transaction, with what is counted from them.
-// It may be repeated at any time, and must be where it answers an error, of
-// which nobody can tell whether it came before or after the commit: what is
+// RecordReceived stores results in one transaction, with what is counted from
+// them. It may be repeated at any time, and must be where it answers an error,
+// of which nobody can tell whether it came before or after the commit: what is
 // stored already is a duplicate, and counts nowhere twice.
-func (s *Store) Record(ctx context.Context, results []jobs.Result) (Recorded, error) {
-	return s.RecordReceived(ctx, results, nil)
-}
-
-// RecordReceived is [Store.Record] for results that came in messages:
-// bodies[i] is what results[i] was read from, and is what is kept of it where
-// the database refuses it. Without bodies the results are written anew.
+//
+// bodies[i] is the message that results[i] was read from, and is what is kept
+// of it where the database refuses it. Without bodies the results are written
+// anew.
 func (s *Store) RecordReceived(ctx context.Context, results []jobs.Result, bodies []string) (Recorded, error) {
 	if len(bodies) != 0 && len(bodies) != len(results) {
 		return Recorded{}, fmt.Errorf("storing %d results: there are %d bodies", len(results), len(bodies))
@@ -89,6 +86,12 @@ func (s *Store) record(ctx context.Context, rows []runRow, dead []deadResult, in
 				return err
 			}
 			if err := setLatest(ctx, tx, fresh); err != nil {
+				return err
+			}
+			if err := noteLate(ctx, tx, fresh, time.Now()); err != nil {
+				return err
+			}
+			if err := s.foldStatus(ctx, tx, fresh); err != nil {
 				return err
 			}
 		}

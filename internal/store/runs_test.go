@@ -68,7 +68,7 @@ func TestLatestFollowsSlotsNotArrival(t *testing.T) {
 		rand.New(rand.NewPCG(seed, 0)).Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
 		for len(shuffled) > 0 {
 			n := min(len(shuffled), 1+int(seed))
-			if _, err := s.Record(t.Context(), shuffled[:n]); err != nil {
+			if _, err := s.RecordReceived(t.Context(), shuffled[:n], nil); err != nil {
 				t.Fatal(err)
 			}
 			shuffled = shuffled[n:]
@@ -105,7 +105,7 @@ func TestPoisonIsSiftedOut(t *testing.T) {
 	batch[11].Outcome = "invented"
 	batch[17].Location = "nul\x00nul"
 	batch[18].CheckID = strings.Repeat("long", 20000) // longer than an index entry; compressible, so it may fit
-	got, err := s.Record(t.Context(), batch)
+	got, err := s.RecordReceived(t.Context(), batch, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func TestRecordersTogether(t *testing.T) {
 			mine := append(series(each, noon.Add(time.Duration(w+1)*each*time.Second)), shared...)
 			rand.New(rand.NewPCG(uint64(w), 1)).Shuffle(len(mine), func(i, j int) { mine[i], mine[j] = mine[j], mine[i] })
 			for i := 0; i < len(mine); i += 40 {
-				got, err := s.Record(t.Context(), mine[i:i+40])
+				got, err := s.RecordReceived(t.Context(), mine[i:i+40], nil)
 				if err != nil {
 					t.Error(err)
 				}
@@ -222,7 +222,7 @@ func TestPartitionsUnderLoad(t *testing.T) {
 				default:
 				}
 				slot := noon.AddDate(0, 0, i%days).Add(time.Duration(i) * time.Second)
-				if _, err := s.Record(t.Context(), []jobs.Result{result(c, fmt.Sprint("l", w), slot, jobs.Passed, time.Second)}); err != nil {
+				if _, err := s.RecordReceived(t.Context(), []jobs.Result{result(c, fmt.Sprint("l", w), slot, jobs.Passed, time.Second)}, nil); err != nil {
 					t.Error(err)
 				}
 			}
@@ -265,7 +265,7 @@ func benchmarkRecord(b *testing.B, batch int) {
 			slot = slot.Add(time.Second)
 			results[i] = result(c, fmt.Sprint("l", i%5), slot, jobs.Passed, time.Second)
 		}
-		if _, err := s.Record(b.Context(), results); err != nil {
+		if _, err := s.RecordReceived(b.Context(), results, nil); err != nil {
 			b.Fatal(err)
 		}
 	}

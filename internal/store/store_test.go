@@ -90,7 +90,7 @@ func result(c check.Check, location string, slot time.Time, o jobs.Outcome, late
 
 func record(t *testing.T, s *store.Store, want store.Recorded, results ...jobs.Result) {
 	t.Helper()
-	got, err := s.Record(t.Context(), results)
+	got, err := s.RecordReceived(t.Context(), results, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestUnavailable(t *testing.T) {
 	if err := fresh.Ready(t.Context()); !store.Unavailable(err) {
 		t.Errorf("Ready on a read-only database: %v", err)
 	}
-	if _, err := fresh.Record(t.Context(), []jobs.Result{r}); !store.Unavailable(err) {
+	if _, err := fresh.RecordReceived(t.Context(), []jobs.Result{r}, nil); !store.Unavailable(err) {
 		t.Errorf("Record on a read-only database: %v", err)
 	}
 
@@ -199,7 +199,7 @@ func TestUnavailable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 { // the first may meet a dying connection, the others none
-		if _, err := s.Record(t.Context(), []jobs.Result{r}); !store.Unavailable(err) {
+		if _, err := s.RecordReceived(t.Context(), []jobs.Result{r}, nil); !store.Unavailable(err) {
 			t.Errorf("Record without a server: %v", err)
 		}
 	}

@@ -52,7 +52,7 @@ func TestTriggeredRunsAreApart(t *testing.T) {
 	asked := result(c, "here", noon, jobs.Failed, time.Second)
 	planned := result(c, "here", noon.Add(time.Second), jobs.Passed, time.Second)
 	for i, want := range []store.Recorded{{Stored: 2}, {Duplicates: 2}} {
-		got, err := s.Record(t.Context(), []jobs.Result{asked, planned})
+		got, err := s.RecordReceived(t.Context(), []jobs.Result{asked, planned}, nil)
 		if err != nil || got != want {
 			t.Errorf("record %d: %+v, %v, want %+v", i, got, err, want)
 		}
@@ -104,7 +104,7 @@ func TestRefusedTriggeredRun(t *testing.T) {
 	asked, planned := result(c, "here", noon, jobs.Failed, time.Second), result(c, "here", noon.Add(time.Second), jobs.Passed, time.Second)
 	asked.Timings.Total = 1 << 62 // more than a latency may be
 	asked.FinishedAt = time.Date(300000, 1, 1, 0, 0, 0, 0, time.UTC)
-	got, err := s.Record(t.Context(), []jobs.Result{asked, planned})
+	got, err := s.RecordReceived(t.Context(), []jobs.Result{asked, planned}, nil)
 	if err != nil || got.Stored != 1 || got.Dead != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -123,7 +123,7 @@ func TestHistoryOfRuns(t *testing.T) {
 		}
 		all = append(all, result(c, "here", slot, o, time.Second), result(d, "there", slot, jobs.Passed, time.Second))
 	}
-	if _, err := s.Record(t.Context(), all); err != nil {
+	if _, err := s.RecordReceived(t.Context(), all, nil); err != nil {
 		t.Fatal(err)
 	}
 	count := func(f store.RunFilter) int {

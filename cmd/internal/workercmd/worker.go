@@ -21,6 +21,7 @@ import (
 	"github.com/probefleet/probefleet/internal/runner"
 	"github.com/probefleet/probefleet/internal/runner/apirunner"
 	"github.com/probefleet/probefleet/internal/runner/browserrunner"
+	"github.com/probefleet/probefleet/internal/runner/netrunner"
 	"github.com/probefleet/probefleet/internal/worker"
 )
 
@@ -153,6 +154,7 @@ func (c Config) runners(ctx context.Context, kit daemon.Kit) (*runner.Mux, func(
 			Control: c.policy().Control, UserAgent: "probefleet/" + daemon.Build(),
 		}),
 	}
+	netrunner.New(netrunner.Options{Control: c.policy().Control, UserAgent: "probefleet/" + daemon.Build()}).Add(all)
 	mux := runner.NewMux(all, time.Now, kit.Log)
 	var artifacts *blob.Store
 	closeAll := func() error { return nil }

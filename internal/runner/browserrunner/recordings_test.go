@@ -122,7 +122,7 @@ var recordedFlows = []recorded{
 		},
 	},
 	{
-		name: "network conditions",
+		name:  "network conditions",
 		pages: map[string]string{"/": `<p id="out"></p><button id="go" onclick="fetch('/data').then((r) => out.textContent = 'got', () => out.textContent = 'lost')">go</button>`, "/data": "x"},
 		steps: `{"type": "navigate", "url": "{{URL}}/"},
 			{"type": "emulateNetworkConditions", "download": 0, "upload": 0, "latency": 0},
