@@ -2,9 +2,22 @@
 // can apply them without the repository.
 package examples
 
-import _ "embed"
+import (
+	"embed"
+	"path"
+	"path/filepath"
+)
 
 // Checks is the check file of the demo shop.
 //
 //go:embed checks/shop.yaml
 var Checks []byte
+
+//go:embed checks/*.json
+var recordings embed.FS
+
+// ReadFile reads a recording of Checks, whatever the folder by which it is
+// named.
+func ReadFile(name string) ([]byte, error) {
+	return recordings.ReadFile(path.Join("checks", filepath.Base(name)))
+}

@@ -28,7 +28,7 @@ func load(t *testing.T, base string) []check.Check {
 	if base != "" {
 		vars["base"] = base
 	}
-	checks, err := checkfile.Parse("checks/shop.yaml", examples.Checks, checkfile.Options{Vars: vars})
+	checks, err := checkfile.Parse("checks/shop.yaml", examples.Checks, checkfile.Options{Vars: vars, ReadFile: examples.ReadFile})
 	if err != nil {
 		t.Fatal(err)
 	}

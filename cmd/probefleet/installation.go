@@ -226,7 +226,7 @@ func (i *installation) startScheduler(context.Context) error {
 func (i *installation) applyChecks(ctx context.Context) error {
 	var checks []check.Check
 	if i.demo {
-		demo, err := checkfile.Parse("examples/checks/shop.yaml", examples.Checks, checkfile.Options{Vars: variables{"base": i.shopURL}})
+		demo, err := checkfile.Parse("examples/checks/shop.yaml", examples.Checks, checkfile.Options{Vars: variables{"base": i.shopURL}, ReadFile: examples.ReadFile})
 		if err != nil {
 			return err
 		}

@@ -218,7 +218,7 @@ func (o *object) upload(f *field) (check.Step, bool) {
 func (o *object) browserState(f *field) (check.Step, bool) {
 	path := o.path + f.name
 	before := len(o.d.loader.faults)
-	word, _ := o.word(f.value)
+	clear := word(f.value) == "clear"
 	switch {
 	case f.name == "dialog":
 		s := check.Step{Action: check.ActionDialog}
@@ -235,9 +235,9 @@ func (o *object) browserState(f *field) (check.Step, bool) {
 		p.template("accept", &answer)
 		s.Value, s.Values = "accept", []string{answer}
 		return s, len(o.d.loader.faults) == before
-	case word == "clear" && f.name == "cookies":
+	case clear && f.name == "cookies":
 		return check.Step{Action: check.ActionCookies, Value: "clear"}, true
-	case word == "clear":
+	case clear:
 		return check.Step{Action: check.ActionStorage, Value: "clear"}, true
 	case f.name == "cookies":
 		s := check.Step{Action: check.ActionCookies}
@@ -269,12 +269,12 @@ func (o *object) browserState(f *field) (check.Step, bool) {
 	return s, len(o.d.loader.faults) == before
 }
 
-// word is a value that is a single word.
-func (o *object) word(n *yaml.Node) (string, bool) {
+// word is a value that is a single word, else "".
+func word(n *yaml.Node) string {
 	if n.Kind != yaml.ScalarNode {
-		return "", false
+		return ""
 	}
-	return n.Value, true
+	return n.Value
 }
 
 // locatorKeys say which element a step is about.

@@ -93,7 +93,7 @@ func (o *object) expectedValue(what string, s *check.Step) {
 	case "attribute":
 		o.templates(what, &s.Pairs)
 	case "console":
-		if word, _ := o.word(n); word != "clean" {
+		if word(n) != "clean" {
 			o.d.fault(n, "%s is %s; write clean", path, describe(n))
 		}
 	case "response":

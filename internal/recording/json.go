@@ -70,9 +70,7 @@ func read(data []byte) (*value, *Fault) {
 		return v, nil
 	}
 	at := int(r.d.InputOffset())
-	if syntax := new(json.SyntaxError); errors.As(err, &syntax) {
-		at = max(0, int(syntax.Offset)-1)
-	}
+	at += len(data[at:]) - len(bytes.TrimLeft(data[at:], " \t\r\n"))
 	words := strings.TrimPrefix(err.Error(), "json: ")
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		at, words = len(bytes.TrimRight(data, " \t\r\n")), "it ends too early"

@@ -110,7 +110,7 @@ func (p *parser) recording(root *value) {
 	} else {
 		p.out.Title = p.text(title, "the recording's title")
 	}
-	timeout, _ := p.timeout(root)
+	timeout := p.timeout(root)
 	if s := root.get("selectorAttribute"); s != nil {
 		p.text(s, "the recording's selectorAttribute")
 	}
@@ -132,17 +132,17 @@ func (p *parser) recording(root *value) {
 	}
 }
 
-// timeout is the member of that name; there says whether it is set at all.
-func (p *parser) timeout(of *value) (d time.Duration, there bool) {
+// timeout is the member of that name, 0 where there is none.
+func (p *parser) timeout(of *value) time.Duration {
 	v := of.get("timeout")
 	if v == nil {
-		return 0, false
+		return 0
 	}
 	if v.is != isNumber || v.number < minTimeout || v.number > maxTimeout {
 		p.fault(v, "the timeout %s is not between %d and %d milliseconds", short(v), minTimeout, maxTimeout)
-		return 0, true
+		return 0
 	}
-	return time.Duration(v.number * float64(time.Millisecond)), true
+	return time.Duration(v.number * float64(time.Millisecond))
 }
 
 // text is a text; what names it in faults.

@@ -56,7 +56,7 @@ func (p *parser) step(v *value, path string) check.Step {
 		}
 		return s.out
 	}
-	s.out.Timeout, _ = p.timeout(v)
+	s.out.Timeout = p.timeout(v)
 	s.place()
 	s.events()
 	read(&s)

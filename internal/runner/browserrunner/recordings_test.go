@@ -3,6 +3,7 @@ package browserrunner
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
@@ -45,7 +46,7 @@ var recordedFlows = []recorded{
 			{"type": "change", "selectors": ["#terms"], "value": "on"},
 			{"type": "change", "selectors": ["#secret"], "value": "hush hush"},
 			{"type": "customStep", "name": "of another tool", "parameters": {"x": 1}},
-			{"type": "waitForExpression", "expression": "innerWidth === 900 && document.forms[0].innerText !== '' && ['name','mail','old','size','tint'].map((i) => document.getElementById(i).value).join() === 'Anna,a@b.example,new,l,#336699' && long.value === 'one\\ntwo' && rich.innerText === 'rich' && terms.checked && secret.value === 'hush hush'", "timeout": 1500}`,
+			{"type": "waitForExpression", "expression": "innerWidth === 900 && document.forms[0].innerText !== '' && ['name','mail','old','size','tint'].map((i) => document.getElementById(i).value).join() === 'Anna,a@b.example,new,l,#336699' && long.value === 'one\\ntwo' && rich.innerText === 'rich' && terms.checked && secret.value === 'hush hush'"}`,
 		breaks: []pageBreak{
 			{`id="name"`, `id="name" disabled`, 2}, {`id="mail"`, `id="post"`, 3}, {`id="long"`, `id="long" readonly`, 5},
 			{`value="l"`, `value="xl"`, 7}, {`type="checkbox"`, `type="checkbox" onclick="return false"`, 12}, {`id="rich" contenteditable`, `id="rich"`, 6},
@@ -60,18 +61,18 @@ var recordedFlows = []recorded{
 			addEventListener('scroll', () => say('scrolled'));</script>`},
 		steps: `{"type": "navigate", "url": "{{URL}}/"},
 			{"type": "hover", "selectors": ["#b"]},
-			{"type": "waitForExpression", "expression": "out.textContent.includes('mouseenter0')", "timeout": 1000},
+			{"type": "waitForExpression", "expression": "out.textContent.includes('mouseenter0')"},
 			{"type": "click", "selectors": ["#b"], "offsetX": 2, "offsetY": 2, "button": "secondary"},
 			{"type": "click", "selectors": ["#b"], "offsetX": 2, "offsetY": 2, "button": "auxiliary", "duration": 20},
 			{"type": "doubleClick", "selectors": ["#b"], "offsetX": 2, "offsetY": 2, "deviceType": "touch"},
-			{"type": "waitForExpression", "expression": "out.textContent.includes('mouseup2,mouseup1,mouseup0,mouseup0,dblclick0')", "timeout": 1000},
+			{"type": "waitForExpression", "expression": "out.textContent.includes('mouseup2,mouseup1,mouseup0,mouseup0,dblclick0')"},
 			{"type": "click", "selectors": ["#i"]},
 			{"type": "keyDown", "key": "Shift"}, {"type": "keyDown", "key": "KeyA"}, {"type": "keyUp", "key": "KeyA"}, {"type": "keyUp", "key": "Shift"},
-			{"type": "waitForExpression", "expression": "out.textContent.includes('true')", "timeout": 1000},
+			{"type": "waitForExpression", "expression": "out.textContent.includes('true')"},
 			{"type": "click", "selectors": ["#far"], "offsetX": 1, "offsetY": 1},
-			{"type": "waitForExpression", "expression": "out.textContent.includes('far true')", "timeout": 1000},
+			{"type": "waitForExpression", "expression": "out.textContent.includes('far true')"},
 			{"type": "scroll", "x": 0, "y": 20},
-			{"type": "waitForExpression", "expression": "scrollY === 20", "timeout": 1000}`,
+			{"type": "waitForExpression", "expression": "scrollY === 20"}`,
 		breaks: []pageBreak{
 			{"'mouseenter'", "'mouseover2'", 2}, {"'dblclick'", "'dblclack'", 6}, {"i.onkeydown", "b.onkeydown", 12},
 			{"far.onclick", "far.onwheel", 14}, {"3000px", "10px", 14}, {`id="far"`, `id="near"`, 13},
@@ -184,7 +185,7 @@ func TestStrictRecordings(t *testing.T) {
 	r := recorded{
 		pages: map[string]string{"/": `<a href="/next">Go</a>`, "/next": `x<script>document.title = 'Next'</script>`},
 		steps: `{"type": "navigate", "url": "{{URL}}/"},
-			{"type": "click", "selectors": ["a"], "assertedEvents": [{"type": "navigation", "url": "{{URL}}/next", "title": "Next"}], "timeout": 1500}`,
+			{"type": "click", "selectors": ["a"], "assertedEvents": [{"type": "navigation", "url": "{{URL}}/next", "title": "Next"}]}`,
 	}
 	elsewhere := pageBreak{`href="/next"`, `href="/next?x"`, 1}
 	passes(t, play(t, shared.Runner, r, elsewhere))
@@ -210,26 +211,25 @@ func play(t *testing.T, runner *Runner, r recorded, b pageBreak, change ...func(
 	}
 	s := site(t, pages)
 	other := strings.Replace(s.URL, "127.0.0.1", "oopifdomain", 1)
-	// A broken page shows soon; a whole one may take its time on a busy machine.
-	timeout := "10000"
-	if b.old != "" {
-		timeout = "1500"
-	}
 	steps := strings.NewReplacer("{{URL}}", s.URL, "{{OTHER}}", other).Replace(r.steps)
-	if b.old == "" {
-		steps = strings.NewReplacer(`, "timeout": 1000`, "", `, "timeout": 1500`, "").Replace(steps)
-	}
-	text := `{"title": "x", "timeout": ` + timeout + `, "steps": [` + steps + `]}`
+	text := `{"title": "x", "steps": [` + steps + `]}`
 	rec, faults := recording.Parse([]byte(text))
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
 	for i := range rec.Steps {
+		// Only what is to fail fails soon: this machine may be a slow one.
+		rec.Steps[i].Timeout = 15 * time.Second
+		if b.old != "" && i == b.step {
+			rec.Steps[i].Timeout = 1500 * time.Millisecond
+		}
 		for _, f := range change {
 			f(&rec.Steps[i])
 		}
 	}
-	return runOn(t, runner, job(rec.Steps...))
+	j := job(rec.Steps...)
+	j.Check.Timeout = 25 * time.Second
+	return runOn(t, runner, j)
 }
 
 // broken checks that the step failed that a break of the page is for.

@@ -76,8 +76,7 @@ func (s *stepRun) elsewhere(ctx context.Context, fr *frame, at string) (string, 
 		}
 		return "", err
 	}
-	var got string
-	if unmarshal(title.Value, &got) != nil || got != e.Title {
+	if got := describe(title); got != e.Title {
 		return fmt.Sprintf("the navigation led to a page titled %q, not %q", got, e.Title), nil
 	}
 	return "", nil
