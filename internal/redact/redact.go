@@ -32,7 +32,7 @@ type Redactor struct {
 
 // New makes a Redactor of values.
 func New(values ...string) *Redactor {
-	r := &Redactor{known: map[string]bool{}}
+	r := &Redactor{}
 	r.Add(values...)
 	return r
 }
@@ -57,6 +57,9 @@ func (r *Redactor) Add(values ...string) {
 func (r *Redactor) add(value string) {
 	if len(value) < Least || r.known[value] || !utf8.ValidString(value) {
 		return
+	}
+	if r.known == nil {
+		r.known = map[string]bool{}
 	}
 	r.known[value] = true
 	forms := []string{value, hex.EncodeToString([]byte(value))}

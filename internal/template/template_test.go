@@ -14,7 +14,7 @@ import (
 
 func sample() *Values {
 	v := NewValues(map[string]string{"token": "s3cr3t-token", "odd": "a\"b\nc"})
-	v.Steps["login"] = assert.See(assert.API{Status: 200, Body: `{"id": 7, "name": "tea & \"milk\"", "list": [1, {"a": null}], "pi": 3.5}`})
+	v.Saw("login", assert.See(assert.API{Status: 200, Body: `{"id": 7, "name": "tea & \"milk\"", "list": [1, {"a": null}], "pi": 3.5}`}))
 	v.Now = func() time.Time { return time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC) }
 	v.Random = strings.NewReader(strings.Repeat("x", 64))
 	return v

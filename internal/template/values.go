@@ -33,11 +33,19 @@ type Values struct {
 
 // NewValues makes Values with secrets, which are hidden from then on.
 func NewValues(secrets map[string]string) *Values {
-	v := &Values{Secrets: secrets, Steps: map[string]*assert.Seen{}, hidden: redact.New()}
+	v := &Values{Secrets: secrets, hidden: redact.New()}
 	for _, s := range secrets {
 		v.hidden.Add(s)
 	}
 	return v
+}
+
+// Saw keeps what a step has seen.
+func (v *Values) Saw(id string, s *assert.Seen) {
+	if v.Steps == nil {
+		v.Steps = map[string]*assert.Seen{}
+	}
+	v.Steps[id] = s
 }
 
 // Hidden hides the secrets, what came of them, and what was added.

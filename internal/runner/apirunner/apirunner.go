@@ -152,7 +152,7 @@ func (r *run) step(ctx, limited context.Context, i int, res *jobs.Result) error 
 		res.Steps = append(res.Steps, done)
 	}
 	if err == nil && wanted {
-		r.values.Steps[spec.ID] = a.forLater(timings, time.Now())
+		r.values.Saw(spec.ID, a.forLater(timings, time.Now()))
 	}
 	if !done.OK {
 		res.Conclude()
