@@ -202,12 +202,12 @@ func (r *rig) verdict(t *testing.T, name string, seed uint64, a account, faults 
 	a.Unsent = nil // judged by the bound
 	faults = append(a.Violations(), faults...)
 	if a.TooMany > 0 {
-		faults = append(faults, fmt.Sprintf("%d slots were due and never sent, of which there may be %s", a.TooMany, r.boundary()))
+		faults = append(faults, fmt.Sprintf("%d slots were due and never sent; allowed: %s", a.TooMany, r.boundary()))
 	}
 	if a.Silent > 0 {
 		faults = append(faults, fmt.Sprintf("coverage is wrong about %d slots", a.Silent))
 	}
-	figure := fmt.Sprintf("lost %d, twice %d, dead %d, %d jobs, %d rows, %d of %d slots missed (%s); ",
+	figure := fmt.Sprintf("lost %d, twice %d, dead %d, %d jobs, %d rows, %d of %d slots missed (allowed: %s); ",
 		len(a.Lost), len(a.Twice), a.Dead, a.Accepted, a.Rows, missed, a.Expected, r.boundary()) + fmt.Sprintf(format, args...)
 	if len(faults) > 0 {
 		figure += fmt.Sprintf("; %q", faults)
@@ -219,7 +219,7 @@ func (r *rig) verdict(t *testing.T, name string, seed uint64, a account, faults 
 // boundary says in words which slots may be missed.
 func (r *rig) boundary() string {
 	if r.bound.missed == nil {
-		return "none may be"
+		return "none"
 	}
 	return r.bound.why
 }

@@ -31,11 +31,19 @@ func TestBarCommitCut(t *testing.T) {
 	r.scheduler("scheduler")
 	r.worker("worker")
 	r.load(50, time.Second)
-	want := form.N(0, 20, 200)
-	for cutter.Cuts() < want {
+	for range form.N(0, 20, 200) {
 		before := cutter.Cuts()
 		cutter.Arm(1)
-		eventually(t, 30*time.Second, func() error { return expectf(cutter.Cuts() > before, "no commit was answered") })
+		eventually(t, stalled, func() error { return expectf(cutter.Cuts() > before, "no commit was answered") })
+		// In between some get through, else no lease could be renewed either.
+		rows, err := r.number(`SELECT count(*) FROM runs`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, stalled, func() error {
+			n, err := r.number(`SELECT count(*) FROM runs`)
+			return expectf(err == nil && n > rows, "no result was stored after a cut: %v", err)
+		})
 	}
 	a := r.settle()
 	var faults []string

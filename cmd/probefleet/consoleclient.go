@@ -24,7 +24,8 @@ func (c *consoleClient) flags(f *daemon.Flags) {
 }
 
 // call sends in as JSON, nothing where it is nil, and reads the answer into
-// out. An answer other than 200 is an error in the console's words.
+// out, unless that is nil. An answer that is no success is an error in the
+// console's words.
 func (c consoleClient) call(ctx context.Context, patience time.Duration, method, path string, in, out any) error {
 	var body io.Reader
 	if in != nil {
@@ -51,8 +52,11 @@ func (c consoleClient) call(ctx context.Context, patience time.Duration, method,
 	if err != nil {
 		return fmt.Errorf("reading the console's answer: %w", err)
 	}
-	if resp.StatusCode != http.StatusOK {
+	if resp.StatusCode/100 != 2 {
 		return refusal(resp.Status, data)
+	}
+	if out == nil {
+		return nil
 	}
 	if err := json.Unmarshal(data, out); err != nil {
 		return fmt.Errorf("the console's answer is not the JSON that was expected (is -console right?): %w", err)
@@ -60,7 +64,7 @@ func (c consoleClient) call(ctx context.Context, patience time.Duration, method,
 	return nil
 }
 
-// refusal reads an answer other than 200.
+// refusal reads an answer that is no success.
 func refusal(status string, data []byte) error {
 	var p console.Problem
 	if json.Unmarshal(data, &p) != nil || p.Detail == "" {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -20,42 +19,6 @@ import (
 // dlqPatience is how long a request about dead letters may take: the console
 // looks through whole queues for it.
 const dlqPatience = 5 * time.Minute
-
-var dlqCommands = []command{
-	{"list", "list dead letters, and why they are there", dlqList},
-	{"show", "print one, with its body", dlqShow},
-	{"redrive", "send some or all back to where they came from", dlqRedrive},
-	{"discard", "delete some or all for good", dlqDiscard},
-}
-
-func dlq(ctx context.Context, p daemon.Process) error {
-	name := ""
-	if len(p.Args) > 0 {
-		name = p.Args[0]
-		p.Args = p.Args[1:]
-	}
-	for _, c := range dlqCommands {
-		if c.name == name {
-			return c.run(ctx, p)
-		}
-	}
-	help := slices.Contains([]string{"-h", "-help", "--help", "help"}, name)
-	out := p.Stderr
-	if help {
-		out = p.Stdout
-	}
-	fmt.Fprint(out, "probefleet dlq: dead letters, which are messages that nobody could do, and results that the database refused\n\nUsage:\n  probefleet dlq COMMAND [flags] [ID...]\n\nCommands:\n")
-	for _, c := range dlqCommands {
-		fmt.Fprintf(out, "  %-10s %s\n", c.name, c.about)
-	}
-	switch {
-	case help:
-		return nil
-	case name == "":
-		return &daemon.ExitError{Code: 2}
-	}
-	return &daemon.ExitError{Code: 2, Err: fmt.Errorf("%q is not a command of dlq", name)}
-}
 
 // dlqFlags are what every command about dead letters can be told.
 type dlqFlags struct {
@@ -69,14 +32,7 @@ func newDLQFlags(p daemon.Process, name, args, usage string) *dlqFlags {
 	f := &dlqFlags{Flags: daemon.NewFlags("probefleet dlq "+name, args, usage, p)}
 	f.console.flags(f.Flags)
 	f.StringVar(&f.queue, "queue", "", "only this dead-letter queue, or "+console.RowQueue+" for results that the database refused")
-	f.StringVar(&f.output, "o", "table", "table or json")
-	f.Env("o", "PROBEFLEET_OUTPUT")
-	f.Check(func() error {
-		if f.output != "table" && f.output != "json" {
-			return fmt.Errorf("-o %q: use table or json", f.output)
-		}
-		return nil
-	})
+	outputFlag(f.Flags, &f.output, "table", "json")
 	return f
 }
 
@@ -86,9 +42,7 @@ func (f *dlqFlags) print(w io.Writer, v any, table func()) error {
 		table()
 		return nil
 	}
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	return e.Encode(v)
+	return writeJSON(w, v)
 }
 
 func dlqList(ctx context.Context, p daemon.Process) error {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,8 +25,7 @@ func fleet(ctx context.Context, p daemon.Process) error {
 	var c consoleClient
 	var format string
 	c.flags(f)
-	f.StringVar(&format, "o", "table", "form of the output: table or json")
-	f.Check(func() error { return knownFormat(format) })
+	outputFlag(f, &format, "table", "json")
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
@@ -36,13 +34,6 @@ func fleet(ctx context.Context, p daemon.Process) error {
 		return err
 	}
 	return printFleet(p.Stdout, answer, format)
-}
-
-func knownFormat(format string) error {
-	if format != "table" && format != "json" {
-		return fmt.Errorf("-o %q: use table or json", format)
-	}
-	return nil
 }
 
 // pin sets the version in which a class of a location, or results, are written.
@@ -54,8 +45,7 @@ func pin(ctx context.Context, p daemon.Process) error {
 	c.flags(f)
 	f.StringVar(&o.Location, "location", "", "location of the workers")
 	f.StringVar(&o.Class, "class", "", "class of their jobs: api or browser")
-	f.StringVar(&format, "o", "table", "form of the output: table or json")
-	f.Check(func() error { return knownFormat(format) })
+	outputFlag(f, &format, "table", "json")
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
@@ -78,9 +68,7 @@ func pin(ctx context.Context, p daemon.Process) error {
 
 func printFleet(w io.Writer, f console.Fleet, format string) error {
 	if format == "json" {
-		e := json.NewEncoder(w)
-		e.SetIndent("", "  ")
-		return e.Encode(f)
+		return writeJSON(w, f)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "WORKER\tLOCATION\tBUILD\tREADS\tSTATE\tBUSY")

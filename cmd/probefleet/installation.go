@@ -167,7 +167,8 @@ func (i *installation) startConsole(ctx context.Context) error {
 		return err
 	}
 	i.consoleURL = "http://" + loopback(l)
-	c := consolecmd.Config{DatabaseURL: i.databaseURL, Token: i.token, StatusURL: i.statusURL, QueuePrefix: i.prefix}
+	c := consolecmd.Config{DatabaseURL: i.databaseURL, Token: i.token, StatusURL: i.statusURL, QueuePrefix: i.prefix,
+		TokenRate: consolecmd.DefaultTokenRate, AddressRate: consolecmd.DefaultAddressRate}
 	kit := i.kit("console")
 	i.parts.serve("the console", func(ctx context.Context) error {
 		return consolecmd.Serve(ctx, c, l, kit, i.ready.Check)
@@ -247,7 +248,6 @@ func (i *installation) applyChecks(ctx context.Context) error {
 		}
 	}
 	return i.await(ctx, "the console", func(ctx context.Context) error {
-		_, err := applyTo(ctx, i.consoleURL, i.token, checks)
-		return err
+		return applyTo(ctx, i.consoleURL, i.token, checks)
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
@@ -14,16 +13,16 @@ var marks = map[jobs.Outcome]string{
 	jobs.Passed: "✓", jobs.Degraded: "!", jobs.Failed: "✗", jobs.Inconclusive: "?", jobs.Expired: "?",
 }
 
-// printResults writes one line a check, and below it why it did not pass.
-func printResults(w io.Writer, checks []check.Check, results []jobs.Result) {
+// printResults writes one line a result, and below it why it did not pass.
+func printResults(w io.Writer, results []jobs.Result) {
 	counts := map[jobs.Outcome]int{}
 	width := 0
-	for _, c := range checks {
-		width = max(width, len(c.ID))
+	for _, r := range results {
+		width = max(width, len(label(r)))
 	}
-	for i, r := range results {
+	for _, r := range results {
 		counts[r.Outcome]++
-		fmt.Fprintf(w, "%s %-12s %-*s %-8s %9s%s\n", marks[r.Outcome], r.Outcome, width, checks[i].ID, checks[i].Kind(), round(r.Timings.Total), phases(r.Timings))
+		fmt.Fprintf(w, "%s %-12s %-*s %-8s %9s%s\n", marks[r.Outcome], r.Outcome, width, label(r), r.Kind, round(r.Timings.Total), phases(r.Timings))
 		for _, line := range reasons(r) {
 			fmt.Fprintf(w, "    %s\n", line)
 		}
@@ -35,6 +34,17 @@ func printResults(w io.Writer, checks []check.Check, results []jobs.Result) {
 		}
 	}
 	fmt.Fprintf(w, "\n%d checks: %s\n", len(results), strings.Join(parts, ", "))
+}
+
+// here is the location of what `probefleet test` runs.
+const here = "here"
+
+// label names a check, and where it ran unless that was here.
+func label(r jobs.Result) string {
+	if r.Location == here {
+		return r.CheckID
+	}
+	return r.CheckID + " at " + r.Location
 }
 
 // phases shows where the time of an API check went.

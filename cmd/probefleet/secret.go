@@ -14,30 +14,25 @@ import (
 )
 
 // secretCommands are what can be done with a file of secrets.
-var secretCommands = map[string]struct {
-	args, about string
-	run         func(p daemon.Process, f secret.File, names []string) error
-}{
-	"set":  {"NAME", "seals the text on standard input as a secret; makes file and key where there are none", setSecret},
-	"list": {"", "names the secrets of a file", listSecrets},
-	"rm":   {"NAME...", "takes secrets out of a file", removeSecrets},
+func secretCommands() []command {
+	return []command{
+		secretCommand("set", "NAME", "seals the text on standard input as a secret; makes file and key where there are none", setSecret),
+		secretCommand("list", "", "names the secrets of a file", listSecrets),
+		secretCommand("rm", "NAME...", "takes secrets out of a file", removeSecrets),
+	}
 }
 
-// secrets is `probefleet secret set|list|rm`.
-func secrets(_ context.Context, p daemon.Process) error {
-	if len(p.Args) == 0 || secretCommands[p.Args[0]].run == nil {
-		return &daemon.UsageError{Err: errors.New("probefleet secret: use `secret set NAME`, `secret list` or `secret rm NAME...`")}
-	}
-	name := p.Args[0]
-	c := secretCommands[name]
-	f := daemon.NewFlags("probefleet secret "+name, c.args, c.about, p)
-	file := secret.File{}
-	f.StringVar(&file.Path, "secrets", "secrets.age", "file of secrets, sealed")
-	f.StringVar(&file.Key, "secrets-key", "secrets.key", "file of the age key that opens it; keep it away from the checks")
-	if err := f.Parse(p.Args[1:]); err != nil {
-		return err
-	}
-	return c.run(p, file, f.Args())
+func secretCommand(name, args, about string, do func(p daemon.Process, f secret.File, names []string) error) command {
+	return command{name: name, about: about, run: func(_ context.Context, p daemon.Process) error {
+		f := daemon.NewFlags("probefleet secret "+name, args, about, p)
+		file := secret.File{}
+		f.StringVar(&file.Path, "secrets", "secrets.age", "file of secrets, sealed")
+		f.StringVar(&file.Key, "secrets-key", "secrets.key", "file of the age key that opens it; keep it away from the checks")
+		if err := f.Parse(p.Args); err != nil {
+			return err
+		}
+		return do(p, file, f.Args())
+	}}
 }
 
 // setSecret reads the value from standard input: an argument would be seen by

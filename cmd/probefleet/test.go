@@ -46,17 +46,11 @@ func test(ctx context.Context, p daemon.Process) error {
 	c.files = fileFlags(f)
 	c.sealed.Register(f)
 	f.StringVar(&c.only, "only", "", "run only the check with this id")
-	f.StringVar(&c.output, "o", "text", "output: text or json")
+	outputFlag(f, &c.output, "text", "json", "junit", "github")
 	f.StringVar(&c.artifacts, "artifacts", "", "folder for screenshots; none are kept without it")
 	f.StringVar(&c.har, "har", "", "file for all requests of the browser checks, as HTTP Archive 1.2")
 	f.StringVar(&c.chromium, "chromium", "", "path of Chromium or Chrome; found where empty")
 	f.StringVar(&c.account, "account", child.DefaultAccount, "account that runs the browser where this is root")
-	f.Check(func() error {
-		if c.output != "text" && c.output != "json" {
-			return fmt.Errorf("output %q of -o is not known: use text or json", c.output)
-		}
-		return nil
-	})
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
@@ -77,7 +71,7 @@ func test(ctx context.Context, p daemon.Process) error {
 	if c.output == "json" {
 		err = printJSON(p.Stdout, results)
 	} else {
-		printResults(p.Stdout, checks, results)
+		err = report(p.Stdout, c.output, "probefleet test", results)
 	}
 	if err != nil {
 		return err
@@ -120,7 +114,7 @@ func runHere(ctx context.Context, c testConfig, checks []check.Check, stderr io.
 			slot <- struct{}{}
 			defer func() { <-slot }()
 			now := time.Now()
-			j := jobs.New(ch, "here", now, 1, now, now.Add(time.Hour))
+			j := jobs.New(ch, here, now, 1, now, now.Add(time.Hour))
 			results[i], errs[i] = mux.Run(ctx, j)
 		})
 	}

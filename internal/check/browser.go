@@ -13,6 +13,10 @@ type Browser struct {
 	// Page holds settings of the page that stand before the first step; nil
 	// where there are none.
 	Page *Page
+	// Templates says that texts of Steps and Page are templates, to be filled
+	// in where the check runs: {{ secrets.password }}. Without it they are
+	// meant as they are.
+	Templates bool
 	// Expect holds assertions over the finished flow; see API.Expect.
 	Expect []string
 	// Degraded holds assertions that make the attempt degraded.

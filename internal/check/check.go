@@ -49,6 +49,13 @@ type Check struct {
 	Muted bool
 	// Public checks appear on the status dashboard.
 	Public bool
+	// Alert says when failing is an outage.
+	Alert Alert
+	// DependsOn names checks without which this one cannot pass: while one of
+	// them has an outage, nobody is alerted of this one's.
+	DependsOn []string
+	// Maintenance has the windows in which failing does not count.
+	Maintenance []Maintenance
 	// Spec is what is done and expected; its type decides the Kind.
 	Spec Spec
 	// Unknown is what a newer release has said of the check and this one does

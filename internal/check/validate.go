@@ -75,8 +75,10 @@ func (c Check) Validate() []Fault {
 			add(fmt.Sprintf("tags[%d]", i), "is empty; write a word or take it away")
 		}
 	}
+	fs = append(fs, c.alarmFaults()...)
 	texts := []text{{"name", c.Name}, {"description", c.Description}, {"group", c.Group}}
 	texts = append(texts, list("tags", c.Tags)...)
+	texts = append(texts, c.alarmTexts()...)
 	if c.Spec == nil {
 		add("kind", "is missing; use one of %q", Kinds)
 	} else {

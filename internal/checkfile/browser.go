@@ -2,6 +2,7 @@ package checkfile
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,7 +11,13 @@ import (
 )
 
 // actions are the keys of which a step has one.
-var actions = []string{"open", "click", "fill", "press", "expect", "screenshot"}
+var actions = []string{
+	"open", "click", "double_click", "hover", "fill", "select", "check", "uncheck", "press", "upload", "drag", "scroll",
+	"dialog", "cookies", "storage", "page", "close", "wait", "expect", "screenshot",
+}
+
+// besides are the keys that any step may have beside its action.
+var besides = []string{"timeout", "name", "optional", "always", "iframe", "target"}
 
 // browser decodes what is special to a browser check.
 func (o *object) browser() *check.Browser {
@@ -28,6 +35,21 @@ func (o *object) browser() *check.Browser {
 			}
 		}
 	}
+	o.d.web = o.base()
+	if n := o.value("page"); n != nil {
+		p, ok := o.d.page(n, "page")
+		o.place("page", n, ok)
+		if b.Page = p; ok && p.Width > 0 && !o.has("viewport") {
+			b.Width, b.Height = max(200, p.Width), max(200, p.Height)
+		}
+	}
+	if n := o.value("recording"); n != nil {
+		if o.has("steps") {
+			o.d.fault(n, "the check has both recording: and steps:; make two of it")
+		}
+		b.Steps = o.d.recorded(n)
+		o.d.at["steps"] = nil // what is wrong with them was said
+	}
 	items, ok := o.list("steps")
 	if !ok && o.has("steps") {
 		o.d.at["steps"] = nil
@@ -37,7 +59,26 @@ func (o *object) browser() *check.Browser {
 	}
 	b.Expect = o.assertions("expect", check.KindBrowser)
 	b.Degraded = o.assertions("degraded", check.KindBrowser)
+	b.Templates = o.d.runtime
+	if !b.Templates {
+		if plain, err := b.Map(unescaped); err == nil { // a text with a fault was reported
+			return plain
+		}
+	}
 	return b
+}
+
+// base is the address that addresses without a host are added to.
+func (o *object) base() string {
+	n := o.value("base")
+	if n == nil {
+		return ""
+	}
+	s, ok := o.d.expanded(n, "base")
+	if ok && !strings.HasPrefix(s, "http://") && !strings.HasPrefix(s, "https://") {
+		o.d.fault(n, "base: %q does not start with http:// or https://", s)
+	}
+	return strings.TrimSuffix(s, "/")
 }
 
 // step decodes one step. Where it has a fault, its place is marked so that
@@ -49,14 +90,14 @@ func (d *decoder) step(n *yaml.Node, i int) check.Step {
 		d.fault(n, "%s wants an action and its value, such as `open: https://example.com/` or `click: \"#buy\"`, not %s", path, describe(n))
 		return check.Step{}
 	}
-	o, ok := d.object(n, path, "a step", append(append([]string{}, actions...), "timeout"))
+	o, ok := d.object(n, path, "a step", slices.Concat(actions, besides))
 	if !ok {
 		return check.Step{}
 	}
 	var action *field
 	for k := range o.fields {
 		switch {
-		case o.fields[k].name == "timeout":
+		case slices.Contains(besides, o.fields[k].name):
 		case action == nil:
 			action = &o.fields[k]
 		default:
@@ -71,7 +112,16 @@ func (d *decoder) step(n *yaml.Node, i int) check.Step {
 		return check.Step{}
 	}
 	s, ok := o.action(action)
-	ok = o.stepTimeout(&s) && ok
+	before := len(d.loader.faults)
+	o.text("name", &s.Name)
+	o.flag("optional", &s.Optional)
+	o.flag("always", &s.Always)
+	o.template("iframe", &s.Iframe)
+	o.template("target", &s.Target)
+	if s.Action == check.ActionClose {
+		s.Target, s.Value = s.Value, ""
+	}
+	ok = o.stepTimeout(&s) && ok && len(d.loader.faults) == before
 	if ok {
 		d.at[path] = action.value
 		d.at[path+"."+string(s.Action)] = action.value
@@ -89,77 +139,21 @@ func (o *object) stepTimeout(s *check.Step) bool {
 	return !there || n != nil
 }
 
-func (o *object) action(f *field) (check.Step, bool) {
-	path := o.path + f.name
-	switch f.name {
-	case "open":
-		v, ok := o.d.expanded(f.value, path)
-		return check.Step{Action: check.ActionOpen, Value: v}, ok
-	case "click":
-		v, ok := o.d.expanded(f.value, path)
-		return check.Step{Action: check.ActionClick, Selector: v}, ok
-	case "screenshot":
-		v, ok := o.d.expanded(f.value, path)
-		return check.Step{Action: check.ActionScreenshot, Value: v}, ok
-	case "fill":
-		s := check.Step{Action: check.ActionFill}
-		return s, o.parts(f, []string{"selector", "value"}, []string{"selector", "value"}, &s)
-	case "press":
-		s := check.Step{Action: check.ActionPress}
-		if f.value.Kind == yaml.MappingNode {
-			return s, o.parts(f, []string{"key", "selector"}, []string{"key"}, &s)
+// templates reads names and values that may be filled in where the check runs.
+func (o *object) templates(name string, into *map[string]string) {
+	o.read(name, func(n *yaml.Node, path string) bool {
+		m, ok := o.d.object(n, path, path, nil)
+		if !ok {
+			return false
 		}
-		v, ok := o.d.expanded(f.value, path)
-		s.Value = v
-		return s, ok
-	}
-	return o.expectation(f)
-}
-
-// expectation decodes `expect: {text: …}` and `expect: {url: …}`.
-func (o *object) expectation(f *field) (check.Step, bool) {
-	s := check.Step{Action: check.ActionExpectText}
-	if f.value.Kind != yaml.MappingNode {
-		o.d.fault(f.value, "%sexpect wants {text: …} or {url: …}, not %s", o.path, describe(f.value))
-		return s, false
-	}
-	keys := map[string]bool{}
-	for i := 0; i < len(f.value.Content); i += 2 {
-		keys[f.value.Content[i].Value] = true
-	}
-	switch {
-	case keys["text"] && keys["url"]:
-		o.d.fault(f.value, "%sexpect has both text and url; make two steps of it", o.path)
-		return s, false
-	case keys["url"] && keys["selector"]:
-		o.d.fault(f.value, "%sexpect: a selector goes with text; the url is the page's", o.path)
-		return s, false
-	case keys["url"]:
-		s.Action = check.ActionExpectURL
-		return s, o.parts(f, []string{"url"}, []string{"url"}, &s)
-	}
-	return s, o.parts(f, []string{"text", "selector", "url"}, []string{"text"}, &s)
-}
-
-// parts reads the keys of an action: `selector` into Selector, any other into
-// Value.
-func (o *object) parts(f *field, known, needed []string, s *check.Step) bool {
-	before := len(o.d.loader.faults)
-	p, ok := o.d.object(f.value, o.path+f.name, o.path+f.name, known)
-	if !ok {
-		return false
-	}
-	for _, name := range known {
-		if name == "selector" {
-			p.text(name, &s.Selector)
-			continue
+		values := map[string]string{}
+		for _, f := range m.fields {
+			v, good := o.d.templated(f.value, path+"."+f.name)
+			values[f.name], ok = v, ok && good
 		}
-		p.text(name, &s.Value)
-	}
-	for _, name := range needed {
-		if !p.has(name) && len(o.d.loader.faults) == before {
-			o.d.fault(p.node, "%s%s has no %s; write %s: {%s: …}", o.path, f.name, name, f.name, strings.Join(needed, ": …, "))
+		if len(values) > 0 {
+			*into = values
 		}
-	}
-	return len(o.d.loader.faults) == before
+		return ok
+	})
 }

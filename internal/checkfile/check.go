@@ -13,10 +13,10 @@ import (
 )
 
 var (
-	ownKeys     = []string{"id", "name", "description", "kind"}
+	ownKeys     = []string{"id", "name", "description", "kind", "depends_on"}
 	apiKeys     = []string{"request", "expect", "degraded"}
-	browserKeys = []string{"viewport", "steps", "expect", "degraded"}
-	checkKeys   = slices.Concat(ownKeys, commonKeys, []string{"request", "viewport", "steps"}, netKeys(), []string{"expect", "degraded", "expect_failure"})
+	browserKeys = []string{"base", "viewport", "page", "recording", "steps", "expect", "degraded"}
+	checkKeys   = slices.Concat(ownKeys, commonKeys, []string{"request", "base", "viewport", "page", "recording", "steps"}, netKeys(), []string{"expect", "degraded", "expect_failure"})
 )
 
 // check decodes one check and adds it to the others, or its faults.
@@ -41,6 +41,7 @@ func (d *decoder) check(n *yaml.Node) {
 	o.text("description", &c.Description)
 	c.Description = strings.TrimSpace(c.Description) // a block of text ends in a line break
 	o.common(&c)
+	o.texts("depends_on", &c.DependsOn)
 	if !o.has("name") {
 		c.Name = c.ID
 		d.at["name"] = nil // what is wrong with it is wrong with the id
@@ -114,18 +115,19 @@ func (o *object) kind() check.Kind {
 	if kind, ours := o.netKind(); ours {
 		return kind
 	}
-	request, steps := o.has("request"), o.has("steps") || o.has("viewport")
+	browser := slices.ContainsFunc([]string{"viewport", "page", "recording"}, o.has)
+	request, steps := o.has("request"), o.has("steps") || browser
 	said := o.value("kind")
 	if said == nil {
 		switch {
 		case request && steps:
 			o.d.fault(o.node, "the check has both request: and steps:; a check is either one request or steps, make two of it")
-		case request, o.stepsOfRequests() && !o.has("viewport"):
+		case request, o.stepsOfRequests() && !browser:
 			return check.KindAPI
 		case steps:
 			return check.KindBrowser
 		default:
-			o.d.fault(o.node, "the check does nothing; give it `request:` (an API check), `steps:` (a browser check) or one of %s", strings.Join(netKeys(), ", "))
+			o.d.fault(o.node, "the check does nothing; give it `request:` (an API check), `steps:` or `recording:` (a browser check), or one of %s", strings.Join(netKeys(), ", "))
 		}
 		return ""
 	}

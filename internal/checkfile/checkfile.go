@@ -62,6 +62,9 @@ type Options struct {
 	// Vars take the place of the files' own `vars:` of the same name, and add
 	// to them.
 	Vars map[string]string
+	// ReadFile reads recordings and other files that checks name; nil stands
+	// for os.ReadFile.
+	ReadFile func(path string) ([]byte, error)
 	// Environment names the `environments:` whose variables hold, "" for none.
 	Environment string
 }
@@ -134,6 +137,7 @@ type loader struct {
 
 func (l *loader) result() ([]check.Check, error) {
 	l.unknownEnvironment()
+	l.circles()
 	if len(l.faults) > 0 {
 		return nil, l.faults.sorted()
 	}

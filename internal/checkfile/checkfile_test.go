@@ -285,7 +285,9 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		start := time.Now()
-		cs, err := Parse("f", data, Options{Vars: map[string]string{"x": "y"}})
+		cs, err := Parse("f", data, Options{Vars: map[string]string{"x": "y"}, ReadFile: func(string) ([]byte, error) {
+			return nil, os.ErrNotExist // a fuzzer reads nobody's files
+		}})
 		if took := time.Since(start); took > 30*time.Second {
 			t.Errorf("took %v", took)
 		}

@@ -31,6 +31,8 @@ type decoder struct {
 	// runtime says that the check that is being read has expressions that are
 	// filled in where it runs, earlier which steps they may speak of.
 	runtime bool
+	// web is the base address of the browser check that is being read.
+	web     string
 	earlier []string
 
 	// base is what checks start from, basePlaces where that is written.

@@ -194,7 +194,7 @@ func (d *decoder) defaults(top *object) {
 }
 
 // commonKeys are the keys of `defaults:`; a check has them too.
-var commonKeys = []string{"every", "timeout", "locations", "tags", "group", "public", "active", "muted"}
+var commonKeys = []string{"every", "timeout", "locations", "tags", "group", "public", "active", "muted", "alert", "maintenance"}
 
 func (o *object) common(c *check.Check) {
 	o.duration("every", &c.Every)
@@ -205,4 +205,6 @@ func (o *object) common(c *check.Check) {
 	o.flag("public", &c.Public)
 	o.flag("active", &c.Active)
 	o.flag("muted", &c.Muted)
+	o.alert(&c.Alert)
+	o.maintenance(&c.Maintenance)
 }

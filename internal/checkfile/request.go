@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -18,6 +19,9 @@ var requestKeys = []string{
 	"method", "url", "headers", "query", "body", "json", "form", "multipart", "graphql", "auth",
 	"follow_redirects", "max_redirects", "max_body", "ip_family", "http", "tls", "proxy", "timeouts",
 }
+
+// RequestKeys are the keys that a request may have.
+func RequestKeys() []string { return slices.Clone(requestKeys) }
 
 // headerName is a token of RFC 9110, section 5.6.2.
 var headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")

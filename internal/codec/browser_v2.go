@@ -18,6 +18,8 @@ type browserV2 struct {
 	Expect   []string        `json:"expect,omitempty"`
 	Degraded []string        `json:"degraded,omitempty"`
 	Page     *pageSettingsV2 `json:"page,omitempty"`
+
+	Templates bool `json:"templates,omitempty"`
 }
 
 type stepV2 struct {
@@ -121,7 +123,7 @@ type mockV2 struct {
 func newBrowserV2(s *check.Browser) *browserV2 {
 	w := &browserV2{
 		Steps: make([]stepV2, len(s.Steps)), Width: s.Width, Height: s.Height,
-		Expect: s.Expect, Degraded: s.Degraded, Page: newPageSettingsV2(s.Page),
+		Expect: s.Expect, Degraded: s.Degraded, Page: newPageSettingsV2(s.Page), Templates: s.Templates,
 	}
 	for i, st := range s.Steps {
 		w.Steps[i] = newStepV2(st)
@@ -170,7 +172,7 @@ func newPageSettingsV2(p *check.Page) *pageSettingsV2 {
 func (w *browserV2) spec() *check.Browser {
 	return &check.Browser{
 		Width: w.Width, Height: w.Height, Expect: some(w.Expect), Degraded: some(w.Degraded),
-		Page: w.Page.settings(), Steps: each(w.Steps, stepV2.step),
+		Page: w.Page.settings(), Steps: each(w.Steps, stepV2.step), Templates: w.Templates,
 	}
 }
 
@@ -235,6 +237,9 @@ var kindsV2 = []string{"pierce/", "aria/", "role/", "label/", "placeholder/", "t
 func downcastBrowserV2(w *browserV2) (down *browserV1, lost string) {
 	if w == nil {
 		return nil, ""
+	}
+	if w.Templates {
+		return nil, "the templates of its browser check"
 	}
 	if w.Page != nil {
 		return nil, "the page settings of its browser check"

@@ -7,10 +7,12 @@ import (
 )
 
 // checkV2 is a check in version 2: an API check is a list of steps, the steps
-// of a browser check say more, and there are checks of the network.
+// of a browser check say more, there are checks of the network, and rules of
+// alerts.
 type checkV2 struct {
 	checkOf[apiV2, browserV2]
 	netV2
+	alarmV2
 }
 
 // fault finds the first field without which the check has no meaning.
@@ -27,7 +29,7 @@ func newCheckV2(c check.Check) (*checkV2, error) {
 		ID: c.ID, Name: c.Name, Description: c.Description, Group: c.Group, Tags: c.Tags,
 		Every: microsOf(c.Every), Timeout: microsOf(c.Timeout), Locations: c.Locations,
 		Active: c.Active, Muted: c.Muted, Public: c.Public,
-	}}
+	}, alarmV2: newAlarmV2(c)}
 	switch s := c.Spec.(type) {
 	case *check.API:
 		if s != nil {
@@ -60,6 +62,7 @@ func checkOfV2(w *checkV2) check.Check {
 	default:
 		c.Spec = w.spec(w.Kind)
 	}
+	w.into(&c)
 	return c
 }
 
@@ -74,6 +77,9 @@ func upcastCheckV1(w *checkV1) *checkV2 {
 // "" where it holds everything.
 func downcastCheckV2(w *checkV2) (down *checkV1, lost string) {
 	if lost = lostKind(w.Kind); lost != "" {
+		return nil, lost
+	}
+	if lost = w.lost(); lost != "" {
 		return nil, lost
 	}
 	c := recast[apiV1, browserV1](&w.checkOf)

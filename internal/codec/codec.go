@@ -137,7 +137,7 @@ func JobVersionOf(c check.Check) int {
 	if c.Unknown != "" {
 		return JobVersion // a newer release wrote it
 	}
-	w, err := newCheckV2(c)
+	w, err := newJobCheckV2(c)
 	if err != nil {
 		return 1 // no version has room for a check without a spec
 	}

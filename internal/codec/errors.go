@@ -90,7 +90,7 @@ func unmarshal(typ, prefix string, b []byte, v any) error {
 
 // embedded are structs that share the JSON object of those that hold them:
 // encoding/json names them in the path of a field all the same.
-var embedded = strings.NewReplacer("checkOf.", "", "netV2.", "", "linesV2.", "", "tlsClientV2.", "")
+var embedded = strings.NewReplacer("checkOf.", "", "netV2.", "", "linesV2.", "", "tlsClientV2.", "", "alarmV2.", "")
 
 func join(prefix, field string) string {
 	if prefix == "" || field == "" {

@@ -3,6 +3,7 @@ package codec
 import (
 	"fmt"
 
+	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
@@ -18,8 +19,18 @@ type jobV2 struct {
 	Reply     int       `json:"reply,omitempty"`
 }
 
+// newJobCheckV2 is a check as it goes into jobs: without what is no worker's
+// business.
+func newJobCheckV2(c check.Check) (*checkV2, error) {
+	w, err := newCheckV2(c)
+	if err == nil {
+		w.alarmV2 = alarmV2{}
+	}
+	return w, err
+}
+
 func newJobV2(j jobs.Job) (*jobV2, error) {
-	c, err := newCheckV2(j.Check)
+	c, err := newJobCheckV2(j.Check)
 	if err != nil {
 		return nil, err
 	}

@@ -19,7 +19,7 @@ type JobForm struct {
 
 // NewJobForm writes c for jobs of a version; errors as of [EncodeJobAt].
 func NewJobForm(version int, c check.Check) (JobForm, error) {
-	w, err := newCheckV2(c)
+	w, err := newJobCheckV2(c)
 	if err == nil {
 		err = unreadable(TypeCheck, c.ID, w)
 	}

@@ -171,6 +171,7 @@ func newCheckSamples() map[string]check.Check {
 	for name, j := range netJobSamples() {
 		all[name] = j.Check
 	}
+	maps.Copy(all, alarmSamples())
 	return all
 }
 

@@ -144,7 +144,9 @@ func TestEveryStringIsSanitisedOnTheWayOut(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%q: %v", n.in, err)
 			}
-			if d := cmp.Diff(fillJobs(n.want)[i], got); d != "" {
+			want := fillJobs(n.want)[i]
+			want.Check = withoutAlarms(want.Check)
+			if d := cmp.Diff(want, got); d != "" {
 				t.Errorf("job of %q (-want +got):\n%s", n.in, d)
 			}
 		}

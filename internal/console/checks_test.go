@@ -18,47 +18,12 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 )
 
-const testToken = "pf_the_right_token"
-
-// shelf is a store that keeps checks in memory.
-type shelf struct {
-	checks map[string]check.Check
-	away   error
-}
-
-func (s *shelf) ApplyChecks(_ context.Context, checks []check.Check) (created, changed, unchanged []string, err error) {
-	if s.away != nil {
-		return nil, nil, nil, s.away
-	}
-	for _, c := range checks {
-		old, there := s.checks[c.ID]
-		switch {
-		case !there:
-			created = append(created, c.ID)
-		case !cmp.Equal(old, c):
-			changed = append(changed, c.ID)
-		default:
-			unchanged = append(unchanged, c.ID)
-		}
-		s.checks[c.ID] = c
-	}
-	return created, changed, unchanged, nil
-}
-
-func (s *shelf) ActiveChecks(context.Context) ([]check.Check, int64, error) {
-	var all []check.Check
-	for _, c := range s.checks {
-		all = append(all, c)
-	}
-	return all, 7, s.away
-}
-
 func newConsole(t *testing.T) (*shelf, http.Handler, *error) {
 	t.Helper()
 	s := &shelf{checks: map[string]check.Check{}}
 	sick := new(error)
 	c := New(Options{
-		Store: s, Token: testToken, Build: "test", Logger: slog.New(slog.DiscardHandler),
+		Store: s, Tokens: newRing(), Build: "test", Logger: slog.New(slog.DiscardHandler),
 		Ready: func(context.Context) error { return *sick },
 	})
 	return s, c.Handler(), sick
@@ -87,7 +52,7 @@ func body(t *testing.T, checks ...check.Check) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data, err := json.Marshal(ds)
+	data, err := json.Marshal(Wanted{Checks: ds})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,8 +62,8 @@ func body(t *testing.T, checks ...check.Check) string {
 func TestApplyAndList(t *testing.T) {
 	_, h, _ := newConsole(t)
 	for i, want := range []Applied{
-		{Created: []string{"a", "b"}, Changed: []string{}, Unchanged: []string{}},
-		{Created: []string{}, Changed: []string{}, Unchanged: []string{"a", "b"}},
+		{Created: []string{"a", "b"}, Changed: []string{}, Unchanged: []string{}, Deleted: []string{}},
+		{Created: []string{}, Changed: []string{}, Unchanged: []string{"a", "b"}, Deleted: []string{}},
 	} {
 		w := ask(h, "PUT", "/api/v1/checks", testToken, body(t, home("a"), home("b")))
 		var got Applied
@@ -115,7 +80,7 @@ func TestApplyAndList(t *testing.T) {
 		t.Errorf("list: %d %s", w.Code, w.Body)
 	}
 	// What is listed can be applied as it is.
-	checks, faults := decode(ds)
+	checks, faults := decode(ds.Checks)
 	if len(faults) > 0 || len(checks) != 2 {
 		t.Errorf("listed checks: %v", faults)
 	}
@@ -131,8 +96,8 @@ func TestTokenIsNeeded(t *testing.T) {
 			}
 		}
 	}
-	open := New(Options{Store: s, Logger: slog.New(slog.DiscardHandler)}).Handler()
-	if w := ask(open, "PUT", "/api/v1/checks", "", body(t, home("a"))); w.Code != http.StatusUnauthorized {
+	nobody := New(Options{Store: s, Tokens: &ring{}, Logger: slog.New(slog.DiscardHandler)}).Handler()
+	if w := ask(nobody, "PUT", "/api/v1/checks", "", body(t, home("a"))); w.Code != http.StatusUnauthorized {
 		t.Errorf("a console without a token takes changes: %d", w.Code)
 	}
 	if len(s.checks) > 0 {
@@ -151,8 +116,8 @@ func TestBadApplies(t *testing.T) {
 		code  int
 		words []string
 	}{
-		"not JSON":          {"checks:", http.StatusBadRequest, []string{"not the JSON of checks"}},
-		"another key":       {`{"cheks": []}`, http.StatusBadRequest, []string{"cheks"}},
+		"not JSON":          {"checks:", http.StatusBadRequest, []string{"body"}},
+		"another key":       {`{"cheks": []}`, http.StatusUnprocessableEntity, []string{"cheks"}},
 		"not a check":       {`{"checks": [{"version": 1, "check": {"id": 3}}]}`, http.StatusUnprocessableEntity, []string{"checks[0]"}},
 		"newer version":     {`{"checks": [{"version": 99, "check": {}}]}`, http.StatusUnprocessableEntity, []string{"99"}},
 		"faults, all":       {body(t, broken, untyped, home("fine")), http.StatusUnprocessableEntity, []string{`check "broken": every`, `check "untyped": titel`}},

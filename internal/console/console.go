@@ -1,15 +1,13 @@
-// Package console is where checks are changed and dead letters are seen to: an
-// HTTP API for those who hold its token, and a page that says whether the
-// installation is well. It refuses to change anything without the token, and
-// to accept a check that the rest of the fleet could not run.
+// Package console is where checks are changed, runs are looked at and asked
+// for, and dead letters are seen to: an HTTP API for those who hold a token,
+// and a page that says whether the installation is well. It refuses to answer
+// anything of weight without a token that allows it, and to accept a check
+// that the rest of the fleet could not run.
 package console
 
 import (
 	"context"
-	"crypto/subtle"
 	_ "embed"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"html/template"
 	"log/slog"
@@ -22,21 +20,29 @@ import (
 
 // store is what the console needs of the database.
 type store interface {
-	ApplyChecks(ctx context.Context, checks []check.Check) (created, changed, unchanged []string, err error)
+	// ApplySet answers an *[OwnedError] where checks belong to others.
+	ApplySet(ctx context.Context, checks []check.Check, o ApplyOptions) (Applied, error)
+	RemoveChecks(ctx context.Context, ids []string) ([]string, error)
 	ActiveChecks(ctx context.Context) ([]check.Check, int64, error)
+	// Catalogue lists checks in the order of their ids.
+	Catalogue(ctx context.Context, f CheckFilter) ([]StoredCheck, int64, error)
 }
 
 // Options configure a Console.
 type Options struct {
 	Store store
+	// Tokens knows who may ask, and for what.
+	Tokens tokenBook
+	// PerToken and PerAddress are how often a token, and whoever comes from one
+	// address, may ask.
+	PerToken, PerAddress Limit
+	// Runs knows what was measured; where it is nil that is not served.
+	Runs runs
 	// Fleet knows the places that measure; where it is nil they are not served.
 	Fleet fleet
 	// Registry knows workers, recorders and pins; where it is nil they are not
 	// served.
 	Registry registry
-	// Token is asked for by every change, as a bearer token. Empty refuses
-	// every change.
-	Token string
 	// Ready says what is wrong with the installation, nil where nothing is.
 	Ready func(context.Context) error
 	// StatusURL is where the public status page is, "" where that is unknown.
@@ -56,8 +62,9 @@ type Options struct {
 
 // Console is the operations console.
 type Console struct {
-	o      Options
-	depths depths
+	o                    Options
+	depths               depths
+	perToken, perAddress limits
 }
 
 // New makes a Console.
@@ -65,7 +72,7 @@ func New(o Options) *Console {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
-	return &Console{o: o}
+	return &Console{o: o, perToken: limits{Limit: o.PerToken}, perAddress: limits{Limit: o.PerAddress}}
 }
 
 //go:embed health.html
@@ -84,26 +91,15 @@ func (c *Console) Handler() http.Handler {
 		w.Header().Set("Content-Type", "text/css; charset=utf-8")
 		_, _ = w.Write(stylesheet)
 	})
-	mux.HandleFunc("GET /api/v1/checks", c.authorised(c.list))
-	mux.HandleFunc("PUT /api/v1/checks", c.authorised(c.apply))
-	if c.o.DeadQueues != nil {
-		c.routeDLQ(mux)
-	}
-	if c.o.Fleet != nil {
-		mux.HandleFunc("GET /api/v1/locations", c.authorised(c.locations))
-		mux.HandleFunc("GET /api/v1/coverage", c.authorised(c.coverage))
-	}
-	if c.o.Registry != nil {
-		mux.HandleFunc("GET /api/v1/fleet", c.authorised(c.fleet))
-		mux.HandleFunc("PUT /api/v1/fleet/pins", c.authorised(c.override))
-	}
+	c.newAPI(mux)
+	limited := c.byAddress(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cache-Control", "no-store")
-		mux.ServeHTTP(w, r)
+		limited.ServeHTTP(w, r)
 	})
 }
 
@@ -156,41 +152,4 @@ func (c *Console) health(w http.ResponseWriter, r *http.Request) {
 	if err := healthPage.Execute(w, page); err != nil {
 		c.o.Logger.Debug("writing the health page", "err", err)
 	}
-}
-
-// authorised lets a request pass that carries the console's token.
-func (c *Console) authorised(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		given, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || c.o.Token == "" || subtle.ConstantTimeCompare([]byte(given), []byte(c.o.Token)) != 1 {
-			w.Header().Set("WWW-Authenticate", `Bearer realm="probefleet console"`)
-			problem(w, http.StatusUnauthorized, "the console's token is missing or wrong; send it as `Authorization: Bearer TOKEN`", nil)
-			return
-		}
-		next(w, r)
-	}
-}
-
-// Problem is an error in the form of RFC 9457.
-type Problem struct {
-	Type   string `json:"type"`
-	Title  string `json:"title"`
-	Status int    `json:"status"`
-	Detail string `json:"detail"`
-	// Faults name what is wrong in the request, one line each.
-	Faults []string `json:"faults,omitempty"`
-}
-
-func problem(w http.ResponseWriter, status int, detail string, faults []string) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(Problem{"about:blank", http.StatusText(status), status, detail, faults})
-}
-
-func (c *Console) failed(w http.ResponseWriter, doing string, err error) {
-	if errors.Is(err, context.Canceled) {
-		return
-	}
-	c.o.Logger.Error(doing, "err", err)
-	problem(w, http.StatusServiceUnavailable, fmt.Sprintf("%s did not succeed: the database did not do it; try again, the console's log says more", doing), nil)
 }

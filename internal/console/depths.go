@@ -43,22 +43,37 @@ type depths struct {
 	err   error       // of the last look
 }
 
-// Run keeps the numbers of dead letters known until ctx ends. It returns nil.
+// pruneEvery is the time between two looks for what is kept no longer.
+const pruneEvery = time.Hour
+
+// Run keeps the numbers of dead letters known, and forgets old triggers, until
+// ctx ends. It returns nil.
 func (c *Console) Run(ctx context.Context) error {
-	if c.o.DeadQueues == nil {
-		<-ctx.Done()
-		return nil
-	}
 	tick := time.NewTicker(depthsEvery)
 	defer tick.Stop()
+	var pruneAt time.Time
 	for ctx.Err() == nil {
-		c.count(ctx)
+		if c.o.DeadQueues != nil {
+			c.count(ctx)
+		}
+		if now := time.Now(); c.o.Runs != nil && !now.Before(pruneAt) {
+			pruneAt = now.Add(pruneEvery)
+			c.prune(ctx, now)
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 		}
 	}
 	return nil
+}
+
+func (c *Console) prune(ctx context.Context, now time.Time) {
+	ctx, cancel := context.WithTimeout(ctx, depthsEvery)
+	defer cancel()
+	if err := c.o.Runs.PruneTriggers(ctx, now.Add(-triggersKept)); err != nil && ctx.Err() == nil {
+		c.o.Logger.Warn("forgetting old triggers", "err", err)
+	}
 }
 
 // count looks once.

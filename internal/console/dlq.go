@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
 )
@@ -88,21 +88,42 @@ type DeadDepth struct {
 
 // DeadLetters is the answer of GET /api/v1/dlq.
 type DeadLetters struct {
-	Queues  []DeadDepth `json:"queues"`
-	Letters []Letter    `json:"letters"`
+	Queues  []DeadDepth `json:"queues" nullable:"false"`
+	Letters []Letter    `json:"letters" nullable:"false"`
 	// More is whether there are letters beyond the limit.
 	More bool `json:"more"`
 	// Warnings say what is missing in this answer.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// routeDLQ adds the dead letters' part of the API.
-func (c *Console) routeDLQ(mux *http.ServeMux) {
-	mux.HandleFunc("GET /api/v1/dlq", c.authorised(c.listLetters))
-	mux.HandleFunc("GET /api/v1/dlq/moves", c.authorised(c.listMoves))
-	mux.HandleFunc("GET /api/v1/dlq/{id}", c.authorised(c.showLetter))
-	mux.HandleFunc("POST /api/v1/dlq/redrive", c.authorised(c.redriveLetters))
-	mux.HandleFunc("POST /api/v1/dlq/discard", c.authorised(c.discardLetters))
+// dlq adds the dead letters' part of the API.
+func (e *endpoints) dlq() {
+	c := e.console
+	register(e, operation{
+		id: "list-dead-letters", method: http.MethodGet, path: "/dlq", scope: access.FleetRead, tag: "dead letters",
+		summary: "List dead letters", description: "Messages that nobody could do, and results that the database refused, the newest first. To look takes nothing away.",
+		errors: []int{http.StatusNotFound},
+	}, c.listLetters)
+	register(e, operation{
+		id: "list-moves", method: http.MethodGet, path: "/dlq/moves", scope: access.FleetRead, tag: "dead letters",
+		summary: "Follow the redrives of whole queues",
+	}, c.listMoves)
+	register(e, operation{
+		id: "get-dead-letter", method: http.MethodGet, path: "/dlq/{id}", scope: access.FleetRead, tag: "dead letters",
+		summary: "Show a dead letter with its body", errors: []int{http.StatusNotFound},
+	}, c.showLetter)
+	register(e, operation{
+		id: "redrive", method: http.MethodPost, path: "/dlq/redrive", scope: access.FleetAdmin, tag: "dead letters",
+		summary: "Send dead letters back to where they came from", errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, func(ctx context.Context, in *struct{ Body Chosen }) (*out[Done], error) {
+		return c.change(ctx, "redriving dead letters", in.Body, c.redrive)
+	})
+	register(e, operation{
+		id: "discard", method: http.MethodPost, path: "/dlq/discard", scope: access.FleetAdmin, tag: "dead letters",
+		summary: "Delete dead letters for good", errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, func(ctx context.Context, in *struct{ Body Chosen }) (*out[Done], error) {
+		return c.change(ctx, "discarding dead letters", in.Body, c.discard)
+	})
 }
 
 // errNoQueue says that a name is not that of a dead-letter queue.
@@ -185,22 +206,17 @@ func scan(ctx context.Context, queues map[string]DeadQueue, most int, look func(
 	return found, err
 }
 
-func (c *Console) listLetters(w http.ResponseWriter, r *http.Request) {
-	limit := DefaultLetters
-	if text := r.FormValue("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > MaxLetters {
-			problem(w, http.StatusBadRequest, fmt.Sprintf("limit is %.20q; use 1 to %d", text, MaxLetters), nil)
-			return
-		}
-		limit = n
-	}
-	found, err := c.letters(r.Context(), r.FormValue("queue"), limit)
+type listLettersInput struct {
+	Queue string `query:"queue" doc:"Only of this dead-letter queue, or of dead_results."`
+	Limit int    `query:"limit" default:"100" minimum:"1" maximum:"1000"`
+}
+
+func (c *Console) listLetters(ctx context.Context, in *listLettersInput) (*out[DeadLetters], error) {
+	found, err := c.letters(ctx, in.Queue, in.Limit)
 	if err != nil {
-		c.dlqFailed(w, "looking through the dead letters", err)
-		return
+		return nil, c.dlqFailed("looking through the dead letters", err)
 	}
-	answer(w, found)
+	return answer(found), nil
 }
 
 // letters lists dead letters of one place, or of all with "".
@@ -280,18 +296,19 @@ func (c *Console) addNotes(ctx context.Context, letters []Letter) error {
 	return nil
 }
 
-func (c *Console) showLetter(w http.ResponseWriter, r *http.Request) {
-	id := r.PathValue("id")
-	found, err := c.find(r.Context(), r.FormValue("queue"), id)
+func (c *Console) showLetter(ctx context.Context, in *struct {
+	ID    string `path:"id" maxLength:"100"`
+	Queue string `query:"queue" doc:"Where it lies; looked for everywhere where it is absent."`
+},
+) (*out[*Letter], error) {
+	found, err := c.find(ctx, in.Queue, in.ID)
 	if err != nil {
-		c.dlqFailed(w, "looking for a dead letter", err)
-		return
+		return nil, c.dlqFailed("looking for a dead letter", err)
 	}
 	if found == nil {
-		problem(w, http.StatusNotFound, fmt.Sprintf("there is no dead letter %.100q now; it may have been redriven or discarded, or somebody is looking at it", id), nil)
-		return
+		return nil, newProblem(http.StatusNotFound, fmt.Sprintf("there is no dead letter %.100q now; it may have been redriven or discarded, or somebody is looking at it", in.ID))
 	}
-	answer(w, found)
+	return answer(found), nil
 }
 
 // find is the letter with that id, nil where there is none.
@@ -332,40 +349,41 @@ func isRow(id string) bool {
 	return len(id) == 64 && strings.Trim(id, "0123456789abcdef") == ""
 }
 
-func (c *Console) listMoves(w http.ResponseWriter, r *http.Request) {
-	names, err := c.o.DeadQueues.Names(r.Context())
+// Moves is the answer of GET /api/v1/dlq/moves.
+type Moves struct {
+	Moves []Move `json:"moves" nullable:"false"`
+}
+
+func (c *Console) listMoves(ctx context.Context, _ *struct{}) (*out[Moves], error) {
+	names, err := c.o.DeadQueues.Names(ctx)
 	if err != nil {
-		c.dlqFailed(w, "looking for redrives", err)
-		return
+		return nil, c.dlqFailed("looking for redrives", err)
 	}
 	slices.Sort(names)
 	moves := make([]Move, len(names))
 	err = each(names, func(i int, name string) error {
-		q, err := c.o.DeadQueues.Open(r.Context(), name)
+		q, err := c.o.DeadQueues.Open(ctx, name)
 		if err != nil {
 			return err
 		}
-		moves[i], err = q.LastMove(r.Context())
+		moves[i], err = q.LastMove(ctx)
 		moves[i].Queue = name
 		return err
 	})
 	if err != nil {
-		c.dlqFailed(w, "looking for redrives", err)
-		return
+		return nil, c.dlqFailed("looking for redrives", err)
 	}
-	answer(w, struct {
-		Moves []Move `json:"moves"`
-	}{moves})
+	return answer(Moves{moves}), nil
 }
 
-// dlqFailed answers an error of the queues.
-func (c *Console) dlqFailed(w http.ResponseWriter, doing string, err error) {
+// dlqFailed reports an error of the queues.
+func (c *Console) dlqFailed(doing string, err error) error {
 	switch {
 	case errors.Is(err, context.Canceled):
+		return c.failed(doing, err)
 	case errors.Is(err, errNoQueue):
-		problem(w, http.StatusNotFound, err.Error(), nil)
-	default:
-		c.o.Logger.Error(doing, "err", err)
-		problem(w, http.StatusServiceUnavailable, fmt.Sprintf("%s did not succeed: %v", doing, err), nil)
+		return newProblem(http.StatusNotFound, err.Error())
 	}
+	c.o.Logger.Error(doing, "err", err)
+	return newProblem(http.StatusServiceUnavailable, fmt.Sprintf("%s did not succeed: %v", doing, err))
 }

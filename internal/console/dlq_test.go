@@ -102,7 +102,7 @@ func newYard() (*yard, *Console, *prometheus.Registry) {
 	y := &yard{queues: map[string]*box{deadAPI: {}, deadResults: {}}}
 	reg := prometheus.NewRegistry()
 	return y, New(Options{
-		Store: &shelf{checks: map[string]check.Check{}}, Token: testToken, Logger: slog.New(slog.DiscardHandler),
+		Store: &shelf{checks: map[string]check.Check{}}, Tokens: newRing(), Logger: slog.New(slog.DiscardHandler),
 		Ready:      func(context.Context) error { return nil },
 		DeadQueues: y, DeadRows: y, QueuePrefix: "pf", Metrics: NewMetrics(reg),
 	}), reg
@@ -257,11 +257,11 @@ func TestDeadLettersRefused(t *testing.T) {
 			method, path, body string
 			status             int
 		}{
-			{"GET", "/api/v1/dlq?limit=0", "", 400}, {"GET", "/api/v1/dlq?limit=1001", "", 400},
+			{"GET", "/api/v1/dlq?limit=0", "", 422}, {"GET", "/api/v1/dlq?limit=1001", "", 422},
 			{"GET", "/api/v1/dlq?queue=pf-jobs-here-api", "", 404}, {"GET", "/api/v1/dlq/unknown", "", 404}, {"GET", "/api/v1/dlq/" + rowID(9), "", 404},
-			{"POST", "/api/v1/dlq/redrive", `{}`, 400}, {"POST", "/api/v1/dlq/discard", `{}`, 400},
-			{"POST", "/api/v1/dlq/discard", `{"all":true,"ids":["m1"]}`, 400}, {"POST", "/api/v1/dlq/discard", `{"al":true}`, 400},
-			{"POST", "/api/v1/dlq/redrive", `{"all":true,"rate":501}`, 400}, {"POST", "/api/v1/dlq/redrive", string(many), 400},
+			{"POST", "/api/v1/dlq/redrive", `{}`, 422}, {"POST", "/api/v1/dlq/discard", `{}`, 422},
+			{"POST", "/api/v1/dlq/discard", `{"all":true,"ids":["m1"]}`, 422}, {"POST", "/api/v1/dlq/discard", `{"al":true}`, 422},
+			{"POST", "/api/v1/dlq/redrive", `{"all":true,"rate":501}`, 422}, {"POST", "/api/v1/dlq/redrive", string(many), 422},
 			{"POST", "/api/v1/dlq/discard", `{"all":true,"queue":"other-dlq"}`, 404},
 		} {
 			p := api[Problem](t, c, r.status, r.method, r.path, r.body)

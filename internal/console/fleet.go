@@ -2,12 +2,12 @@ package console
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
 	"time"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/codec"
 	"github.com/probefleet/probefleet/internal/jobs"
@@ -24,12 +24,12 @@ type registry interface {
 
 // Fleet is the answer of GET /api/v1/fleet.
 type Fleet struct {
-	Workers   []Worker   `json:"workers"`
-	Recorders []Recorder `json:"recorders"`
-	Pins      []Pin      `json:"pins"`
+	Workers   []Worker   `json:"workers" nullable:"false"`
+	Recorders []Recorder `json:"recorders" nullable:"false"`
+	Pins      []Pin      `json:"pins" nullable:"false"`
 	// Held are checks that are not sent, as not everyone who would get their
 	// jobs or their results reads a version that has room for them.
-	Held []Held `json:"held"`
+	Held []Held `json:"held" nullable:"false"`
 }
 
 // Worker is one worker that was heard of in the last day.
@@ -43,7 +43,7 @@ type Worker struct {
 	Silent bool   `json:"silent,omitempty"`
 	Reads  int    `json:"reads"`
 	Writes int    `json:"writes"`
-	Lanes  []Lane `json:"lanes"`
+	Lanes  []Lane `json:"lanes" nullable:"false"`
 	// StartedAt is by the worker's clock.
 	StartedAt time.Time `json:"started_at"`
 	SeenAt    time.Time `json:"seen_at"`
@@ -92,21 +92,31 @@ type Held struct {
 type Override struct {
 	Location string `json:"location,omitempty"`
 	Class    string `json:"class,omitempty"`
-	Version  int    `json:"version"`
+	Version  int    `json:"version" required:"false" doc:"0 takes an override away."`
 }
 
-func (c *Console) fleet(w http.ResponseWriter, r *http.Request) {
-	checks, _, err := c.o.Store.ActiveChecks(r.Context())
+func (e *endpoints) fleet() {
+	c := e.console
+	register(e, operation{
+		id: "get-fleet", method: http.MethodGet, path: "/fleet", scope: access.FleetRead, tag: "fleet",
+		summary: "Show workers, recorders and message versions", description: "Everybody who was heard of in the last day, and the checks that wait for newer ones.",
+	}, func(ctx context.Context, _ *struct{}) (*out[Fleet], error) { return c.fleet(ctx) })
+	register(e, operation{
+		id: "set-pin", method: http.MethodPut, path: "/fleet/pins", scope: access.FleetAdmin, tag: "fleet", maxBody: maxOverride,
+		summary: "Set a message version by hand", errors: []int{http.StatusUnprocessableEntity},
+	}, c.override)
+}
+
+func (c *Console) fleet(ctx context.Context) (*out[Fleet], error) {
+	checks, _, err := c.o.Store.ActiveChecks(ctx)
 	if err != nil && len(checks) == 0 {
-		c.failed(w, "reading the checks", err)
-		return
+		return nil, c.failed("reading the checks", err)
 	}
-	fleet, err := c.readFleet(r.Context(), checks)
+	fleet, err := c.readFleet(ctx, checks)
 	if err != nil {
-		c.failed(w, "reading the registry", err)
-		return
+		return nil, c.failed("reading the registry", err)
 	}
-	answer(w, fleet)
+	return answer(fleet), nil
 }
 
 func (c *Console) readFleet(ctx context.Context, checks []check.Check) (Fleet, error) {
@@ -147,25 +157,17 @@ func (c *Console) readFleet(ctx context.Context, checks []check.Check) (Fleet, e
 // maxOverride caps the body of a PUT of a pin.
 const maxOverride = 4 << 10
 
-func (c *Console) override(w http.ResponseWriter, r *http.Request) {
-	var o Override
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOverride))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&o); err != nil {
-		problem(w, http.StatusBadRequest, fmt.Sprintf("the body is not the JSON of a pin: %v", err), nil)
-		return
-	}
+func (c *Console) override(ctx context.Context, in *struct{ Body Override }) (*out[Fleet], error) {
+	o := in.Body
 	if fault := o.fault(); fault != "" {
-		problem(w, http.StatusUnprocessableEntity, fault, nil)
-		return
+		return nil, newProblem(http.StatusUnprocessableEntity, fault)
 	}
 	target := rollout.Target{Location: o.Location, Class: jobs.Class(o.Class)}
-	if err := c.o.Registry.OverridePin(r.Context(), target, o.Version); err != nil {
-		c.failed(w, "setting the pin", err)
-		return
+	if err := c.o.Registry.OverridePin(ctx, target, o.Version); err != nil {
+		return nil, c.failed("setting the pin", err)
 	}
-	c.o.Logger.Info("pin set by hand", "location", o.Location, "class", o.Class, "version", o.Version)
-	c.fleet(w, r)
+	c.o.Logger.Info("pin set by hand", "location", o.Location, "class", o.Class, "version", o.Version, "by", holder(ctx).Name)
+	return c.fleet(ctx)
 }
 
 // fault says what is wrong with an override, or "".

@@ -50,7 +50,7 @@ func registered(t *testing.T) (*members, http.Handler) {
 	}}
 	steps := check.Check{ID: "steps", Locations: []string{"here"}, Spec: &check.API{Steps: []check.APIStep{{ID: "a"}, {ID: "b"}}}}
 	return m, New(Options{
-		Store: &shelf{checks: map[string]check.Check{"steps": steps}}, Registry: m, Token: testToken, Build: "test",
+		Store: &shelf{checks: map[string]check.Check{"steps": steps}}, Registry: m, Tokens: newRing(), Build: "test",
 		Logger: slog.New(slog.DiscardHandler), Ready: func(context.Context) error { return nil },
 	}).Handler()
 }
@@ -116,8 +116,8 @@ func TestPinsThatAreRefused(t *testing.T) {
 		`{"location":"here","class":"dns","version":1}`:  `\"dns\" is not a class`,
 		`{"location":"No Where","class":"api"}`:          "is not a location",
 		`{"class":"api","version":1}`:                    "is not a location",
-		`{"location":"here","pin":1}`:                    "is not the JSON of a pin",
-		`hello`:                                          "is not the JSON of a pin",
+		`{"location":"here","pin":1}`:                    "body.pin: unexpected property",
+		`hello`:                                          "is not the JSON that was expected",
 	} {
 		w := ask(h, "PUT", "/api/v1/fleet/pins", testToken, body)
 		if w.Code < 400 || w.Code >= 500 || !strings.Contains(w.Body.String(), want) {

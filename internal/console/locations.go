@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/status"
 )
@@ -19,7 +20,7 @@ type fleet interface {
 
 // Locations is the answer of GET /api/v1/locations.
 type Locations struct {
-	Locations []Location `json:"locations"`
+	Locations []Location `json:"locations" nullable:"false"`
 }
 
 // Location is a place from which checks are run. Where it is not healthy, what
@@ -35,7 +36,7 @@ type Location struct {
 	Since      *time.Time `json:"since,omitempty"`
 	NewestSlot *time.Time `json:"newest_slot,omitempty"`
 	// Events are the last changes, newest first, up to 20.
-	Events []LocationEvent `json:"events"`
+	Events []LocationEvent `json:"events" nullable:"false"`
 }
 
 // LocationEvent is one change of a location's health.
@@ -45,11 +46,22 @@ type LocationEvent struct {
 	Reason  string    `json:"reason"`
 }
 
-func (c *Console) locations(w http.ResponseWriter, r *http.Request) {
-	all, err := c.o.Fleet.Locations(r.Context())
+func (e *endpoints) locations() {
+	c := e.console
+	register(e, operation{
+		id: "list-locations", method: http.MethodGet, path: "/locations", scope: access.FleetRead, tag: "fleet",
+		summary: "List locations", description: "The places from which checks are run, and whether they are healthy.",
+	}, c.listLocations)
+	register(e, operation{
+		id: "get-coverage", method: http.MethodGet, path: "/coverage", scope: access.RunsRead, tag: "runs",
+		summary: "Compare the schedule of a check with what was recorded", errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
+	}, c.coverage)
+}
+
+func (c *Console) listLocations(ctx context.Context, _ *struct{}) (*out[Locations], error) {
+	all, err := c.o.Fleet.Locations(ctx)
 	if err != nil {
-		c.failed(w, "reading the locations", err)
-		return
+		return nil, c.failed("reading the locations", err)
 	}
 	list := Locations{Locations: []Location{}}
 	for _, l := range all {
@@ -62,7 +74,7 @@ func (c *Console) locations(w http.ResponseWriter, r *http.Request) {
 		}
 		list.Locations = append(list.Locations, out)
 	}
-	answer(w, list)
+	return answer(list), nil
 }
 
 // moment is t for JSON, nil where it is the zero time.
@@ -77,7 +89,7 @@ func moment(t time.Time) *time.Time {
 // Coverage is the answer of GET /api/v1/coverage.
 type Coverage struct {
 	Check     string             `json:"check"`
-	Locations []LocationCoverage `json:"locations"`
+	Locations []LocationCoverage `json:"locations" nullable:"false"`
 }
 
 // LocationCoverage compares the slots that a check had at a location with
@@ -104,51 +116,52 @@ const (
 	maxSince = 31 * 24 * time.Hour
 )
 
-func (c *Console) coverage(w http.ResponseWriter, r *http.Request) {
-	id := r.URL.Query().Get("check")
-	if !check.ValidID(id) {
-		problem(w, http.StatusBadRequest, fmt.Sprintf("%q is no id of a check; ask for /api/v1/coverage?check=ID&since=24h", id), nil)
-		return
+type coverageInput struct {
+	Check string `query:"check" required:"true" doc:"The check's id."`
+	Since string `query:"since" doc:"From this time on, as 2026-03-14T12:00:00Z or as a duration before now, such as 24h; a day where it is absent, at most 31 days."`
+}
+
+func (c *Console) coverage(ctx context.Context, in *coverageInput) (*out[Coverage], error) {
+	if !check.ValidID(in.Check) {
+		return nil, newProblem(http.StatusUnprocessableEntity, fmt.Sprintf("%q is no id of a check; ask for /api/v1/coverage?check=ID&since=24h", in.Check))
 	}
-	since, err := parseSince(r.URL.Query().Get("since"), time.Now())
+	since, err := parseMoment("since", in.Since, time.Now(), defaultSince)
 	if err != nil {
-		problem(w, http.StatusBadRequest, err.Error(), nil)
-		return
+		return nil, newProblem(http.StatusUnprocessableEntity, err.Error())
 	}
-	found, err := c.o.Fleet.Coverage(r.Context(), id, since)
+	found, err := c.o.Fleet.Coverage(ctx, in.Check, since)
 	if err != nil {
-		c.failed(w, "comparing the schedule with the results", err)
-		return
+		return nil, c.failed("comparing the schedule with the results", err)
 	}
 	if found == nil {
-		problem(w, http.StatusNotFound, fmt.Sprintf("there is no active check %q; /api/v1/checks lists them", id), nil)
-		return
+		return nil, newProblem(http.StatusNotFound, fmt.Sprintf("there is no active check %q; /api/v1/checks lists them", in.Check))
 	}
-	out := Coverage{Check: id, Locations: []LocationCoverage{}}
+	all := Coverage{Check: in.Check, Locations: []LocationCoverage{}}
 	for _, f := range found {
-		out.Locations = append(out.Locations, LocationCoverage{
+		all.Locations = append(all.Locations, LocationCoverage{
 			Location: f.Location, From: f.From.UTC(), To: f.To.UTC(),
 			Expected: f.Expected, Recorded: f.Recorded, Conclusive: f.Conclusive, Missing: f.Missing(), Coverage: f.Share(),
 		})
 	}
-	answer(w, out)
+	return answer(all), nil
 }
 
-// parseSince reads a time (RFC 3339) or a duration before now; "" is a day.
-func parseSince(text string, now time.Time) (time.Time, error) {
-	since := now.Add(-defaultSince)
+// parseMoment reads a time (RFC 3339) or a duration before now; "" is so long
+// ago as the default says.
+func parseMoment(name, text string, now time.Time, fallback time.Duration) (time.Time, error) {
+	at := now.Add(-fallback)
 	if text != "" {
 		if d, err := time.ParseDuration(text); err == nil && d > 0 {
-			since = now.Add(-d)
-		} else if since, err = time.Parse(time.RFC3339, text); err != nil {
-			return since, fmt.Errorf("since=%q is neither a time such as 2026-03-14T12:00:00Z nor a duration such as 24h", text)
+			at = now.Add(-d)
+		} else if at, err = time.Parse(time.RFC3339, text); err != nil {
+			return at, fmt.Errorf("%s=%q is neither a time such as 2026-03-14T12:00:00Z nor a duration such as 24h", name, text)
 		}
 	}
 	switch {
-	case since.After(now):
-		return since, fmt.Errorf("since=%q is in the future", text)
-	case now.Sub(since) > maxSince:
-		return since, fmt.Errorf("since=%q is more than %d days ago; ask for less", text, maxSince/(24*time.Hour))
+	case at.After(now):
+		return at, fmt.Errorf("%s=%q is in the future", name, text)
+	case now.Sub(at) > maxSince:
+		return at, fmt.Errorf("%s=%q is more than %d days ago; ask for less", name, text, maxSince/(24*time.Hour))
 	}
-	return since, nil
+	return at.UTC(), nil
 }

@@ -44,7 +44,7 @@ func fleetConsole(t *testing.T) (*places, http.Handler) {
 	t.Helper()
 	p := &places{}
 	return p, New(Options{
-		Store: &shelf{checks: map[string]check.Check{}}, Fleet: p, Token: testToken, Build: "test", Logger: slog.New(slog.DiscardHandler),
+		Store: &shelf{checks: map[string]check.Check{}}, Fleet: p, Tokens: newRing(), Build: "test", Logger: slog.New(slog.DiscardHandler),
 		Ready: func(context.Context) error { return nil },
 	}).Handler()
 }
@@ -95,12 +95,12 @@ func TestCoverage(t *testing.T) {
 		"check=home": http.StatusOK,
 		"check=home&since=" + time.Now().Add(-time.Hour).UTC().Format(time.RFC3339): http.StatusOK,
 		"check=unknown":                         http.StatusNotFound,
-		"":                                      http.StatusBadRequest,
-		"check=NO!":                             http.StatusBadRequest,
-		"check=home&since=yesterday":            http.StatusBadRequest,
-		"check=home&since=-1h":                  http.StatusBadRequest,
-		"check=home&since=10000h":               http.StatusBadRequest,
-		"check=home&since=2999-01-01T00:00:00Z": http.StatusBadRequest,
+		"":                                      http.StatusUnprocessableEntity,
+		"check=NO!":                             http.StatusUnprocessableEntity,
+		"check=home&since=yesterday":            http.StatusUnprocessableEntity,
+		"check=home&since=-1h":                  http.StatusUnprocessableEntity,
+		"check=home&since=10000h":               http.StatusUnprocessableEntity,
+		"check=home&since=2999-01-01T00:00:00Z": http.StatusUnprocessableEntity,
 	} {
 		if w := ask(h, "GET", "/api/v1/coverage?"+query, testToken, ""); w.Code != want {
 			t.Errorf("%s: %d %s", query, w.Code, w.Body)

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -50,61 +49,35 @@ type Done struct {
 	More bool `json:"more,omitempty"`
 }
 
-// chosen reads the body of a request, or answers what is wrong with it.
-func chosen(w http.ResponseWriter, r *http.Request) (Chosen, bool) {
-	var ch Chosen
-	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<20))
-	d.DisallowUnknownFields()
-	err := d.Decode(&ch)
+// fault says what is wrong with a choice, or "".
+func (ch Chosen) fault() string {
 	switch {
-	case err != nil:
-		err = fmt.Errorf("the body is not the JSON of ids, all, queue and rate: %w", err)
 	case ch.All == (len(ch.IDs) > 0):
-		err = errors.New("give either ids, or all as true")
+		return "give either ids, or all as true"
 	case len(ch.IDs) > MaxNamed:
-		err = fmt.Errorf("there are %d ids; name at most %d at a time", len(ch.IDs), MaxNamed)
+		return fmt.Sprintf("there are %d ids; name at most %d at a time", len(ch.IDs), MaxNamed)
 	case ch.Rate < 0 || ch.Rate > MaxRate:
-		err = fmt.Errorf("rate is %d; use 1 to %d messages a second", ch.Rate, MaxRate)
+		return fmt.Sprintf("rate is %d; use 1 to %d messages a second", ch.Rate, MaxRate)
 	}
-	if err != nil {
-		problem(w, http.StatusBadRequest, err.Error(), nil)
-		return ch, false
-	}
-	return ch, true
+	return ""
 }
 
-func (c *Console) redriveLetters(w http.ResponseWriter, r *http.Request) {
-	ch, ok := chosen(w, r)
-	if !ok {
-		return
+// change does something with dead letters, and answers what was done also
+// where it was not all.
+func (c *Console) change(ctx context.Context, doing string, ch Chosen, how func(context.Context, Chosen, *Done) error) (*out[Done], error) {
+	if fault := ch.fault(); fault != "" {
+		return nil, newProblem(http.StatusUnprocessableEntity, fault)
 	}
 	done := &Done{}
-	err := c.redrive(r.Context(), ch, done)
-	c.o.Logger.Info("dead letters redriven", "messages", done.Messages, "rows", done.Rows, "moves", len(done.Moves), "failed", len(done.Failed), "err", err)
-	c.changed(w, "redriving dead letters", done, err)
-}
-
-func (c *Console) discardLetters(w http.ResponseWriter, r *http.Request) {
-	ch, ok := chosen(w, r)
-	if !ok {
-		return
-	}
-	done := &Done{}
-	err := c.discard(r.Context(), ch, done)
-	c.o.Logger.Info("dead letters discarded", "messages", done.Messages, "rows", done.Rows, "failed", len(done.Failed), "err", err)
-	c.changed(w, "discarding dead letters", done, err)
-}
-
-// changed answers what was done, also where it was not all.
-func (c *Console) changed(w http.ResponseWriter, doing string, done *Done, err error) {
+	err := how(ctx, ch, done)
+	c.o.Logger.Info(doing, "messages", done.Messages, "rows", done.Rows, "moves", len(done.Moves), "failed", len(done.Failed), "err", err, "by", holder(ctx).Name)
 	if err != nil && done.Messages+done.Rows+len(done.Moves) == 0 {
-		c.dlqFailed(w, doing, err)
-		return
+		return nil, c.dlqFailed(doing, err)
 	}
 	if err != nil {
 		done.Failed = append(done.Failed, err.Error())
 	}
-	answer(w, done)
+	return answer(*done), nil
 }
 
 // redrive sends dead letters back to where they came from. Messages are

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -93,7 +94,8 @@ func (r *Redactor) Empty() bool {
 }
 
 // Hide is text with every form of every value replaced by [Mark]. A value that
-// is cut at the end of the text, or before an ellipsis, is hidden as well.
+// is cut at the end of the text, or before an ellipsis, is hidden as well, and
+// so is its first half.
 func (r *Redactor) Hide(text string) string {
 	if r == nil || text == "" {
 		return text
@@ -146,7 +148,7 @@ func newPattern(form string) pattern {
 		p.starts += string(rune(b))
 	}
 	if first[0] >= utf8.RuneSelf { // IndexAny goes by characters
-		p.starts = "%\\&" + string(p.runes[0])
+		p.starts = "%\\&" + string([]rune{p.runes[0], unicode.ToLower(p.runes[0]), unicode.ToUpper(p.runes[0])})
 	}
 	return p
 }
@@ -154,6 +156,10 @@ func newPattern(form string) pattern {
 // partial is the number of characters from which on a value that is cut off
 // is hidden.
 const partial = 4
+
+// cutShort is the number of characters from which on the first half of a value
+// is hidden wherever it stands: messages quote as far as a space, or a quote.
+const cutShort = 8
 
 // find adds the parts of text that are the value in some writing.
 func (p *pattern) find(text string, found []span) []span {
@@ -189,6 +195,9 @@ func (p *pattern) match(text string, at int) int {
 			next = writings(text, place, r, next)
 		}
 		if len(next) == 0 {
+			if n >= max(cutShort, len(p.runes)/2) {
+				return slices.Max(places)
+			}
 			return -1
 		}
 		places, next = next, places

@@ -48,7 +48,9 @@ func writingsOf(s string) map[string]string {
 		"go": strings.Trim(strconv.Quote(s), `"`), "slashes": strings.ReplaceAll(inner, "/", `\/`),
 		"html": html.EscapeString(s), "html decimal": everyRune(s, "&#%d;"), "html hex": everyRune(s, "&#x%X;"),
 		"hex": hex.EncodeToString([]byte(s)), "hex upper": strings.ToUpper(hex.EncodeToString([]byte(s))),
-		"base64 query": url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(s))),
+		"html in json": htmlInJSON(s), "html in query": url.QueryEscape(html.EscapeString(s)), "json in query": url.QueryEscape(inner),
+		"decimal in json": strings.ReplaceAll(everyRune(s, "&#%d;"), "&", `\u0026`),
+		"base64 query":    url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(s))),
 	}
 	for offset := range 5 {
 		around := strings.Repeat("u", offset) + s + ":tail"
@@ -56,6 +58,11 @@ func writingsOf(s string) map[string]string {
 		forms[fmt.Sprint("base64url ", offset)] = base64.RawURLEncoding.EncodeToString([]byte(around))
 	}
 	return forms
+}
+
+func htmlInJSON(s string) string {
+	quoted, _ := json.Marshal(html.EscapeString(s))
+	return string(quoted[1 : len(quoted)-1])
 }
 
 func lowerPercent(s string) string {
@@ -77,11 +84,6 @@ func TestHide(t *testing.T) {
 		r := New(v)
 		for name, form := range writingsOf(v) {
 			got := r.Hide("before " + form + " after")
-			if strings.HasPrefix(name, "upper") || strings.HasPrefix(name, "lower") {
-				if !ascii(v) {
-					continue // letters outside ASCII keep their case in transit
-				}
-			}
 			if !strings.HasPrefix(got, "before ") || !strings.HasSuffix(got, " after") || !strings.Contains(got, Mark) {
 				t.Errorf("%s of %q: %q became %q", name, v, form, got)
 			}
@@ -93,10 +95,6 @@ func TestHide(t *testing.T) {
 	}
 }
 
-func ascii(s string) bool {
-	return !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf })
-}
-
 // What is cut is hidden as far as it goes.
 func TestHideOfWhatIsCut(t *testing.T) {
 	r := New("s3cr3t-value")
@@ -105,6 +103,8 @@ func TestHideOfWhatIsCut(t *testing.T) {
 		`got "s3cr3t-v"…`:           `got "` + Mark + `"…`,
 		"token s3cr3… (cut)":        "token " + Mark + "… (cut)",
 		"a secret is no secret s3c": "a secret is no secret s3c",
+		`code "s3cr3t-val" is`:      `code "` + Mark + `" is`,
+		"s3cr3t-off":                "s3cr3t-off",
 		"nothing":                   "nothing",
 		"":                          "",
 	} {

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -24,8 +25,7 @@ func writings(text string, at int, r rune, ends []int) []int {
 			ends = append(ends, end)
 		}
 	}
-	got, n := utf8.DecodeRuneInString(rest)
-	if got == r && n > 0 || r < utf8.RuneSelf && got < utf8.RuneSelf && lower(byte(got)) == lower(byte(r)) {
+	if got, n := utf8.DecodeRuneInString(rest); same(got, r) {
 		add(n)
 	}
 	switch rest[0] {
@@ -43,8 +43,6 @@ func writings(text string, at int, r rune, ends []int) []int {
 				add(n + 2)
 			}
 		}
-	case '&':
-		add(entity(rest, r))
 	case '\\':
 		for k := 1; k <= maxSlashes && k < len(rest) && rest[k-1] == '\\'; k++ {
 			if m := escape(rest[k:], r); m > 0 {
@@ -56,7 +54,78 @@ func writings(text string, at int, r rune, ends []int) []int {
 			add(2)
 		}
 	}
+	switch rest[0] { // an encoding of an encoding
+	case '&':
+		add(entity(rest, r))
+		add(nested(rest, r))
+	case '%', '\\':
+		add(nested(rest, r))
+	}
 	return ends
+}
+
+// same reports whether two characters are the same but for their case.
+func same(a, b rune) bool {
+	return a == b && a != utf8.RuneError || unicode.ToLower(a) == unicode.ToLower(b) && a != utf8.RuneError
+}
+
+// nested is the length of r in an encoding whose own characters are encoded
+// once more: HTML within JSON, JSON within a URL, and so on. It is 0 where there
+// is none.
+func nested(rest string, r rune) int {
+	for _, word := range spellings(r) {
+		if n := spelled(rest, word); n > 0 {
+			return n
+		}
+	}
+	return 0
+}
+
+// spellings are the usual encodings of a character, in lower case.
+func spellings(r rune) []string {
+	code := strconv.FormatInt(int64(r), 16)
+	all := append(slices.Clone(named[r]), "&#"+strconv.Itoa(int(r))+";", "&#x"+code+";")
+	if r < 0x10000 {
+		all = append(all, `\u`+strings.Repeat("0", 4-len(code))+code)
+	}
+	if l := letters[r]; l != 0 {
+		all = append(all, `\`+string(rune(l)))
+	}
+	if r == '"' || r == '\\' || r == '/' {
+		all = append(all, `\`+string(r))
+	}
+	return all
+}
+
+// spelled is the length of a word of ASCII whose characters may each be
+// percent-encoded, escaped as in JSON, or stand for themselves; 0 where it is
+// not there.
+func spelled(rest, word string) int {
+	total := 0
+	for _, c := range word {
+		tail := rest[total:]
+		if tail == "" {
+			return 0
+		}
+		n := 0
+		switch {
+		case rune(lower(tail[0])) == c:
+			n = 1
+		case tail[0] == '%':
+			n = percent(tail, c)
+		case tail[0] == '\\':
+			for k := 1; n == 0 && k <= maxSlashes && k < len(tail) && tail[k-1] == '\\'; k++ {
+				if m := escape(tail[k:], c); m > 0 {
+					n = k + m
+				}
+			}
+		}
+		if n == 0 {
+			return 0
+		}
+		total += n
+	}
+	return total
 }
 
 // percent is the length of r in percent-encoding, also where that was encoded

@@ -124,9 +124,9 @@ const freshSlots = 3
 
 // Fresh reports whether a run of slot still speaks for its location at now.
 // The timeout and ten seconds of delivery are allowed on top of the slots.
-func (c Check) Fresh(slot, now time.Time) bool {
-	return now.Sub(slot) <= freshSlots*c.Every+c.Timeout+10*time.Second
-}
+func (c Check) Fresh(slot, now time.Time) bool { return now.Sub(slot) <= c.fresh() }
+
+func (c Check) fresh() time.Duration { return freshSlots*c.Every + c.Timeout + 10*time.Second }
 
 // State judges the check at now.
 func (c Check) State(now time.Time) State {

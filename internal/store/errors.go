@@ -64,5 +64,5 @@ func refused(err error) (*pgconn.PgError, bool) {
 // simply be done again.
 func crossed(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
+	return errors.Is(err, errNotQuiet) || errors.As(err, &pg) && (pg.Code == "40001" || pg.Code == "40P01")
 }

@@ -88,6 +88,12 @@ func (s *Store) record(ctx context.Context, rows []runRow, dead []deadResult, in
 			if err := setLatest(ctx, tx, fresh); err != nil {
 				return err
 			}
+			if err := noteLate(ctx, tx, fresh, time.Now()); err != nil {
+				return err
+			}
+			if err := s.foldStatus(ctx, tx, fresh); err != nil {
+				return err
+			}
 		}
 		failpoint.Hit(failpoint.StoreCommitBefore)
 		return nil

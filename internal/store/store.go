@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,6 +21,9 @@ import (
 // use.
 type Store struct {
 	pool *pgxpool.Pool
+	// loud has the ids of checks that were not quiet when they were last
+	// looked at; see [Store.foldStatus]. It only saves a second try.
+	loud sync.Map
 }
 
 const (

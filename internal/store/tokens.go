@@ -5,26 +5,14 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/probefleet/probefleet/internal/access"
 )
 
-// Token is an API token, without the token: of that only the hash is known.
-type Token struct {
-	ID, Name string
-	Scopes   []string
-	// Source says how it was made: api, database or environment.
-	Source string
-	// CreatedBy is the name of the token by which it was made, "" where none was.
-	CreatedBy string
-	CreatedAt time.Time
-	// ExpiresAt is the zero time where it never does; LastUsedAt, to the
-	// minute, where it was not used, and RevokedAt where it is valid.
-	ExpiresAt, LastUsedAt, RevokedAt time.Time
-}
+const tokenColumns = `id, name, scopes, source, created_by, created_at, expires_at, last_used_at, revoked_at` //nolint:gosec // names of columns
 
-const tokenColumns = `id, name, scopes, source, created_by, created_at, expires_at, last_used_at, revoked_at`
-
-func scanToken(row pgx.CollectableRow) (Token, error) {
-	var t Token
+func scanToken(row pgx.CollectableRow) (access.Token, error) {
+	var t access.Token
 	var expires, used, revoked *time.Time
 	err := row.Scan(&t.ID, &t.Name, &t.Scopes, &t.Source, &t.CreatedBy, &t.CreatedAt, &expires, &used, &revoked)
 	for _, f := range []struct {
@@ -39,15 +27,24 @@ func scanToken(row pgx.CollectableRow) (Token, error) {
 }
 
 // CreateToken keeps a token that is known by its hash from now on.
-func (s *Store) CreateToken(ctx context.Context, t Token, hash [32]byte) error {
+func (s *Store) CreateToken(ctx context.Context, t access.Token, hash [32]byte) error {
 	_, err := s.pool.Exec(ctx, `
 		INSERT INTO api_tokens (id, name, hash, scopes, source, created_by, created_at, expires_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		t.ID, text(t.Name), hash[:], texts(t.Scopes), t.Source, text(t.CreatedBy), t.CreatedAt, orNull(t.ExpiresAt))
+		t.ID, text(t.Name), hash[:], scopes(t.Scopes), t.Source, text(t.CreatedBy), t.CreatedAt, orNull(t.ExpiresAt))
 	if err != nil {
 		return s.failed("keeping a token", err)
 	}
 	return nil
+}
+
+// scopes is a list as an array column takes it, never null.
+func scopes(list []access.Scope) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return out
 }
 
 // orNull is t, or null where it is the zero time.
@@ -60,17 +57,17 @@ func orNull(t time.Time) *time.Time {
 
 // TokenByHash finds a token, expired and revoked ones too; false where there
 // is none.
-func (s *Store) TokenByHash(ctx context.Context, hash [32]byte) (Token, bool, error) {
+func (s *Store) TokenByHash(ctx context.Context, hash [32]byte) (access.Token, bool, error) {
 	rows, err := s.pool.Query(ctx, `SELECT `+tokenColumns+` FROM api_tokens WHERE hash = $1`, hash[:])
 	if err != nil {
-		return Token{}, false, s.failed("looking for a token", err)
+		return access.Token{}, false, s.failed("looking for a token", err)
 	}
 	found, err := pgx.CollectRows(rows, scanToken)
 	if err != nil {
-		return Token{}, false, s.failed("looking for a token", err)
+		return access.Token{}, false, s.failed("looking for a token", err)
 	}
 	if len(found) == 0 {
-		return Token{}, false, nil
+		return access.Token{}, false, nil
 	}
 	return found[0], true, nil
 }
@@ -87,7 +84,7 @@ func (s *Store) TouchToken(ctx context.Context, id string) error {
 }
 
 // Tokens lists all tokens, the newest first.
-func (s *Store) Tokens(ctx context.Context) ([]Token, error) {
+func (s *Store) Tokens(ctx context.Context) ([]access.Token, error) {
 	rows, err := s.pool.Query(ctx, `SELECT `+tokenColumns+` FROM api_tokens ORDER BY created_at DESC, id`)
 	if err != nil {
 		return nil, s.failed("reading the tokens", err)
@@ -112,12 +109,12 @@ func (s *Store) RevokeToken(ctx context.Context, id string) (bool, error) {
 // KeepEnvironmentToken makes t the only valid token of the environment: those
 // of before are revoked. One that is known already stays as it is, revoked
 // where it was revoked.
-func (s *Store) KeepEnvironmentToken(ctx context.Context, t Token, hash [32]byte) error {
+func (s *Store) KeepEnvironmentToken(ctx context.Context, t access.Token, hash [32]byte) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `
 			INSERT INTO api_tokens (id, name, hash, scopes, source, created_by)
 			VALUES ($1, $2, $3, $4, 'environment', '') ON CONFLICT (hash) DO NOTHING`,
-			t.ID, text(t.Name), hash[:], texts(t.Scopes)); err != nil {
+			t.ID, text(t.Name), hash[:], scopes(t.Scopes)); err != nil {
 			return err
 		}
 		_, err := tx.Exec(ctx, `

@@ -5,21 +5,21 @@ import (
 	"testing"
 	"time"
 
-	"github.com/probefleet/probefleet/internal/store"
+	"github.com/probefleet/probefleet/internal/access"
 )
 
 func TestTokens(t *testing.T) {
 	s, url := open(t)
 	hash := sha256.Sum256([]byte("secret"))
-	made := store.Token{ID: "t1", Name: "ci", Scopes: []string{"checks:read"}, Source: "api", CreatedBy: "me", CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)}
+	made := access.Token{ID: "t1", Name: "ci", Scopes: []access.Scope{access.ChecksRead}, Source: "api", CreatedBy: "me", CreatedAt: noon, ExpiresAt: noon.Add(time.Hour)}
 	if err := s.CreateToken(t.Context(), made, hash); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.CreateToken(t.Context(), store.Token{ID: "t2", Scopes: []string{}, CreatedAt: noon}, hash); err == nil {
+	if err := s.CreateToken(t.Context(), access.Token{ID: "t2", CreatedAt: noon}, hash); err == nil {
 		t.Error("two tokens have one hash")
 	}
 	got, ok, err := s.TokenByHash(t.Context(), hash)
-	if err != nil || !ok || got.Name != "ci" || !got.ExpiresAt.Equal(made.ExpiresAt) || !got.LastUsedAt.IsZero() || !got.RevokedAt.IsZero() {
+	if err != nil || !ok || got.Name != "ci" || !got.Allows(access.ChecksRead) || !got.ExpiresAt.Equal(made.ExpiresAt) || !got.LastUsedAt.IsZero() || !got.RevokedAt.IsZero() {
 		t.Errorf("%+v, %t, %v", got, ok, err)
 	}
 	if _, ok, err := s.TokenByHash(t.Context(), sha256.Sum256([]byte("other"))); ok || err != nil {
@@ -59,7 +59,7 @@ func TestEnvironmentToken(t *testing.T) {
 	}
 	keep := func(id string, hash [32]byte) {
 		t.Helper()
-		if err := s.KeepEnvironmentToken(t.Context(), store.Token{ID: id, Scopes: []string{}}, hash); err != nil {
+		if err := s.KeepEnvironmentToken(t.Context(), access.Token{ID: id}, hash); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -4,15 +4,23 @@ package consolecmd
 import (
 	"context"
 	"net"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/database"
-	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/store"
+)
+
+// The rates where no other is set.
+const (
+	DefaultTokenRate   = 50
+	DefaultAddressRate = 100
+	burst              = 4
 )
 
 // Config is what the console can be told.
@@ -21,9 +29,13 @@ type Config struct {
 	Addr        string
 	DatabaseURL string
 	Migrate     bool
-	Token       string
-	StatusURL   string
-	QueuePrefix string
+	// Token is registered as a token with every scope, where it is set.
+	Token     string
+	StatusURL string
+	// TokenRate and AddressRate are how many requests a second a token, and
+	// an address, may make in the long run; four times as many at once.
+	TokenRate, AddressRate float64
+	QueuePrefix            string
 }
 
 // Run is the console's command.
@@ -34,6 +46,8 @@ func Run(ctx context.Context, p daemon.Process) error {
 	f.StringVar(&c.Addr, "addr", "127.0.0.1:8081", "address of the console; the default moves to the next free port")
 	f.StringVar(&c.StatusURL, "status-url", "", "address of the public status page, for a link")
 	f.Secret(&c.Token, "PROBEFLEET_CONSOLE_TOKEN")
+	f.Float64Var(&c.TokenRate, "token-rate", DefaultTokenRate, "requests a second that a token may make in the long run, four times as many at once; 0 for no limit")
+	f.Float64Var(&c.AddressRate, "address-rate", DefaultAddressRate, "the same for an address; put it higher behind a proxy, which makes everybody one address")
 	f.StringVar(&c.QueuePrefix, "queue-prefix", "probefleet", "first part of the queues' names, to see to dead letters")
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	if err := f.Parse(p.Args); err != nil {
@@ -44,9 +58,6 @@ func Run(ctx context.Context, p daemon.Process) error {
 		return err
 	}
 	return daemon.Run(ctx, p, c.Config, f, func(ctx context.Context, kit daemon.Kit) error {
-		if c.Token == "" {
-			kit.Log.Warn("PROBEFLEET_CONSOLE_TOKEN is not set: every change is refused")
-		}
 		return Serve(ctx, c, l, kit, kit.Ready.Check)
 	})
 }
@@ -59,12 +70,16 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 		return err
 	}
 	defer db.Close()
+	if err := keepToken(ctx, db, c.Token, kit); err != nil {
+		return err
+	}
 	queues := &deadQueues{prefix: c.QueuePrefix}
 	if queues.client, queues.away = sqsqueue.New(ctx); queues.away != nil {
 		kit.Log.Warn("the console cannot see to dead letters", "err", queues.away)
 	}
 	h := console.New(console.Options{
-		Store: checks{db}, Fleet: db, Registry: db, Token: c.Token, Ready: well,
+		Store: stored{db}, Tokens: db, Runs: stored{db}, Fleet: db, Registry: db, Ready: well,
+		PerToken: limit(c.TokenRate), PerAddress: limit(c.AddressRate),
 		StatusURL: c.StatusURL, Build: daemon.Build(), Logger: kit.Log,
 		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),
 	})
@@ -75,10 +90,29 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	return g.Wait()
 }
 
-// checks is the store in the words of the console.
-type checks struct{ *store.Store }
+func limit(rate float64) console.Limit {
+	return console.Limit{PerSecond: rate, Burst: int(rate * burst)}
+}
 
-func (c checks) ApplyChecks(ctx context.Context, cs []check.Check) (created, changed, unchanged []string, err error) {
-	a, err := c.Store.ApplyChecks(ctx, cs)
-	return a.Created, a.Changed, a.Unchanged, err
+// keepToken registers the token of the environment like any other: it is
+// listed, can be revoked, and makes those that were there before void. A
+// database that is away is waited for.
+func keepToken(ctx context.Context, db *store.Store, secret string, kit daemon.Kit) error {
+	if secret == "" {
+		return nil
+	}
+	id, _ := access.NewSecret()
+	t := access.Token{ID: id, Name: "PROBEFLEET_CONSOLE_TOKEN", Scopes: access.Scopes}
+	for {
+		err := db.KeepEnvironmentToken(ctx, t, access.Hash(secret))
+		if err == nil || !store.Unavailable(err) {
+			return err
+		}
+		kit.Log.Warn("the database is away: the environment's token is not registered yet", "err", err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

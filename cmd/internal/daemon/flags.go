@@ -39,10 +39,14 @@ func NewFlags(name, args, usage string, p Process) *Flags {
 			if fl.DefValue != "" && fl.DefValue != "false" {
 				def = fmt.Sprintf(" (default %s)", fl.DefValue)
 			}
-			fmt.Fprintf(out, "  -%-16s %s%s [%s]\n", fl.Name, fl.Usage, def, f.envName(fl.Name))
+			form := fl.Name
+			if b, ok := fl.Value.(interface{ IsBoolFlag() bool }); !ok || !b.IsBoolFlag() {
+				form += " VALUE"
+			}
+			fmt.Fprintf(out, "  -%-20s %s%s [%s]\n", form, fl.Usage, def, f.envName(fl.Name))
 		})
 		for _, name := range f.secretNames() {
-			fmt.Fprintf(out, "  %-17s secret, by environment only\n", name)
+			fmt.Fprintf(out, "  %-21s secret, by environment only\n", name)
 		}
 	}
 	return f

@@ -61,6 +61,12 @@ func (a *attempt) explain(err error) *fault {
 	if errors.As(err, &lookup) {
 		return &fault{class: jobs.FaultDNS, message: cause.Lookup(lookup)}
 	}
+	// TLS 1.3 refuses a client's certificate after the handshake.
+	var alert *net.OpError
+	if errors.As(err, &alert) && alert.Op == "remote error" {
+		said := strings.TrimPrefix(alert.Err.Error(), "tls: ")
+		return &fault{class: jobs.FaultTLS, message: fmt.Sprintf("%s refused the TLS handshake: %s", a.target.Host, said)}
+	}
 	switch a.watch.at() {
 	case preparing, resolving, connecting:
 		return &fault{class: jobs.FaultConnect, message: cause.Dial(err, a.target.Host)}
@@ -101,6 +107,12 @@ func (a *attempt) overdue(err error, timeout time.Duration) error {
 		return &fault{class: jobs.FaultTimeout, message: fmt.Sprintf("no complete answer within %s: the OAuth2 token had not come", timeout)}
 	}
 	host, at := a.target.Host, ""
+	// TLS 1.3 refuses a client's certificate after the handshake.
+	var alert *net.OpError
+	if errors.As(err, &alert) && alert.Op == "remote error" {
+		said := strings.TrimPrefix(alert.Err.Error(), "tls: ")
+		return &fault{class: jobs.FaultTLS, message: fmt.Sprintf("%s refused the TLS handshake: %s", a.target.Host, said)}
+	}
 	switch a.watch.at() {
 	case preparing, resolving:
 		at = fmt.Sprintf("the name %q was not resolved", a.target.Hostname())

@@ -1,6 +1,7 @@
 package apirunner_test
 
 import (
+	"encoding/pem"
 	"io"
 	"log"
 	"net"
@@ -137,3 +138,8 @@ func readRequest(c net.Conn) string {
 
 // hold keeps a connection open until the far end closes it.
 func hold(c net.Conn) { _, _ = io.Copy(io.Discard, c) }
+
+// pem is the authority's certificate as text.
+func (a *authority) pem() string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}))
+}

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -123,7 +122,7 @@ func (r *Runner) behindProxy(ctx context.Context, q check.Request, addr string) 
 		return ctx.Err()
 	}
 	for _, a := range found {
-		to := netip.AddrPortFrom(a, 0).Addr().String()
+		to := a.Unmap().String()
 		if err := r.control("tcp", net.JoinHostPort(to, port), nil); err != nil {
 			return err
 		}

@@ -38,16 +38,16 @@ func TestConformance(t *testing.T) {
 	defer site.Close()
 	port := site.URL[strings.LastIndexByte(site.URL, ':'):]
 	addresses := strings.NewReplacer("{{HTTP}}", "http://localhost"+port, "{{OOPIF}}", "http://oopifdomain"+port)
-	r, _ := own(t, func(o *Options) { o.Path = isolating(t) })
+	r := isolated(t)
 
 	t.Run("flows", func(t *testing.T) { conformFlows(t, r, dir, addresses) })
 	t.Run("selectors", func(t *testing.T) { conformSelectors(t, r, dir) })
 	t.Run("parsing", func(t *testing.T) { conformParsing(t, dir) })
 }
 
-// isolating is a browser in which every site has a process of its own, and
+// isolated runs a browser in which every site has a process of its own, and
 // oopifdomain is this machine.
-func isolating(t *testing.T) string {
+func isolated(t *testing.T) *Runner {
 	t.Helper()
 	browser, err := Find("")
 	if err != nil {
@@ -58,7 +58,9 @@ func isolating(t *testing.T) string {
 	if err := os.WriteFile(path, []byte(script), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	return path
+	r, _ := own(t, func(o *Options) { o.Path = path })
+	r.browsers.unguarded = true // else names are resolved outside of the browser
+	return r
 }
 
 // cases reads a file of cases.

@@ -2,12 +2,15 @@ package browserrunner
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
+
+	"github.com/probefleet/probefleet/internal/jobs"
 )
 
 // frame is one document's place in the tab: that of a page, or of an iframe.
@@ -51,6 +54,9 @@ func (t *tab) framesLocked(v *view, m *cdproto.Message) bool {
 		}
 	case cdproto.EventPageFrameNavigated:
 		if e, ok := decode[page.EventFrameNavigated](m); ok {
+			if strayed(e.Frame.URL) {
+				t.cancel(&stepError{class: jobs.FaultEgress, message: fmt.Sprintf("the page went to %q: only http and https addresses are opened", shorten(e.Frame.URL, 200))})
+			}
 			fr := t.frameAt(v, e.Frame.ID, e.Frame.ParentID)
 			if e.Frame.ParentID == "" && v.root != fr && v.page {
 				v.root = fr

@@ -2,6 +2,7 @@ package browserrunner
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/chromedp/cdproto/cdp"
@@ -33,7 +34,7 @@ func (s *stepRun) mouse(ctx context.Context) error {
 	}
 	switch s.step.Action {
 	case check.ActionHover:
-		err = s.move(ctx, at, 0).ok(ctx)
+		err = s.move(ctx, at, false).ok(ctx)
 	case check.ActionDoubleClick:
 		err = s.click(ctx, at, 2)
 	case check.ActionDrag:
@@ -89,10 +90,15 @@ type moves []*pending[cdp.Empty]
 
 func (m moves) ok(ctx context.Context) error { return both(ctx, m...) }
 
-func (s *stepRun) move(ctx context.Context, at spotlight, held int64) moves {
-	return moves{send(ctx, at.session, input.DispatchMouseEvent, input.DispatchMouseEventParams{
-		Type: input.DispatchMouseEventTypeMouseMoved, X: at.x, Y: at.y, Button: input.MouseButtonNone, Buttons: held, Modifiers: s.held,
-	})}
+// move moves the mouse, with the step's button held where it is to be.
+func (s *stepRun) move(ctx context.Context, at spotlight, held bool) moves {
+	params := input.DispatchMouseEventParams{
+		Type: input.DispatchMouseEventTypeMouseMoved, X: at.x, Y: at.y, Button: input.MouseButtonNone, Modifiers: s.held,
+	}
+	if held {
+		params.Button, params.Buttons = buttons[s.step.Button].name, buttons[s.step.Button].bit
+	}
+	return moves{send(ctx, at.session, input.DispatchMouseEvent, params)}
 }
 
 func (s *stepRun) button(ctx context.Context, at spotlight, kind input.DispatchMouseEventType, clicks int64) *pending[cdp.Empty] {
@@ -106,7 +112,7 @@ func (s *stepRun) button(ctx context.Context, at spotlight, kind input.DispatchM
 
 // click moves the mouse to a point and clicks so many times.
 func (s *stepRun) click(ctx context.Context, at spotlight, times int64) error {
-	events := s.move(ctx, at, 0)
+	events := s.move(ctx, at, false)
 	for n := int64(1); n <= times; n++ {
 		events = append(events, s.button(ctx, at, input.DispatchMouseEventTypeMousePressed, n))
 		if s.step.Hold > 0 {
@@ -123,11 +129,19 @@ func (s *stepRun) click(ctx context.Context, at spotlight, times int64) error {
 	return events.ok(ctx)
 }
 
+// dragWait is how long we wait for the browser to say that an element is being
+// dragged by its own means, not by scripts that follow the mouse.
+const dragWait = 250 * time.Millisecond
+
 // drag presses at a point and releases over the step's other element, moving
-// the mouse between in a few steps, as pages look for its way.
+// the mouse between in a few steps, as pages look for its way. Where the
+// browser itself takes over, it is told what is dragged where: the screen on
+// which it would look has no mouse.
 func (s *stepRun) drag(ctx context.Context, from spotlight) error {
-	b := buttons[s.step.Button]
-	events := append(s.move(ctx, from, 0), s.button(ctx, from, input.DispatchMouseEventTypeMousePressed, 1))
+	if _, err := call(ctx, from.session, input.SetInterceptDrags, input.SetInterceptDragsParams{Enabled: true}); err != nil {
+		return err
+	}
+	events := append(s.move(ctx, from, false), s.button(ctx, from, input.DispatchMouseEventTypeMousePressed, 1))
 	if err := events.ok(ctx); err != nil {
 		return err
 	}
@@ -142,7 +156,9 @@ func (s *stepRun) drag(ctx context.Context, from spotlight) error {
 		_ = s.button(ctx, from, input.DispatchMouseEventTypeMouseReleased, 1)
 		to := *s
 		to.step.Selector, to.step.Selectors = s.step.To, nil
-		return to.failure(ctx, dropped)
+		failure := to.failure(ctx, dropped)
+		s.instead = to.instead
+		return failure
 	}
 	to, err := s.onPage(ctx, dropped)
 	if err != nil {
@@ -151,11 +167,44 @@ func (s *stepRun) drag(ctx context.Context, from spotlight) error {
 	const stops = 5
 	for n := 1; n <= stops; n++ {
 		at := spotlight{from.session, from.x + (to.x-from.x)*float64(n)/stops, from.y + (to.y-from.y)*float64(n)/stops}
-		if err := s.move(ctx, at, b.bit).ok(ctx); err != nil {
+		if err := s.move(ctx, at, true).ok(ctx); err != nil {
 			return err
 		}
 	}
+	if err := s.drop(ctx, to); err != nil {
+		return err
+	}
 	return moves{s.button(ctx, to, input.DispatchMouseEventTypeMouseReleased, 1)}.ok(ctx)
+}
+
+// drop drops what the browser drags, if it does.
+func (s *stepRun) drop(ctx context.Context, to spotlight) error {
+	wait, cancel := context.WithTimeoutCause(ctx, dragWait, errStepTime)
+	defer cancel()
+	var data *input.DragData
+	err := s.tab.await(wait, func() bool {
+		data = s.tab.dragged
+		return data != nil
+	})
+	if data == nil {
+		if errors.Is(err, errStepTime) && ctx.Err() == nil {
+			return nil // scripts follow the mouse
+		}
+		return err
+	}
+	s.tab.mu.Lock()
+	s.tab.dragged = nil
+	s.tab.mu.Unlock()
+	for _, kind := range []input.DispatchDragEventType{
+		input.DispatchDragEventTypeDragEnter, input.DispatchDragEventTypeDragOver, input.DispatchDragEventTypeDrop,
+	} {
+		if _, err := call(ctx, to.session, input.DispatchDragEvent, input.DispatchDragEventParams{
+			Type: kind, X: to.x, Y: to.y, Data: data, Modifiers: s.held,
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // sleep waits for d. The error is the cause of ctx's end.

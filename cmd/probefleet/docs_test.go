@@ -1,0 +1,154 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/checkfile"
+	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/runner"
+	"github.com/probefleet/probefleet/internal/runner/apirunner"
+	"github.com/probefleet/probefleet/internal/secret"
+)
+
+// guide is a server that answers as the examples of docs/checks.md expect.
+func guide(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case r.URL.Path == "/products":
+		fmt.Fprint(w, `{"products": [{"name": "tea", "price": 3}, {"name": "coffee", "price": 4}]}`)
+	case r.URL.Path == "/login":
+		fmt.Fprint(w, `{"id": 7, "token": "a-token"}`)
+	case strings.HasPrefix(r.URL.Path, "/orders/"):
+		fmt.Fprint(w, `{"id": 7}`)
+	case r.URL.Path == "/old":
+		http.Redirect(w, r, "/products", http.StatusFound)
+	case r.URL.Path == "/token":
+		fmt.Fprint(w, `{"access_token": "granted-token", "expires_in": 60}`)
+	case r.URL.Path == "/echo":
+		body, _ := io.ReadAll(r.Body)
+		headers := map[string]string{}
+		for name := range r.Header {
+			headers[strings.ToLower(name)] = r.Header.Get(name)
+		}
+		_ = json.NewEncoder(w).Encode(map[string]any{"body": string(body), "query": r.URL.RawQuery, "headers": headers})
+	default:
+		w.WriteHeader(http.StatusNotFound)
+	}
+}
+
+// certificate is a certificate for the guide's server, signed by itself.
+func certificate(t *testing.T) (pair tls.Certificate, cert, key string) {
+	t.Helper()
+	k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(48 * time.Hour), IsCA: true, BasicConstraintsValid: true,
+		DNSNames: []string{"shop.example"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &k.PublicKey, k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(k)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert = string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
+	key = string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}))
+	if pair, err = tls.X509KeyPair([]byte(cert), []byte(key)); err != nil {
+		t.Fatal(err)
+	}
+	return pair, cert, key
+}
+
+// exampleCell is the last cell of a row of a table: a part of a check.
+var exampleCell = regexp.MustCompile("(?m)^\\|.*\\| `((?:request|steps): .*)` \\|$")
+
+// TestExamplesOfTheDocument runs every example of the tables of docs/checks.md,
+// and reads its files.
+func TestExamplesOfTheDocument(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/checks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plain := httptest.NewServer(http.HandlerFunc(guide))
+	t.Cleanup(plain.Close)
+	pair, cert, key := certificate(t)
+	secure := httptest.NewUnstartedServer(http.HandlerFunc(guide))
+	secure.TLS = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequestClientCert}
+	secure.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	secure.StartTLS()
+	t.Cleanup(secure.Close)
+	proxy := httptest.NewServer(&httputil.ReverseProxy{Rewrite: func(*httputil.ProxyRequest) {}})
+	t.Cleanup(proxy.Close)
+	known, err := secret.NewStore(map[string]string{"token": "a-secret-token", "ca": cert, "cert": cert, "key": key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	mux := runner.NewMux(map[check.Kind]runner.Runner{check.KindAPI: apirunner.New(apirunner.Options{})}, time.Now, slog.New(slog.DiscardHandler))
+	mux.Use(known)
+	options := checkfile.Options{Vars: map[string]string{"base": plain.URL, "secure": secure.URL, "proxy": proxy.URL}}
+
+	examples := exampleCell.FindAllStringSubmatch(string(doc), -1)
+	if len(examples) < 38 {
+		t.Fatalf("%d examples: are they still in the tables?", len(examples))
+	}
+	for _, e := range examples {
+		text := strings.ReplaceAll(e[1], `\|`, "|")
+		cs, err := checkfile.Parse("checks.md", []byte("checks: [{id: example, kind: api, "+text+"}]"), options)
+		if err != nil {
+			t.Errorf("%s\n%v", text, err)
+			continue
+		}
+		now := time.Now()
+		res, err := mux.Run(t.Context(), jobs.New(cs[0], "here", now, 1, now, now.Add(time.Minute)))
+		if err != nil || res.Outcome != jobs.Passed {
+			t.Errorf("%s\n%s: %+v, %v", text, res.Outcome, res.Fault, err)
+		}
+	}
+	t.Logf("%d examples", len(examples))
+
+	for _, block := range regexp.MustCompile("(?s)```yaml\n(.*?)```").FindAllStringSubmatch(string(doc), -1) {
+		if !strings.Contains(block[1], "checks:") {
+			continue // a part of a file
+		}
+		if _, err := checkfile.Parse("checks.md", []byte(block[1]), checkfile.Options{}); err != nil {
+			t.Errorf("%s\n%v", block[1], err)
+		}
+	}
+}
+
+// Every key of a request that the parser knows is in the tables.
+func TestEveryKeyIsDocumented(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/checks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range checkfile.RequestKeys() {
+		if !strings.Contains(string(doc), "| `"+key+"`") && !strings.Contains(string(doc), "| `"+key+".") {
+			t.Errorf("docs/checks.md does not say what `%s` of a request is", key)
+		}
+	}
+}
