@@ -21,7 +21,7 @@ func (d *desk) measure(id string) {
 	r := jobs.ResultFor(jobs.New(c, "here", now.Add(-time.Minute), 1, now, now.Add(time.Minute)))
 	r.Fail(jobs.FaultAssertion, "status == 200 (got 503)")
 	r.FinishedAt = now
-	if _, err := d.db.Record(d.t.Context(), []jobs.Result{r}); err != nil {
+	if _, err := d.db.RecordReceived(d.t.Context(), []jobs.Result{r}, nil); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -57,7 +57,7 @@ func (d *desk) serveTriggers() {
 					err = d.db.SettleTriggers(ctx, []jobs.Trigger{t})
 				}
 				if err == nil {
-					_, err = d.db.Record(ctx, []jobs.Result{r})
+					_, err = d.db.RecordReceived(ctx, []jobs.Result{r}, nil)
 				}
 			}
 			if err != nil && ctx.Err() == nil {
