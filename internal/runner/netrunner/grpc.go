@@ -62,7 +62,7 @@ func (a *attempt) dialGRPC(ctx context.Context, s *check.GRPC) (net.Conn, error)
 	if a.dialled != nil || a.remote != nil {
 		return nil, errors.New("the connection was lost")
 	}
-	c, err := a.dial(ctx, "tcp", s.Address, s.IPFamily)
+	c, err := a.dial(ctx, s.Address, s.IPFamily)
 	if err != nil || s.TLS == nil {
 		return c, err
 	}

@@ -14,7 +14,7 @@ import (
 
 // tcp connects, sends what is to be sent, and reads where an answer is wanted.
 func (a *attempt) tcp(ctx context.Context, s *check.TCP) error {
-	c, err := a.dial(ctx, "tcp", s.Address, s.IPFamily)
+	c, err := a.dial(ctx, s.Address, s.IPFamily)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 
 // tls shakes hands and keeps the certificates.
 func (a *attempt) tls(ctx context.Context, s *check.TLS) error {
-	c, err := a.dial(ctx, "tcp", s.Address, s.IPFamily)
+	c, err := a.dial(ctx, s.Address, s.IPFamily)
 	if err != nil {
 		return err
 	}

@@ -41,7 +41,7 @@ func (a *attempt) websocket(ctx context.Context, s *check.WebSocket) error {
 		}
 		o.HTTPHeader.Set(name, value)
 	}
-	c, answer, err := websocket.Dial(ctx, s.URL, o)
+	c, answer, err := websocket.Dial(ctx, s.URL, o) //nolint:bodyclose // the library closes it, or leaves a copy
 	a.gate.shut()
 	if answer != nil {
 		a.handshake(answer, u)
@@ -71,7 +71,7 @@ func (a *attempt) websocket(ctx context.Context, s *check.WebSocket) error {
 // transport dials one connection for one handshake, within ctx: the contexts
 // that net/http hands to its dials outlive their request.
 func (a *attempt) transport(ctx context.Context, s *check.WebSocket) *http.Transport {
-	dial := func(address string) (net.Conn, error) { return a.dial(ctx, "tcp", address, s.IPFamily) }
+	dial := func(address string) (net.Conn, error) { return a.dial(ctx, address, s.IPFamily) }
 	secure := func(address string) (net.Conn, error) {
 		c, err := dial(address)
 		if err != nil {
