@@ -28,6 +28,7 @@ func commands() []command {
 	return []command{
 		{"up", "run everything on this machine, in one process", up, nil},
 		{"init", "write a folder of checks to begin with", initFolder, nil},
+		{"import", "write check files from those of other systems", importFiles, nil},
 		{"validate", "check files for faults, without running anything", validate, nil},
 		{"test", "run the checks of files here and now, and print verdicts", test, nil},
 		{"plan", "say what apply would do, property by property", plan, nil},
