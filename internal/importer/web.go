@@ -234,109 +234,140 @@ func (r *reader) curlOptions(place string, words []string) (options [][2]string)
 	return options
 }
 
+// curlRun is a command as it is read.
+type curlRun struct {
+	r       *reader
+	place   string
+	request check.Request
+	timeout time.Duration
+	expect  []string
+	data    []string
+	get     bool
+}
+
 func (r *reader) curlCommand(place string, words []string) {
-	q := request("", "")
-	q.MaxRedirects = 0 // curl follows none by itself
-	c := begin("")
-	var expect, data []string
-	header := func(name, value string) {
-		if q.Headers == nil {
-			q.Headers = map[string]string{}
-		}
-		q.Headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
-	}
-	get := false
+	c := &curlRun{r: r, place: place, request: request("", "")}
+	c.request.MaxRedirects = 0 // curl follows none by itself
 	for _, o := range r.curlOptions(place, words) {
-		switch name, v := o[0], o[1]; name {
-		case "":
-		case "--url":
-			q.URL = v
-			if !strings.Contains(v, "://") {
-				q.URL = "http://" + v // as curl does
-			}
-		case "--request":
-			q.Method = strings.ToUpper(v)
-		case "--header":
-			key, value, ok := strings.Cut(v, ":")
-			if !ok {
-				r.lose(place, "the header %q, which takes one away", v)
-				continue
-			}
-			header(key, value)
-		case "--data", "--data-raw", "--data-binary", "--data-ascii", "--json", "--data-urlencode":
-			if strings.HasPrefix(v, "@") && name != "--data-raw" {
-				r.lose(place, "the body that is in the file %s; write it as `body:`", v[1:])
-				if q.Method == "" {
-					q.Method = "POST"
-				}
-				continue
-			}
-			if name == "--json" {
-				header("content-type", "application/json")
-				header("accept", "application/json")
-			}
-			if name == "--data-urlencode" {
-				key, value, _ := strings.Cut(v, "=")
-				v = key + "=" + url.QueryEscape(value)
-			}
-			data = append(data, v)
-		case "--user":
-			user, password, _ := strings.Cut(v, ":")
-			q.Auth = &check.Auth{User: user, Password: password}
-		case "--oauth2-bearer":
-			q.Auth = &check.Auth{Bearer: v}
-		case "--user-agent":
-			header("user-agent", v)
-		case "--referer":
-			header("referer", v)
-		case "--cookie":
-			header("cookie", v)
-		case "--insecure":
-			q.TLS = &check.TLSSettings{SkipVerify: true}
-		case "--location":
-			q.MaxRedirects = check.DefaultMaxRedirects
-		case "--max-redirs":
-			if n, err := strconv.Atoi(v); err == nil {
-				q.MaxRedirects = min(max(n, 0), 20)
-			}
-		case "--max-time":
-			if s, err := strconv.ParseFloat(v, 64); err == nil {
-				c.Timeout = r.timeout(place, time.Duration(s*float64(time.Second)))
-			}
-		case "--connect-timeout":
-			if s, err := strconv.ParseFloat(v, 64); err == nil {
-				q.Waits.Connect = time.Duration(s * float64(time.Second))
-			}
-		case "--head":
-			q.Method = "HEAD"
-		case "--get":
-			get = true
-		case "--proxy":
-			q.Proxy = v
-		case "--ipv4":
-			q.IPFamily = 4
-		case "--ipv6":
-			q.IPFamily = 6
-		case "--http1.1":
-			q.HTTP = "1.1"
-		case "--http2":
-			q.HTTP = "2"
-		case "--fail", "--fail-with-body":
-			expect = []string{"status < 400"}
-		case "--silent", "--show-error", "--verbose", "--include", "--output", "--compressed", "--write-out", "-w", "--no-progress-meter":
-		default:
+		if name, v := o[0], o[1]; !c.sends(name, v) && !c.connects(name, v) {
 			r.lose(place, "the option %s", strings.TrimSpace(name+" "+v))
 		}
 	}
-	r.curlBody(&q, data, get)
-	u, err := url.Parse(q.URL)
+	r.curlBody(&c.request, c.data, c.get)
+	u, err := url.Parse(c.request.URL)
 	if err != nil || u.Host == "" {
 		r.lose(place, "the whole command: it has no address")
 		return
 	}
-	c.Name = strings.TrimSpace(q.Method + " " + u.Host + u.Path)
-	c.Spec = check.OneRequest(q, expect, nil)
-	r.add(place, c)
+	made := begin("")
+	if c.timeout > 0 {
+		made.Timeout = c.timeout
+	}
+	made.Name = strings.TrimSpace(c.request.Method + " " + u.Host + u.Path)
+	made.Spec = check.OneRequest(c.request, c.expect, nil)
+	r.add(place, made)
+}
+
+func (c *curlRun) header(name, value string) {
+	if c.request.Headers == nil {
+		c.request.Headers = map[string]string{}
+	}
+	c.request.Headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
+}
+
+// sends takes an option that says what is sent; false where it is none.
+func (c *curlRun) sends(name, v string) bool {
+	q := &c.request
+	switch name {
+	case "--url":
+		q.URL = v
+		if !strings.Contains(v, "://") {
+			q.URL = "http://" + v // as curl does
+		}
+	case "--request":
+		q.Method = strings.ToUpper(v)
+	case "--header":
+		if key, value, ok := strings.Cut(v, ":"); ok {
+			c.header(key, value)
+		} else {
+			c.r.lose(c.place, "the header %q, which takes one away", v)
+		}
+	case "--data", "--data-raw", "--data-binary", "--data-ascii", "--json", "--data-urlencode":
+		c.body(name, v)
+	case "--user":
+		user, password, _ := strings.Cut(v, ":")
+		q.Auth = &check.Auth{User: user, Password: password}
+	case "--oauth2-bearer":
+		q.Auth = &check.Auth{Bearer: v}
+	case "--user-agent", "--referer", "--cookie":
+		c.header(strings.TrimPrefix(name, "--"), v)
+	case "--head":
+		q.Method = "HEAD"
+	case "--get":
+		c.get = true
+	default:
+		return false
+	}
+	return true
+}
+
+func (c *curlRun) body(name, v string) {
+	if strings.HasPrefix(v, "@") && name != "--data-raw" {
+		c.r.lose(c.place, "the body that is in the file %s; write it as `body:`", v[1:])
+		if c.request.Method == "" {
+			c.request.Method = "POST"
+		}
+		return
+	}
+	switch name {
+	case "--json":
+		c.header("content-type", "application/json")
+		c.header("accept", "application/json")
+	case "--data-urlencode":
+		key, value, _ := strings.Cut(v, "=")
+		v = key + "=" + url.QueryEscape(value)
+	}
+	c.data = append(c.data, v)
+}
+
+// connects takes an option that says how, or what does not matter to a check;
+// false where it is none.
+func (c *curlRun) connects(name, v string) bool {
+	q := &c.request
+	switch name {
+	case "--insecure":
+		q.TLS = &check.TLSSettings{SkipVerify: true}
+	case "--location":
+		q.MaxRedirects = check.DefaultMaxRedirects
+	case "--max-redirs":
+		if n, err := strconv.Atoi(v); err == nil {
+			q.MaxRedirects = min(max(n, 0), 20)
+		}
+	case "--max-time":
+		if s, err := strconv.ParseFloat(v, 64); err == nil {
+			c.timeout = c.r.timeout(c.place, time.Duration(s*float64(time.Second)))
+		}
+	case "--connect-timeout":
+		if s, err := strconv.ParseFloat(v, 64); err == nil {
+			q.Waits.Connect = time.Duration(s * float64(time.Second))
+		}
+	case "--proxy":
+		q.Proxy = v
+	case "--ipv4":
+		q.IPFamily = 4
+	case "--ipv6":
+		q.IPFamily = 6
+	case "--http1.1":
+		q.HTTP = "1.1"
+	case "--http2":
+		q.HTTP = "2"
+	case "--fail", "--fail-with-body":
+		c.expect = []string{"status < 400"}
+	case "", "--silent", "--show-error", "--verbose", "--include", "--output", "--compressed", "--write-out", "-w", "--no-progress-meter":
+	default:
+		return false
+	}
+	return true
 }
 
 // curlBody puts data where curl would.
