@@ -282,6 +282,11 @@ func (o *object) locator(s *check.Step, needed bool) {
 		o.d.fault(o.node, "%s does not say which element; write one of %s", strings.TrimSuffix(o.path, "."), strings.Join(byKeys, ", "))
 		return
 	case len(by) == 0:
+		for _, name := range locatorKeys {
+			if o.has(name) {
+				o.d.fault(o.field(name).key, "%s%s goes with an element; write one of %s, too", o.path, name, strings.Join(byKeys, ", "))
+			}
+		}
 		return
 	}
 	s.Strict = by[0] != "selector"
