@@ -69,7 +69,8 @@ func (r *reader) checklyCheck(b *bag) {
 		return
 	}
 	c.Retry = b.checklyRetry()
-	b.lose("say it as `alert:`", "alertSettings", "alertChannelSubscriptions", "alertChannels", "alertEscalationPolicy")
+	b.lose("say when failing is an outage as `alert:`", "alertSettings", "alertEscalationPolicy")
+	b.lose("who is alerted is not part of a check file", "alertChannelSubscriptions", "alertChannels")
 	b.lose("a script cannot be run here", "localSetupScript", "localTearDownScript", "setupSnippetId", "tearDownSnippetId", "setupScript", "tearDownScript")
 	b.lose("locations of your own are named in locations", "privateLocations")
 	b.lose("groups have names here; say it as `group:`", "groupId")
