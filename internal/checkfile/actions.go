@@ -2,8 +2,6 @@ package checkfile
 
 import (
 	"fmt"
-	"mime"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -22,11 +20,15 @@ var simple = map[string]check.Action{
 // valued are the actions that are written as ACTION: VALUE.
 var valued = map[string]check.Action{
 	"open": check.ActionOpen, "screenshot": check.ActionScreenshot, "close": check.ActionClose, "wait": check.ActionWait,
+	"key_down": check.ActionKeyDown, "key_up": check.ActionKeyUp, "custom": check.ActionCustom,
 }
 
 // action decodes the action of a step.
 func (o *object) action(f *field) (check.Step, bool) {
 	path := o.path + f.name
+	if f.name == "wait" && f.value.Kind == yaml.MappingNode {
+		return o.waitElement(f)
+	}
 	if action, ok := valued[f.name]; ok {
 		v, ok := o.d.templated(f.value, path)
 		if f.name == "open" && strings.HasPrefix(v, "/") && o.d.web != "" {
@@ -154,7 +156,7 @@ func (o *object) selection(f *field) (check.Step, bool) {
 		return s, false
 	}
 	p.locator(&s, true)
-	p.texts("values", &s.Values)
+	p.templateList("values", &s.Values)
 	var one string
 	p.template("value", &one)
 	if p.has("value") {
@@ -173,44 +175,6 @@ func (o *object) drag(f *field) (check.Step, bool) {
 	}
 	p.locator(&s, true)
 	p.template("to", &s.To)
-	return s, len(o.d.loader.faults) == before
-}
-
-// upload reads `upload: {selector: …, file: PATH}` or `…, name: N, content: C`.
-func (o *object) upload(f *field) (check.Step, bool) {
-	s := check.Step{Action: check.ActionUpload}
-	before := len(o.d.loader.faults)
-	// name is the file's here, not the accessible name.
-	known := slices.Concat(locatorKeys, []string{"file", "content", "type"})
-	p, ok := o.d.object(f.value, o.path+f.name, o.path+f.name, known)
-	if !ok {
-		return s, false
-	}
-	var file check.File
-	var path, content string
-	p.text("file", &path)
-	p.text("content", &content)
-	p.text("type", &file.Type)
-	switch {
-	case p.has("file") == p.has("content"):
-		o.d.fault(p.node, "%s%s wants `file: PATH`, or `name: …` and `content: …`", o.path, f.name)
-		return s, false
-	case p.has("file"):
-		data, ok := o.d.beside(p.value("file"), path, check.MaxUpload)
-		if !ok {
-			return s, false
-		}
-		file.Name, file.Content = filepath.Base(path), data
-	default:
-		p.text("name", &file.Name)
-		file.Content = []byte(content)
-	}
-	if file.Type == "" {
-		file.Type = mime.TypeByExtension(filepath.Ext(file.Name))
-	}
-	s.Files = []check.File{file}
-	p.fields = slices.DeleteFunc(p.fields, func(f field) bool { return f.name == "name" })
-	p.locator(&s, true)
 	return s, len(o.d.loader.faults) == before
 }
 
@@ -247,7 +211,11 @@ func (o *object) browserState(f *field) (check.Step, bool) {
 		}
 		for _, c := range p.fields {
 			cookie := check.Cookie{Name: c.name, URL: escaped(o.d.web)}
-			p.template(c.name, &cookie.Value)
+			if c.value.Kind == yaml.MappingNode {
+				p.cookie(c, &cookie)
+			} else {
+				p.template(c.name, &cookie.Value)
+			}
 			s.Cookies = append(s.Cookies, cookie)
 		}
 		return s, len(o.d.loader.faults) == before
@@ -267,6 +235,20 @@ func (o *object) browserState(f *field) (check.Step, bool) {
 		}
 	}
 	return s, len(o.d.loader.faults) == before
+}
+
+// cookie reads `NAME: {value: …, url: …}`: one that is for another address.
+func (o *object) cookie(f field, into *check.Cookie) {
+	path := o.path + f.name
+	c, ok := o.d.object(f.value, path, path, []string{"value", "url"})
+	if !ok {
+		return
+	}
+	if !c.has("value") {
+		o.d.fault(c.node, "%s has no value", path)
+	}
+	c.template("value", &into.Value)
+	c.template("url", &into.URL)
 }
 
 // word is a value that is a single word, else "".
@@ -300,6 +282,11 @@ func (o *object) locator(s *check.Step, needed bool) {
 		o.d.fault(o.node, "%s does not say which element; write one of %s", strings.TrimSuffix(o.path, "."), strings.Join(byKeys, ", "))
 		return
 	case len(by) == 0:
+		for _, name := range locatorKeys {
+			if o.has(name) {
+				o.d.fault(o.field(name).key, "%s%s goes with an element; write one of %s, too", o.path, name, strings.Join(byKeys, ", "))
+			}
+		}
 		return
 	}
 	s.Strict = by[0] != "selector"

@@ -12,12 +12,12 @@ import (
 
 // actions are the keys of which a step has one.
 var actions = []string{
-	"open", "click", "double_click", "hover", "fill", "select", "check", "uncheck", "press", "upload", "drag", "scroll",
-	"dialog", "cookies", "storage", "page", "close", "wait", "expect", "screenshot",
+	"open", "click", "double_click", "hover", "fill", "select", "check", "uncheck", "press", "key_down", "key_up", "upload", "drag",
+	"scroll", "dialog", "cookies", "storage", "page", "close", "wait", "expect", "screenshot", "custom",
 }
 
 // besides are the keys that any step may have beside its action.
-var besides = []string{"timeout", "name", "optional", "always", "iframe", "target"}
+var besides = []string{"timeout", "name", "optional", "always", "iframe", "target", "recorded", "frame", "events"}
 
 // browser decodes what is special to a browser check.
 func (o *object) browser() *check.Browser {
@@ -118,6 +118,7 @@ func (d *decoder) step(n *yaml.Node, i int) check.Step {
 	o.flag("always", &s.Always)
 	o.template("iframe", &s.Iframe)
 	o.template("target", &s.Target)
+	o.recordedWords(&s)
 	if s.Action == check.ActionClose {
 		s.Target, s.Value = s.Value, ""
 	}

@@ -84,7 +84,8 @@ func (o *object) network(p *check.Page) {
 		return
 	}
 	p.Network = &check.Network{}
-	if w, ok := o.d.object(n, o.path+"network", o.path+"network", []string{"latency", "download", "upload"}); ok {
+	if w, ok := o.d.object(n, o.path+"network", o.path+"network", []string{"offline", "latency", "download", "upload"}); ok {
+		w.flag("offline", &p.Network.Offline)
 		w.duration("latency", &p.Network.Latency)
 		w.size("download", &p.Network.Download)
 		w.size("upload", &p.Network.Upload)

@@ -178,58 +178,16 @@ func nodeOf(c check.Check) *yaml.Node {
 	m.flag("active", c.Active, true)
 	m.flag("muted", c.Muted, false)
 	m.flag("public", c.Public, true)
+	m.retry(c.Retry)
+	m.alarm(c)
 	switch s := c.Spec.(type) {
 	case *check.API:
 		(&requestWriter{templates: s.Templates}).check(m, s)
 	case *check.Browser:
-		m.browser(s)
+		(&stepWriter{requestWriter{templates: s.Templates}}).check(m, s)
 	case nil:
 	default:
 		m.net(s)
 	}
-	return m.node
-}
-
-func (m *mapping) browser(b *check.Browser) {
-	if b.Width != check.DefaultWidth || b.Height != check.DefaultHeight {
-		v := newMapping()
-		v.number("width", int64(b.Width), check.DefaultWidth)
-		v.number("height", int64(b.Height), check.DefaultHeight)
-		m.put("viewport", v.node)
-	}
-	steps := make([]*yaml.Node, 0, len(b.Steps))
-	for _, s := range b.Steps {
-		steps = append(steps, stepNode(s))
-	}
-	m.put("steps", sequence(steps...))
-	m.texts("expect", b.Expect)
-	m.texts("degraded", b.Degraded)
-}
-
-func stepNode(s check.Step) *yaml.Node {
-	m, in := newMapping(), newMapping()
-	switch s.Action {
-	case check.ActionFill:
-		in.text("selector", s.Selector)
-		in.put("value", str(s.Value))
-		m.put("fill", in.node)
-	case check.ActionExpectText, check.ActionExpectURL:
-		in.text(strings.TrimPrefix(string(s.Action), "expect_"), s.Value)
-		in.text("selector", s.Selector)
-		m.put("expect", in.node)
-	case check.ActionClick:
-		m.text("click", s.Selector)
-	case check.ActionPress:
-		if s.Selector == "" {
-			m.text("press", s.Value)
-			break
-		}
-		in.text("key", s.Value)
-		in.text("selector", s.Selector)
-		m.put("press", in.node)
-	default:
-		m.text(string(s.Action), s.Value)
-	}
-	m.duration("timeout", s.Timeout, 0)
 	return m.node
 }

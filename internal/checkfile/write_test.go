@@ -50,12 +50,77 @@ func everything() []check.Check {
 		{Action: check.ActionExpectText, Value: "Welcome", Selector: "main"}, {Action: check.ActionExpectText, Value: "yes"},
 		{Action: check.ActionExpectURL, Value: "/done"}, {Action: check.ActionScreenshot, Value: "end"},
 	}}
+	flow := flowSpec()
+	recorded := browser
+	recorded.ID, recorded.Spec = "recorded", flow
+	recorded.Retry = check.Retry{Strategy: check.RetryLinear, Base: 2 * time.Second, Max: 3, MaxDuration: time.Minute, Cap: time.Second, Jitter: 7, Elsewhere: true, OnlyNetwork: true}
+	recorded.Alert, recorded.DependsOn = check.Alert{Runs: 2, For: time.Minute, Share: 30}, []string{"all", "bare"}
+	recorded.Maintenance = []check.Maintenance{
+		{From: time.Date(2026, 5, 1, 22, 0, 0, 5, time.UTC), To: time.Date(2026, 5, 2, 2, 0, 0, 0, time.UTC), Why: "{{ new }} disks"},
+		{Cron: "30 2 * * 0", Zone: "Europe/Berlin", For: time.Hour},
+	}
 	bare.ID = "bare"
 	bare = check.Check{
 		ID: "bare", Name: "bare", Every: check.DefaultEvery, Timeout: check.DefaultAPITimeout, Locations: []string{"local"}, Active: true, Public: true,
 		Spec: check.OneRequest(check.Request{Method: "GET", URL: "https://shop.example/", MaxRedirects: check.DefaultMaxRedirects, MaxBody: check.DefaultMaxBody}, nil, nil),
 	}
-	return []check.Check{one, steps, browser, bare, more}
+	return []check.Check{one, steps, browser, bare, more, recorded}
+}
+
+// flowSpec has every sort of step, with what only recordings and other clients
+// say.
+func flowSpec() *check.Browser {
+	page := &check.Page{
+		Width: 100, Height: 900, Scale: 2.625, Mobile: true, Touch: true, Landscape: true, UserAgent: "probe/{version} {{", Locale: "de-CH", TimeZone: "Europe/Zurich",
+		Network: &check.Network{Offline: true, Latency: 562500 * time.Microsecond, Download: 1}, Geolocation: &check.Geolocation{Latitude: -1e-9, Accuracy: 5},
+		User: "u", Password: "{{ secrets.word }}", Headers: map[string]string{"x": "{{ secrets.word }}"}, Block: []string{"*{{*"},
+		Mocks: []check.Mock{{URL: "*/a", Method: "PUT", Status: 503, Headers: map[string]string{"x": "1"}, Body: "[1]"}, {URL: "*", Status: 200}},
+	}
+	either := [][]string{{"#host", "button"}, {"text/Buy {{ secrets.word }}"}}
+	return &check.Browser{Templates: true, Width: 1280, Height: 720, Page: page, Steps: []check.Step{
+		{Action: check.ActionOpen, Value: "https://shop.example/", Recorded: true, Strict: true, Events: []check.Navigation{{URL: "https://shop.example/", Title: "Shop {{"}, {}}},
+		{Action: check.ActionClick, Selectors: either, Recorded: true, Strict: true, Frame: []int{0, 2}, Point: &check.Point{X: 1.5}, Button: "middle", Hold: time.Second},
+		{Action: check.ActionClick, Selector: "role/button[name=\"Buy\"]", Recorded: true, Timeout: 1500 * time.Microsecond},
+		{Action: check.ActionClick, Selector: "role/button[name=\"Buy\"]", Strict: true, Exact: true, Nth: 2}, {Action: check.ActionHover, Selector: "role/link"},
+		{Action: check.ActionDoubleClick, Selector: "label/{{ secrets.word }}", Strict: true, Name: "{{ name }}", Optional: true}, {Action: check.ActionHover, Selector: "#a", Strict: true},
+		{Action: check.ActionKeyDown, Value: "Shift", Recorded: true}, {Action: check.ActionKeyUp, Value: "Shift", Target: "https://pop.example/"}, {Action: check.ActionCustom, Recorded: true},
+		{Action: check.ActionCheck, Selector: "#a", Value: "true"}, {Action: check.ActionCheck, Selector: "#a", Value: "false", Always: true, Iframe: "#b"},
+		{Action: check.ActionSelect, Selector: "test_id/a", Strict: true, Values: []string{"{{ secrets.word }}", "1"}}, {Action: check.ActionDrag, Selector: "#a", To: "#b"},
+		{Action: check.ActionUpload, Selector: "role/button", Strict: true, Files: []check.File{{Name: "a.png", Content: []byte{0, 255}}, {Name: "b.txt", Type: "text/odd", Content: []byte("x\r\ny")}}},
+		{Action: check.ActionUpload, Selector: "#a", Files: []check.File{{Name: "a.txt"}}},
+		{Action: check.ActionScroll, Recorded: true, Strict: true, Point: &check.Point{Y: -3}}, {Action: check.ActionScroll}, {Action: check.ActionScroll, Selector: "#a"},
+		{Action: check.ActionPress, Value: "a", Selectors: either}, {Action: check.ActionFill, Selectors: either, Value: ""},
+		{Action: check.ActionDialog, Value: "dismiss"}, {Action: check.ActionDialog, Value: "accept", Values: []string{"{{ secrets.word }}"}},
+		{Action: check.ActionCookies, Value: "clear"}, {Action: check.ActionCookies, Cookies: []check.Cookie{{Name: "b", Value: "1", URL: "https://shop.example/"}, {Name: "a", Value: "2"}}},
+		{Action: check.ActionStorage, Value: "clear"}, {Action: check.ActionStorage, Value: "session"}, {Action: check.ActionStorage, Value: "local", Pairs: map[string]string{"yes": "1"}},
+		{Action: check.ActionPage, Page: page}, {Action: check.ActionPage, Page: &check.Page{Network: &check.Network{}}}, {Action: check.ActionClose, Target: "https://pop.example/", Recorded: true},
+		{Action: check.ActionWait, Value: "a === 'b: c'"},
+		{Action: check.ActionWaitElement, Selectors: either, Recorded: true, Elements: &check.Elements{Operator: "==", Count: 0, Not: true, Properties: "{ \"a\":1}", Attributes: map[string]string{"x": "{{ y }}"}}},
+		{Action: check.ActionWaitElement, Selector: "text/a", Strict: true, Elements: &check.Elements{Operator: ">=", Count: 1}},
+		{Action: check.ActionExpectText, Value: "a", Selector: "text/b", Strict: true}, {Action: check.ActionExpectTitle, Value: "a"},
+		{Action: check.ActionExpectVisible, Selector: "text/b", Strict: true}, {Action: check.ActionExpectHidden, Selectors: either},
+		{Action: check.ActionExpectCount, Selector: "text/b", Strict: true, Elements: &check.Elements{Operator: "<=", Count: 2}}, {Action: check.ActionExpectCount, Selector: "#b", Elements: &check.Elements{Operator: "=="}},
+		{Action: check.ActionExpectValue, Selector: "placeholder/b\nc", Strict: true}, {Action: check.ActionExpectAttribute, Selector: "#a", Pairs: map[string]string{"href": "{{ secrets.word }}"}},
+		{Action: check.ActionExpectConsole}, {Action: check.ActionExpectDialog, Value: "a"}, {Action: check.ActionExpectResponse, Value: "a"}, {Action: check.ActionExpectResponse, Value: "a", Status: 404},
+		{Action: check.ActionExpectSnapshot, Value: "- link \"a: b\"\n- button\n"}, {Action: check.ActionExpectSnapshot, Value: "- link", Selector: "#a"},
+	}}
+}
+
+// Every action is among what is written.
+func TestEveryActionIsWritten(t *testing.T) {
+	written := map[check.Action]bool{}
+	for _, c := range everything() {
+		if b, ok := c.Spec.(*check.Browser); ok {
+			for _, s := range b.Steps {
+				written[s.Action] = true
+			}
+		}
+	}
+	for _, a := range check.Actions {
+		if !written[a] {
+			t.Errorf("no step of the tests of writing has the action %q: put one into flowSpec", a)
+		}
+	}
 }
 
 func TestWhatIsWrittenSaysTheSame(t *testing.T) {

@@ -39,7 +39,7 @@ func (r *reader) checklyCheck(b *bag) {
 	} else if offset := b.number("frequencyOffset"); offset > 0 {
 		c.Every = r.interval(b.path+".frequencyOffset", time.Duration(offset)*time.Second)
 	}
-	b.ignore("id", "activated", "created_at", "updated_at", "createdAt", "updatedAt", "frequencyOffset", "groupOrder", "runtimeId", "checkType", "doubleCheck", "useGlobalAlertSettings", "sslCheckDomain", "runParallel")
+	b.ignore("id", "activated", "created_at", "updated_at", "createdAt", "updatedAt", "frequencyOffset", "groupOrder", "runtimeId", "checkType", "useGlobalAlertSettings", "sslCheckDomain", "runParallel")
 	switch kind := b.text("checkType"); kind {
 	case "API":
 		r.checklyAPI(b, &c)
@@ -68,14 +68,86 @@ func (r *reader) checklyCheck(b *bag) {
 		r.lose(b.path, "the whole check %q: checks of type %q cannot be read from there; its script has to be said as steps", b.text("name"), kind)
 		return
 	}
-	b.lose("retries are not part of a check file yet: what is inconclusive is run again by itself", "retryStrategy")
-	b.lose("alerts are not part of a check file", "alertSettings", "alertChannelSubscriptions", "alertChannels", "alertEscalationPolicy")
+	c.Retry = b.checklyRetry()
+	b.lose("say when failing is an outage as `alert:`", "alertSettings", "alertEscalationPolicy")
+	b.lose("who is alerted is not part of a check file", "alertChannelSubscriptions", "alertChannels")
 	b.lose("a script cannot be run here", "localSetupScript", "localTearDownScript", "setupSnippetId", "tearDownSnippetId", "setupScript", "tearDownScript")
 	b.lose("locations of your own are named in locations", "privateLocations")
 	b.lose("groups have names here; say it as `group:`", "groupId")
 	b.lose("write them as vars: or secrets", "environmentVariables")
 	b.done()
 	r.add(b.path, c)
+}
+
+// checklyRetry reads what becomes of a run that failed. Its bounds are those of
+// a check here, and what is out of them is listed.
+func (b *bag) checklyRetry() check.Retry {
+	s := b.in("retryStrategy")
+	strategy := map[string]check.RetryStrategy{
+		"FIXED": check.RetryFixed, "SINGLE_RETRY": check.RetryFixed, "LINEAR": check.RetryLinear, "EXPONENTIAL": check.RetryExponential,
+	}[s.text("type")]
+	if strategy == check.RetryNone {
+		if kind := s.text("type"); kind != "" && kind != "NO_RETRIES" {
+			b.r.lose(s.path+".type", "there is no strategy like %q here", kind)
+		}
+		s.ignore("baseBackoffSeconds", "maxRetries", "maxDurationSeconds", "sameRegion", "onlyOn")
+		s.done()
+		if !b.has("retryStrategy") {
+			b.lose("say it as `retry: {strategy: fixed, max: 1, location: other}`", "doubleCheck")
+		}
+		b.ignore("doubleCheck")
+		return check.Retry{}
+	}
+	b.ignore("doubleCheck") // what the strategy took the place of
+	retry := check.Retry{Strategy: strategy, Base: check.DefaultRetryBase, Max: check.DefaultRetryMax, MaxDuration: check.DefaultRetryMaxDuration}
+	if s.text("type") == "SINGLE_RETRY" {
+		retry.Max = 1
+	}
+	s.retryWait("baseBackoffSeconds", &retry.Base)
+	s.retryWait("maxDurationSeconds", &retry.MaxDuration)
+	if n := s.number("maxRetries"); n != 0 {
+		retry.Max = int(min(max(n, 1), check.MaxRetries))
+		if float64(retry.Max) != n {
+			b.r.lose(s.path+".maxRetries", "%s retries; %d are taken, the nearest that there is", number(n), retry.Max)
+		}
+	}
+	if same, said := s.take("sameRegion").(bool); said {
+		retry.Elsewhere = !same
+	}
+	s.retryOnly(&retry)
+	if strategy == check.RetryExponential && retry.Max > 1 {
+		b.r.lose(s.path+".type", "waits there are multiplied by the first one in seconds each time; here they double")
+	}
+	s.done()
+	return retry
+}
+
+// retryWait reads a wait in seconds into the bounds of a retry.
+func (b *bag) retryWait(key string, into *time.Duration) {
+	if !b.has(key) {
+		return
+	}
+	seconds := b.number(key)
+	bounded := min(max(seconds, 1), check.MaxRetryDuration.Seconds())
+	if bounded != seconds {
+		b.r.lose(b.path+"."+key, "%s seconds; %s are taken, the nearest that there are", number(seconds), number(bounded))
+	}
+	*into = time.Duration(bounded * float64(time.Second))
+}
+
+// retryOnly reads which failures are tried again: a word or a list of them.
+func (b *bag) retryOnly(retry *check.Retry) {
+	words := b.texts("onlyOn")
+	if len(words) == 0 && b.text("onlyOn") != "" {
+		words = []string{b.text("onlyOn")}
+	}
+	for _, w := range words {
+		if w == "NETWORK_ERROR" {
+			retry.OnlyNetwork = true
+			continue
+		}
+		b.r.lose(b.path+".onlyOn", "there is nothing like %q here", w)
+	}
 }
 
 func checklyFamily(q *bag) int {

@@ -35,7 +35,7 @@ func gatus(r *reader, data []byte) error {
 	for i, e := range top.list("endpoints") {
 		r.gatusEndpoint(r.bag(fmt.Sprintf("endpoints[%d]", i), e))
 	}
-	top.lose("alerts are not part of a check file", "alerting")
+	top.lose("who is alerted is not part of a check file", "alerting")
 	top.lose("a URL that a job calls has to be made anew", "external-endpoints")
 	top.ignore("storage", "web", "ui", "metrics", "debug", "skip-invalid-config-update", "security", "disable-monitoring-lock", "concurrency")
 	top.done()
@@ -74,7 +74,7 @@ func (r *reader) gatusEndpoint(b *bag) {
 		expect = append(expect, r.line(fmt.Sprintf("%s.conditions[%d]", b.path, i), c.Kind(), condition, gatusCondition(condition))...)
 	}
 	setExpect(c.Spec, expect)
-	b.lose("alerts are not part of a check file", "alerts")
+	b.lose("say when failing is an outage as `alert:`; who is alerted is not part of a check file", "alerts")
 	b.ignore("ui")
 	client.done()
 	b.done()
