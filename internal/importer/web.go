@@ -234,109 +234,142 @@ func (r *reader) curlOptions(place string, words []string) (options [][2]string)
 	return options
 }
 
+// curlRequest is a command of curl that is being read.
+type curlRequest struct {
+	r      *reader
+	place  string
+	q      check.Request
+	c      check.Check
+	expect []string
+	data   []string
+	get    bool
+}
+
 func (r *reader) curlCommand(place string, words []string) {
-	q := request("", "")
-	q.MaxRedirects = 0 // curl follows none by itself
-	c := begin("")
-	var expect, data []string
-	header := func(name, value string) {
-		if q.Headers == nil {
-			q.Headers = map[string]string{}
-		}
-		q.Headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
-	}
-	get := false
+	cr := &curlRequest{r: r, place: place, q: request("", ""), c: begin("")}
+	cr.q.MaxRedirects = 0 // curl follows none by itself
 	for _, o := range r.curlOptions(place, words) {
-		switch name, v := o[0], o[1]; name {
-		case "":
-		case "--url":
-			q.URL = v
-			if !strings.Contains(v, "://") {
-				q.URL = "http://" + v // as curl does
-			}
-		case "--request":
-			q.Method = strings.ToUpper(v)
-		case "--header":
-			key, value, ok := strings.Cut(v, ":")
-			if !ok {
-				r.lose(place, "the header %q, which takes one away", v)
-				continue
-			}
-			header(key, value)
-		case "--data", "--data-raw", "--data-binary", "--data-ascii", "--json", "--data-urlencode":
-			if strings.HasPrefix(v, "@") && name != "--data-raw" {
-				r.lose(place, "the body that is in the file %s; write it as `body:`", v[1:])
-				if q.Method == "" {
-					q.Method = "POST"
-				}
-				continue
-			}
-			if name == "--json" {
-				header("content-type", "application/json")
-				header("accept", "application/json")
-			}
-			if name == "--data-urlencode" {
-				key, value, _ := strings.Cut(v, "=")
-				v = key + "=" + url.QueryEscape(value)
-			}
-			data = append(data, v)
-		case "--user":
-			user, password, _ := strings.Cut(v, ":")
-			q.Auth = &check.Auth{User: user, Password: password}
-		case "--oauth2-bearer":
-			q.Auth = &check.Auth{Bearer: v}
-		case "--user-agent":
-			header("user-agent", v)
-		case "--referer":
-			header("referer", v)
-		case "--cookie":
-			header("cookie", v)
-		case "--insecure":
-			q.TLS = &check.TLSSettings{SkipVerify: true}
-		case "--location":
-			q.MaxRedirects = check.DefaultMaxRedirects
-		case "--max-redirs":
-			if n, err := strconv.Atoi(v); err == nil {
-				q.MaxRedirects = min(max(n, 0), 20)
-			}
-		case "--max-time":
-			if s, err := strconv.ParseFloat(v, 64); err == nil {
-				c.Timeout = r.timeout(place, time.Duration(s*float64(time.Second)))
-			}
-		case "--connect-timeout":
-			if s, err := strconv.ParseFloat(v, 64); err == nil {
-				q.Waits.Connect = time.Duration(s * float64(time.Second))
-			}
-		case "--head":
-			q.Method = "HEAD"
-		case "--get":
-			get = true
-		case "--proxy":
-			q.Proxy = v
-		case "--ipv4":
-			q.IPFamily = 4
-		case "--ipv6":
-			q.IPFamily = 6
-		case "--http1.1":
-			q.HTTP = "1.1"
-		case "--http2":
-			q.HTTP = "2"
-		case "--fail", "--fail-with-body":
-			expect = []string{"status < 400"}
-		case "--silent", "--show-error", "--verbose", "--include", "--output", "--compressed", "--write-out", "-w", "--no-progress-meter":
-		default:
+		if name, v := o[0], o[1]; name != "" && !cr.asked(name, v) && !cr.sent(name, v) {
 			r.lose(place, "the option %s", strings.TrimSpace(name+" "+v))
 		}
 	}
-	r.curlBody(&q, data, get)
-	u, err := url.Parse(q.URL)
+	r.curlBody(&cr.q, cr.data, cr.get)
+	u, err := url.Parse(cr.q.URL)
 	if err != nil || u.Host == "" {
 		r.lose(place, "the whole command: it has no address")
 		return
 	}
-	c.Name = strings.TrimSpace(q.Method + " " + u.Host + u.Path)
-	c.Spec = check.OneRequest(q, expect, nil)
-	r.add(place, c)
+	cr.c.Name = strings.TrimSpace(cr.q.Method + " " + u.Host + u.Path)
+	cr.c.Spec = check.OneRequest(cr.q, cr.expect, nil)
+	r.add(place, cr.c)
+}
+
+func (cr *curlRequest) header(name, value string) {
+	if cr.q.Headers == nil {
+		cr.q.Headers = map[string]string{}
+	}
+	cr.q.Headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
+}
+
+// asked takes an option that says what is asked for.
+func (cr *curlRequest) asked(name, v string) bool {
+	q := &cr.q
+	switch name {
+	case "--url":
+		q.URL = v
+		if !strings.Contains(v, "://") {
+			q.URL = "http://" + v // as curl does
+		}
+	case "--request":
+		q.Method = strings.ToUpper(v)
+	case "--header":
+		key, value, ok := strings.Cut(v, ":")
+		if !ok {
+			cr.r.lose(cr.place, "the header %q, which takes one away", v)
+			break
+		}
+		cr.header(key, value)
+	case "--data", "--data-raw", "--data-binary", "--data-ascii", "--json", "--data-urlencode":
+		cr.body(name, v)
+	case "--user":
+		user, password, _ := strings.Cut(v, ":")
+		q.Auth = &check.Auth{User: user, Password: password}
+	case "--oauth2-bearer":
+		q.Auth = &check.Auth{Bearer: v}
+	case "--user-agent":
+		cr.header("user-agent", v)
+	case "--referer":
+		cr.header("referer", v)
+	case "--cookie":
+		cr.header("cookie", v)
+	case "--head":
+		q.Method = "HEAD"
+	case "--get":
+		cr.get = true
+	default:
+		return false
+	}
+	return true
+}
+
+// body takes an option that is a part of the body.
+func (cr *curlRequest) body(name, v string) {
+	q := &cr.q
+	if strings.HasPrefix(v, "@") && name != "--data-raw" {
+		cr.r.lose(cr.place, "the body that is in the file %s; write it as `body:`", v[1:])
+		if q.Method == "" {
+			q.Method = "POST"
+		}
+		return
+	}
+	if name == "--json" {
+		cr.header("content-type", "application/json")
+		cr.header("accept", "application/json")
+	}
+	if name == "--data-urlencode" {
+		key, value, _ := strings.Cut(v, "=")
+		v = key + "=" + url.QueryEscape(value)
+	}
+	cr.data = append(cr.data, v)
+}
+
+// sent takes an option that says how it is sent.
+func (cr *curlRequest) sent(name, v string) bool {
+	q := &cr.q
+	switch name {
+	case "--insecure":
+		q.TLS = &check.TLSSettings{SkipVerify: true}
+	case "--location":
+		q.MaxRedirects = check.DefaultMaxRedirects
+	case "--max-redirs":
+		if n, err := strconv.Atoi(v); err == nil {
+			q.MaxRedirects = min(max(n, 0), 20)
+		}
+	case "--max-time":
+		if s, err := strconv.ParseFloat(v, 64); err == nil {
+			cr.c.Timeout = cr.r.timeout(cr.place, time.Duration(s*float64(time.Second)))
+		}
+	case "--connect-timeout":
+		if s, err := strconv.ParseFloat(v, 64); err == nil {
+			q.Waits.Connect = time.Duration(s * float64(time.Second))
+		}
+	case "--proxy":
+		q.Proxy = v
+	case "--ipv4":
+		q.IPFamily = 4
+	case "--ipv6":
+		q.IPFamily = 6
+	case "--http1.1":
+		q.HTTP = "1.1"
+	case "--http2":
+		q.HTTP = "2"
+	case "--fail", "--fail-with-body":
+		cr.expect = []string{"status < 400"}
+	case "--silent", "--show-error", "--verbose", "--include", "--output", "--compressed", "--write-out", "-w", "--no-progress-meter":
+	default:
+		return false
+	}
+	return true
 }
 
 // curlBody puts data where curl would.
