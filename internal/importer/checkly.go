@@ -92,10 +92,9 @@ func (b *bag) checklyRetry() check.Retry {
 		}
 		s.ignore("baseBackoffSeconds", "maxRetries", "maxDurationSeconds", "sameRegion", "onlyOn")
 		s.done()
-		if !b.has("retryStrategy") {
-			b.lose("say it as `retry: {strategy: fixed, max: 1, location: other}`", "doubleCheck")
+		if b.flag("doubleCheck") && !b.has("retryStrategy") {
+			return check.Retry{Strategy: check.RetryFixed, Base: check.DefaultRetryBase, Max: 1, MaxDuration: check.DefaultRetryMaxDuration, Elsewhere: true}
 		}
-		b.ignore("doubleCheck")
 		return check.Retry{}
 	}
 	b.ignore("doubleCheck") // what the strategy took the place of
