@@ -17,11 +17,18 @@ func stamp(t time.Time) timestamp { return timestamp{t.UTC()} }
 
 func (t *timestamp) UnmarshalJSON(b []byte) error {
 	var at time.Time
-	if err := at.UnmarshalJSON(b); err != nil {
+	if err := at.UnmarshalJSON(b); err != nil || !writable(at) {
 		return wrongType[timestamp](b)
 	}
 	t.Time = at.UTC()
 	return nil
+}
+
+// writable reports whether a time can be written in UTC: its year there has
+// four digits.
+func writable(t time.Time) bool {
+	y := t.UTC().Year()
+	return y >= 0 && y <= 9999
 }
 
 // micros is a duration in whole microseconds.

@@ -234,46 +234,50 @@ func (r *reader) curlOptions(place string, words []string) (options [][2]string)
 	return options
 }
 
-// curlRequest is a command of curl that is being read.
-type curlRequest struct {
-	r      *reader
-	place  string
-	q      check.Request
-	c      check.Check
-	expect []string
-	data   []string
-	get    bool
+// curlRun is a command as it is read.
+type curlRun struct {
+	r       *reader
+	place   string
+	request check.Request
+	timeout time.Duration
+	expect  []string
+	data    []string
+	get     bool
 }
 
 func (r *reader) curlCommand(place string, words []string) {
-	cr := &curlRequest{r: r, place: place, q: request("", ""), c: begin("")}
-	cr.q.MaxRedirects = 0 // curl follows none by itself
+	c := &curlRun{r: r, place: place, request: request("", "")}
+	c.request.MaxRedirects = 0 // curl follows none by itself
 	for _, o := range r.curlOptions(place, words) {
-		if name, v := o[0], o[1]; name != "" && !cr.asked(name, v) && !cr.sent(name, v) {
+		if name, v := o[0], o[1]; !c.sends(name, v) && !c.connects(name, v) {
 			r.lose(place, "the option %s", strings.TrimSpace(name+" "+v))
 		}
 	}
-	r.curlBody(&cr.q, cr.data, cr.get)
-	u, err := url.Parse(cr.q.URL)
+	r.curlBody(&c.request, c.data, c.get)
+	u, err := url.Parse(c.request.URL)
 	if err != nil || u.Host == "" {
 		r.lose(place, "the whole command: it has no address")
 		return
 	}
-	cr.c.Name = strings.TrimSpace(cr.q.Method + " " + u.Host + u.Path)
-	cr.c.Spec = check.OneRequest(cr.q, cr.expect, nil)
-	r.add(place, cr.c)
-}
-
-func (cr *curlRequest) header(name, value string) {
-	if cr.q.Headers == nil {
-		cr.q.Headers = map[string]string{}
+	made := begin("")
+	if c.timeout > 0 {
+		made.Timeout = c.timeout
 	}
-	cr.q.Headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
+	made.Name = strings.TrimSpace(c.request.Method + " " + u.Host + u.Path)
+	made.Spec = check.OneRequest(c.request, c.expect, nil)
+	r.add(place, made)
 }
 
-// asked takes an option that says what is asked for.
-func (cr *curlRequest) asked(name, v string) bool {
-	q := &cr.q
+func (c *curlRun) header(name, value string) {
+	if c.request.Headers == nil {
+		c.request.Headers = map[string]string{}
+	}
+	c.request.Headers[strings.TrimSpace(name)] = strings.TrimSpace(value)
+}
+
+// sends takes an option that says what is sent; false where it is none.
+func (c *curlRun) sends(name, v string) bool {
+	q := &c.request
 	switch name {
 	case "--url":
 		q.URL = v
@@ -283,59 +287,53 @@ func (cr *curlRequest) asked(name, v string) bool {
 	case "--request":
 		q.Method = strings.ToUpper(v)
 	case "--header":
-		key, value, ok := strings.Cut(v, ":")
-		if !ok {
-			cr.r.lose(cr.place, "the header %q, which takes one away", v)
-			break
+		if key, value, ok := strings.Cut(v, ":"); ok {
+			c.header(key, value)
+		} else {
+			c.r.lose(c.place, "the header %q, which takes one away", v)
 		}
-		cr.header(key, value)
 	case "--data", "--data-raw", "--data-binary", "--data-ascii", "--json", "--data-urlencode":
-		cr.body(name, v)
+		c.body(name, v)
 	case "--user":
 		user, password, _ := strings.Cut(v, ":")
 		q.Auth = &check.Auth{User: user, Password: password}
 	case "--oauth2-bearer":
 		q.Auth = &check.Auth{Bearer: v}
-	case "--user-agent":
-		cr.header("user-agent", v)
-	case "--referer":
-		cr.header("referer", v)
-	case "--cookie":
-		cr.header("cookie", v)
+	case "--user-agent", "--referer", "--cookie":
+		c.header(strings.TrimPrefix(name, "--"), v)
 	case "--head":
 		q.Method = "HEAD"
 	case "--get":
-		cr.get = true
+		c.get = true
 	default:
 		return false
 	}
 	return true
 }
 
-// body takes an option that is a part of the body.
-func (cr *curlRequest) body(name, v string) {
-	q := &cr.q
+func (c *curlRun) body(name, v string) {
 	if strings.HasPrefix(v, "@") && name != "--data-raw" {
-		cr.r.lose(cr.place, "the body that is in the file %s; write it as `body:`", v[1:])
-		if q.Method == "" {
-			q.Method = "POST"
+		c.r.lose(c.place, "the body that is in the file %s; write it as `body:`", v[1:])
+		if c.request.Method == "" {
+			c.request.Method = "POST"
 		}
 		return
 	}
-	if name == "--json" {
-		cr.header("content-type", "application/json")
-		cr.header("accept", "application/json")
-	}
-	if name == "--data-urlencode" {
+	switch name {
+	case "--json":
+		c.header("content-type", "application/json")
+		c.header("accept", "application/json")
+	case "--data-urlencode":
 		key, value, _ := strings.Cut(v, "=")
 		v = key + "=" + url.QueryEscape(value)
 	}
-	cr.data = append(cr.data, v)
+	c.data = append(c.data, v)
 }
 
-// sent takes an option that says how it is sent.
-func (cr *curlRequest) sent(name, v string) bool {
-	q := &cr.q
+// connects takes an option that says how, or what does not matter to a check;
+// false where it is none.
+func (c *curlRun) connects(name, v string) bool {
+	q := &c.request
 	switch name {
 	case "--insecure":
 		q.TLS = &check.TLSSettings{SkipVerify: true}
@@ -347,7 +345,7 @@ func (cr *curlRequest) sent(name, v string) bool {
 		}
 	case "--max-time":
 		if s, err := strconv.ParseFloat(v, 64); err == nil {
-			cr.c.Timeout = cr.r.timeout(cr.place, time.Duration(s*float64(time.Second)))
+			c.timeout = c.r.timeout(c.place, time.Duration(s*float64(time.Second)))
 		}
 	case "--connect-timeout":
 		if s, err := strconv.ParseFloat(v, 64); err == nil {
@@ -364,8 +362,8 @@ func (cr *curlRequest) sent(name, v string) bool {
 	case "--http2":
 		q.HTTP = "2"
 	case "--fail", "--fail-with-body":
-		cr.expect = []string{"status < 400"}
-	case "--silent", "--show-error", "--verbose", "--include", "--output", "--compressed", "--write-out", "-w", "--no-progress-meter":
+		c.expect = []string{"status < 400"}
+	case "", "--silent", "--show-error", "--verbose", "--include", "--output", "--compressed", "--write-out", "-w", "--no-progress-meter":
 	default:
 		return false
 	}

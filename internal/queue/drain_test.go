@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/queue"
@@ -166,6 +167,7 @@ func TestHurryCutsTheDrainShort(t *testing.T) {
 					t.Error("message is not visible again")
 				}
 				idle(2 * time.Minute)
+				synctest.Wait()
 				if !errors.Is(cause, queue.ErrHurried) {
 					t.Errorf("the handler's context ended with cause %v", cause)
 				}
