@@ -66,6 +66,10 @@ browser=$(find_browser)
 [ -n "$browser" ] || missing="chromium"
 server=$(find_server)
 [ -n "$server" ] || [ -n "${DATABASE_URL:-}" ] || missing="$missing postgresql"
+# As root the tests make network namespaces, which takes ip.
+if [ "$(id -u)" = 0 ] && [ "$(uname -s)" = Linux ] && ! have ip && [ ! -x /usr/sbin/ip ]; then
+	missing="$missing iproute2"
+fi
 
 if [ -n "$missing" ]; then
 	if have apt-get; then
