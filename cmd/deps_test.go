@@ -48,6 +48,10 @@ func TestLayers(t *testing.T) {
 			[]string{"scheduler", "worker", "recorder", "console", "dashboard"},
 			append([]string{"queue", "failpoint"}, rules...),
 		},
+		// The frame of the console's pages knows no room that does anything; the
+		// pages do everything through the console.
+		"frames": {[]string{"console/web"}, rules},
+		"pages":  {[]string{"console/pages"}, append([]string{"console", "console/web"}, rules...)},
 	} {
 		for _, room := range l.rooms {
 			t.Run(layer+"/"+room, func(t *testing.T) {

@@ -33,6 +33,9 @@ type Problem struct {
 // Error implements error.
 func (p *Problem) Error() string { return p.Detail }
 
+// Lines are the faults, for a page.
+func (p *Problem) Lines() []string { return p.Faults }
+
 // GetStatus implements [huma.StatusError].
 func (p *Problem) GetStatus() int { return p.Status }
 

@@ -42,50 +42,80 @@ func holder(ctx context.Context) access.Token {
 	return t
 }
 
+// refusal is why a request may not pass, with the headers that go with it.
+type refusal struct {
+	*Problem
+	headers map[string]string
+}
+
+const challenge = `Bearer realm="probefleet console"`
+
+// Admit finds the token of a secret, if it is valid and does not ask too often.
+// The error is a [*Problem].
+func (c *Console) Admit(ctx context.Context, secret string) (access.Token, error) {
+	t, no := c.admit(ctx, secret)
+	if no != nil {
+		return access.Token{}, no.Problem
+	}
+	return t, nil
+}
+
+func (c *Console) admit(ctx context.Context, secret string) (access.Token, *refusal) {
+	unknown := func(detail, challenge string) (access.Token, *refusal) {
+		return access.Token{}, &refusal{newProblem(http.StatusUnauthorized, detail), map[string]string{"WWW-Authenticate": challenge}}
+	}
+	if secret == "" {
+		return unknown("the console's token is missing or wrong; send one as `Authorization: Bearer TOKEN`", challenge)
+	}
+	now := time.Now()
+	t, found, err := c.o.Tokens.TokenByHash(ctx, access.Hash(secret))
+	switch {
+	case err != nil:
+		c.o.Logger.Error("looking for a token", "err", err)
+		return t, &refusal{
+			newProblem(http.StatusServiceUnavailable, "whether the token is valid cannot be told: the database is away; try again"),
+			map[string]string{"Retry-After": "5"},
+		}
+	case !found:
+		return unknown("the console's token is missing or wrong; make one by `probefleet token create`", challenge)
+	case t.Void(now) != "":
+		return unknown(fmt.Sprintf("the token %q (%s) was %s; make another by `probefleet token create`", t.Name, t.ID, t.Void(now)), challenge+`, error="invalid_token"`)
+	}
+	if wait := c.perToken.take(t.ID, now); wait > 0 {
+		return t, &refusal{tooMany("this token", wait), map[string]string{"Retry-After": seconds(wait)}}
+	}
+	if now.Sub(t.LastUsedAt) > touchEvery {
+		if err := c.o.Tokens.TouchToken(ctx, t.ID); err != nil {
+			c.o.Logger.Warn("noting that a token is used", "err", err)
+		}
+	}
+	return t, nil
+}
+
 // guard lets a request pass that carries a valid token with the scope of the
 // operation, and does not come too often.
 func (c *Console) guard(a huma.API) func(huma.Context, func(huma.Context)) {
-	refuse := func(ctx huma.Context, p *Problem, headers ...string) {
-		for i := 0; i+1 < len(headers); i += 2 {
-			ctx.SetHeader(headers[i], headers[i+1])
-		}
+	refuse := func(ctx huma.Context, p *Problem) {
 		if err := huma.WriteErr(a, ctx, p.Status, p.Detail); err != nil {
 			c.o.Logger.Debug("writing a refusal", "err", err)
 		}
 	}
 	return func(ctx huma.Context, next func(huma.Context)) {
-		const challenge = `Bearer realm="probefleet console"`
 		secret, ok := strings.CutPrefix(ctx.Header("Authorization"), "Bearer ")
-		if !ok || secret == "" {
-			refuse(ctx, newProblem(http.StatusUnauthorized, "the console's token is missing or wrong; send one as `Authorization: Bearer TOKEN`"), "WWW-Authenticate", challenge)
-			return
+		if !ok {
+			secret = ""
 		}
-		now := time.Now()
-		t, found, err := c.o.Tokens.TokenByHash(ctx.Context(), access.Hash(secret))
-		switch {
-		case err != nil:
-			c.o.Logger.Error("looking for a token", "err", err)
-			refuse(ctx, newProblem(http.StatusServiceUnavailable, "whether the token is valid cannot be told: the database is away; try again"), "Retry-After", "5")
-			return
-		case !found:
-			refuse(ctx, newProblem(http.StatusUnauthorized, "the console's token is missing or wrong; make one by `probefleet token create`"), "WWW-Authenticate", challenge)
-			return
-		case t.Void(now) != "":
-			refuse(ctx, newProblem(http.StatusUnauthorized, fmt.Sprintf("the token %q (%s) was %s; make another by `probefleet token create`", t.Name, t.ID, t.Void(now))), "WWW-Authenticate", challenge+`, error="invalid_token"`)
-			return
-		}
-		if wait := c.perToken.take(t.ID, now); wait > 0 {
-			refuse(ctx, tooMany("this token", wait), "Retry-After", seconds(wait))
+		t, no := c.admit(ctx.Context(), secret)
+		if no != nil {
+			for name, value := range no.headers {
+				ctx.SetHeader(name, value)
+			}
+			refuse(ctx, no.Problem)
 			return
 		}
 		if scope := scopeOf(ctx.Operation()); !t.Allows(scope) {
 			refuse(ctx, newProblem(http.StatusForbidden, fmt.Sprintf("the token %q may not do this: it lacks the scope %s (it has: %s); use another token", t.Name, scope, access.Join(t.Scopes))))
 			return
-		}
-		if now.Sub(t.LastUsedAt) > touchEvery {
-			if err := c.o.Tokens.TouchToken(ctx.Context(), t.ID); err != nil {
-				c.o.Logger.Warn("noting that a token is used", "err", err)
-			}
 		}
 		next(huma.WithValue(ctx, holderKey{}, t))
 	}
@@ -105,8 +135,14 @@ func seconds(wait time.Duration) string {
 	return strconv.Itoa(max(1, int(math.Ceil(wait.Seconds()))))
 }
 
-// byAddress answers 429 to addresses that ask too often.
-func (c *Console) byAddress(next http.Handler) http.Handler {
+// As is a context in which what is asked for is asked by a token, or by
+// somebody who has the rights of one.
+func As(ctx context.Context, t access.Token) context.Context {
+	return context.WithValue(ctx, holderKey{}, t)
+}
+
+// ByAddress answers 429 to addresses that ask too often.
+func (c *Console) ByAddress(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if wait := c.perAddress.take(network(r.RemoteAddr), time.Now()); wait > 0 {
 			p := tooMany("this address", wait)

@@ -4,6 +4,7 @@ package consolecmd
 import (
 	"context"
 	"net"
+	"net/http"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -12,6 +13,8 @@ import (
 	"github.com/probefleet/probefleet/cmd/internal/database"
 	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/console"
+	"github.com/probefleet/probefleet/internal/console/pages"
+	"github.com/probefleet/probefleet/internal/console/web"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/store"
 )
@@ -80,13 +83,20 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	h := console.New(console.Options{
 		Store: stored{db}, Tokens: db, Runs: stored{db}, Fleet: db, Registry: db, Ready: well,
 		PerToken: limit(c.TokenRate), PerAddress: limit(c.AddressRate),
-		StatusURL: c.StatusURL, Build: daemon.Build(), Logger: kit.Log,
+		Logger: kit.Log,
 		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),
 	})
 	kit.Announce("console", "http://"+l.Addr().String())
+	frame := web.New(web.Options{
+		Door: pages.TokenDoor{Console: h}, Nav: pages.Nav, StatusURL: c.StatusURL, Build: daemon.Build(), Logger: kit.Log,
+	})
+	pages.Add(frame, h)
+	mux := http.NewServeMux()
+	mux.Handle("/api/", h.Handler())
+	mux.Handle("/", h.ByAddress(frame))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.Run(ctx) })
-	g.Go(func() error { return daemon.HTTP(ctx, l, h.Handler(), kit.Log) })
+	g.Go(func() error { return daemon.HTTP(ctx, l, mux, kit.Log) })
 	return g.Wait()
 }
 
