@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/probefleet/probefleet/internal/access"
+	"github.com/probefleet/probefleet/internal/people"
 )
 
 // APIVersion is the version of the HTTP API, which its description names.
@@ -123,6 +124,12 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 	if c.o.DeadQueues != nil {
 		e.dlq()
 	}
+	if c.o.Desk != nil {
+		e.people()
+	}
+	if c.o.Audit != nil {
+		e.audit()
+	}
 	return e
 }
 
@@ -156,6 +163,7 @@ func register[I, O any](e *endpoints, o operation, handler func(context.Context,
 func OpenAPI() ([]byte, error) {
 	c := New(Options{
 		Runs: noRuns{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{},
+		Desk: people.NewDesk(people.Options{}), Audit: noAudit{},
 	})
 	spec := c.newAPI(http.NewServeMux()).OpenAPI()
 	data, err := spec.MarshalJSON()
@@ -172,6 +180,7 @@ type (
 	noFleet    struct{ fleet }
 	noRegistry struct{ registry }
 	noQueues   struct{ deadQueues }
+	noAudit    struct{ auditLog }
 )
 
 // failed reports what the database did not do.

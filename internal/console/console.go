@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
@@ -31,6 +32,13 @@ type Options struct {
 	Store store
 	// Tokens knows who may ask, and for what.
 	Tokens tokenBook
+	// Desk knows people; where it is nil nobody but tokens may ask.
+	Desk *people.Desk
+	// Cookies are how browsers keep their sessions.
+	Cookies Cookies
+	// Audit is the log of who did what; where it is nil what is done to queues
+	// is not written down, and nothing is served.
+	Audit auditLog
 	// PerToken and PerAddress are how often a token, and whoever comes from one
 	// address, may ask.
 	PerToken, PerAddress Limit

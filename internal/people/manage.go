@@ -56,10 +56,17 @@ func (d *Desk) Change(ctx context.Context, name string, c Change) (Account, erro
 	return d.o.Book.ChangePerson(ctx, a.ID, c)
 }
 
+// ErrProvided says that somebody has no password here.
+var ErrProvided = errors.New("they log in by the identity provider, which sees to their password")
+
 // Reset gives somebody a new temporary password, which is answered once, and
-// ends their sessions.
+// ends their sessions. The error is [ErrNobody], or [ErrProvided] of one whom
+// the provider alone lets in.
 func (d *Desk) Reset(ctx context.Context, name string) (string, error) {
 	a, err := d.Find(ctx, name)
+	if err == nil && !a.Local {
+		err = ErrProvided
+	}
 	if err != nil {
 		return "", err
 	}

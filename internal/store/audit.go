@@ -26,7 +26,6 @@ const (
 	actTrigger        = "runs.trigger"
 	actPin            = "fleet.pin"
 	actDeadDrop       = "dead-letters.drop"
-	actDeadLetters    = "dead-letters"
 	actIncidentOpen   = "incident.open"
 	actIncidentChange = "incident.change"
 )
