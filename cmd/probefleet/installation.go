@@ -196,7 +196,7 @@ func (i *installation) startShop(ctx context.Context) error {
 	}
 	i.shopURL = "http://" + loopback(l)
 	i.parts.serve("the demo shop", func(ctx context.Context) error {
-		return daemon.HTTP(ctx, l, shop.Handler(shop.Options{}), i.log)
+		return daemon.HTTP(ctx, l, shop.Handler(i.demoShop), i.log)
 	})
 	return nil
 }

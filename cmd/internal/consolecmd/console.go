@@ -81,9 +81,9 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 		kit.Log.Warn("the console cannot see to dead letters", "err", queues.away)
 	}
 	h := console.New(console.Options{
-		Store: stored{db}, Tokens: db, Runs: stored{db}, Fleet: db, Registry: db, Ready: well,
+		Store: db, Tokens: db, Runs: db, Fleet: db, Registry: db, Ready: well,
 		PerToken: limit(c.TokenRate), PerAddress: limit(c.AddressRate),
-		Logger: kit.Log,
+		Logger:     kit.Log,
 		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),
 	})
 	kit.Announce("console", "http://"+l.Addr().String())
