@@ -18,10 +18,12 @@ import (
 	"github.com/probefleet/probefleet/cmd/internal/workercmd"
 	"github.com/probefleet/probefleet/examples"
 	"github.com/probefleet/probefleet/examples/shop/shop"
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/checkfile"
 	"github.com/probefleet/probefleet/internal/child"
 	"github.com/probefleet/probefleet/internal/localpg"
+	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/sqslocal"
 	"github.com/probefleet/probefleet/internal/store"
 )
@@ -40,7 +42,8 @@ type installation struct {
 	registry *prometheus.Registry
 	ready    daemon.Readiness
 	token    string
-	applied  int // checks that the status page will show
+	password string // of the first account, where it was made just now
+	applied  int    // checks that the status page will show
 
 	statusURL, consoleURL, adminURL, shopURL string
 }
@@ -162,6 +165,9 @@ func (i *installation) startDashboard(ctx context.Context) error {
 }
 
 func (i *installation) startConsole(ctx context.Context) error {
+	if err := i.firstPerson(ctx); err != nil {
+		return err
+	}
 	l, err := i.listen(ctx, "console-addr", i.console)
 	if err != nil {
 		return err
@@ -174,6 +180,22 @@ func (i *installation) startConsole(ctx context.Context) error {
 		return consolecmd.Serve(ctx, c, l, kit, i.ready.Check)
 	})
 	return nil
+}
+
+// firstAccount is the name of the account that is made where there is none.
+const firstAccount = "admin"
+
+// firstPerson makes the first account of the console, whose password the
+// summary prints this once.
+func (i *installation) firstPerson(ctx context.Context) error {
+	db, err := store.Open(ctx, i.databaseURL)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx = access.WithActor(ctx, access.Actor{Kind: access.ActorSystem, Name: "probefleet up"})
+	i.password, err = people.NewDesk(people.Options{Book: db, Logger: i.log}).First(ctx, firstAccount)
+	return err
 }
 
 func (i *installation) startRecorder(context.Context) error {
@@ -196,7 +218,7 @@ func (i *installation) startShop(ctx context.Context) error {
 	}
 	i.shopURL = "http://" + loopback(l)
 	i.parts.serve("the demo shop", func(ctx context.Context) error {
-		return daemon.HTTP(ctx, l, shop.Handler(shop.Options{}), i.log)
+		return daemon.HTTP(ctx, l, shop.Handler(i.demoShop), i.log)
 	})
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/kept"
 	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/status"
 )
@@ -20,8 +21,9 @@ import (
 // store is what the console needs of the database.
 type store interface {
 	// ApplySet answers an *[OwnedError] where checks belong to others.
-	ApplySet(ctx context.Context, checks []check.Check, o ApplyOptions) (Applied, error)
-	RemoveChecks(ctx context.Context, ids []string) ([]string, error)
+	ApplySet(ctx context.Context, checks []check.Check, o ApplyOptions) (kept.Applied, error)
+	// RemoveChecks answers which of them were there; by is who does it.
+	RemoveChecks(ctx context.Context, ids []string, by string) ([]string, error)
 	ActiveChecks(ctx context.Context) ([]check.Check, int64, error)
 	// Catalogue lists checks in the order of their ids.
 	Catalogue(ctx context.Context, f CheckFilter) ([]StoredCheck, int64, error)

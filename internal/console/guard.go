@@ -36,8 +36,8 @@ const touchEvery = time.Minute
 // holder is who makes a request.
 func holder(ctx context.Context) access.Actor { return access.ActorOf(ctx) }
 
-// tokenActor is a token as one who does something.
-func tokenActor(t access.Token, address string) access.Actor {
+// TokenActor is a token as one who does something.
+func TokenActor(t access.Token, address string) access.Actor {
 	return access.Actor{Kind: access.ActorToken, ID: t.ID, Name: t.Name, Scopes: t.Scopes, Address: address, ExpiresAt: t.ExpiresAt}
 }
 
@@ -105,7 +105,7 @@ func (c *Console) who(r *http.Request) (access.Actor, *refusal) {
 		secret = ""
 	}
 	t, no := c.admit(r.Context(), secret)
-	return tokenActor(t, Address(r.RemoteAddr)), no
+	return TokenActor(t, Address(r.RemoteAddr)), no
 }
 
 // sameSite refuses what another site has sent.
@@ -180,7 +180,7 @@ func seconds(wait time.Duration) string {
 // As is a context in which what is asked for is asked by a token, or by
 // somebody who has the rights of one.
 func As(ctx context.Context, t access.Token) context.Context {
-	return access.WithActor(ctx, tokenActor(t, access.ActorOf(ctx).Address))
+	return access.WithActor(ctx, TokenActor(t, access.ActorOf(ctx).Address))
 }
 
 // ByAddress answers 429 to addresses that ask too often.

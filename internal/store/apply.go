@@ -16,30 +16,6 @@ import (
 	"github.com/probefleet/probefleet/internal/plan"
 )
 
-// Applied lists the ids of the checks of an apply by what became of them, each
-// list in order.
-type Applied struct {
-	Created, Changed, Unchanged, Deleted []string
-}
-
-// ApplyOptions say for whom checks are applied.
-type ApplyOptions struct {
-	// Owner is the apply set to which the checks belong from then on; "" leaves
-	// those without an owner without one.
-	Owner string
-	// TakeOver allows to change checks that belong to another set.
-	TakeOver bool
-	// Delete names checks that are taken away; they have to belong to Owner.
-	Delete []string
-}
-
-// OwnedError lists checks that belong to another set, with its name.
-type OwnedError struct{ Owners map[string]string }
-
-func (e *OwnedError) Error() string {
-	return fmt.Sprintf("%d checks belong to another set", len(e.Owners))
-}
-
 // ApplyChecks is [Store.ApplySet] for checks that belong to no set.
 func (s *Store) ApplyChecks(ctx context.Context, checks []check.Check) (Applied, error) {
 	return s.ApplySet(ctx, checks, ApplyOptions{})
@@ -63,7 +39,7 @@ func (s *Store) ApplySet(ctx context.Context, checks []check.Check, o ApplyOptio
 	}
 	var a Applied
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockChecks); err != nil {
+		if err := beginChange(ctx, tx, o.By); err != nil {
 			return err
 		}
 		known, err := ownedChecks(ctx, tx, named, o)
@@ -114,7 +90,7 @@ func ownedChecks(ctx context.Context, tx pgx.Tx, ids []string, o ApplyOptions) (
 		return nil
 	})
 	if err == nil && len(others) > 0 {
-		err = &OwnedError{others}
+		err = &OwnedError{Owners: others}
 	}
 	return known, err
 }
@@ -252,26 +228,6 @@ func upsertChecks(ctx context.Context, tx pgx.Tx, checks []check.Check, owner st
 		return nil
 	})
 	return written, err
-}
-
-// StoredCheck is a check as it is kept, in codec's shape.
-type StoredCheck struct {
-	ID, Owner string
-	Version   int
-	Spec      []byte
-	Revision  int64
-}
-
-// CheckFilter chooses checks; what is empty does not matter.
-type CheckFilter struct {
-	IDs                               []string
-	Kind, Group, Tag, Location, Owner string
-	// Text is looked for in id and name, in any case.
-	Text   string
-	Active *bool
-	// After continues a list after that id; Limit 0 is no limit.
-	After string
-	Limit int
 }
 
 // Catalogue lists the checks of a filter in the order of their ids, paused

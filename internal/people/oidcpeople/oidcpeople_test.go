@@ -132,19 +132,21 @@ func TestForgeries(t *testing.T) {
 		forge  func(i *issuer, c map[string]any) string
 		reason string
 	}{
-		"another nonce":     {func(_ *issuer, c map[string]any) string { c["nonce"] = "of another log-in"; return "" }, "another nonce"},
-		"no nonce":          {func(_ *issuer, c map[string]any) string { delete(c, "nonce"); return "" }, "another nonce"},
-		"another audience":  {func(_ *issuer, c map[string]any) string { c["aud"] = "somebody else"; return "" }, "audience"},
-		"no audience":       {func(_ *issuer, c map[string]any) string { delete(c, "aud"); return "" }, "audience"},
-		"made for another":  {func(_ *issuer, c map[string]any) string { c["azp"] = "somebody else"; return "" }, "somebody else"},
-		"many audiences":    {func(_ *issuer, c map[string]any) string { c["aud"] = []string{"probefleet", "x"}; return "" }, "made for"},
-		"another issuer":    {func(_ *issuer, c map[string]any) string { c["iss"] = "https://evil.example"; return "" }, "issued by a different provider"},
-		"expired":           {func(_ *issuer, c map[string]any) string { c["exp"] = time.Now().Add(-time.Minute).Unix(); return "" }, "expired"},
-		"never expires":     {func(_ *issuer, c map[string]any) string { delete(c, "exp"); return "" }, "expired"},
-		"not yet":           {func(_ *issuer, c map[string]any) string { c["nbf"] = time.Now().Add(time.Hour).Unix(); return "" }, "before the nbf"},
-		"nobody":            {func(_ *issuer, c map[string]any) string { delete(c, "sub"); return "" }, "names nobody"},
-		"another key":       {func(i *issuer, c map[string]any) string { return i.sign(t, other, jose.ES256, c) }, "verify signature"},
-		"our secret as key": {func(i *issuer, c map[string]any) string { return i.sign(t, []byte(strings.Repeat("s3cret", 8)), jose.HS256, c) }, "unexpected signature algorithm"},
+		"another nonce":    {func(_ *issuer, c map[string]any) string { c["nonce"] = "of another log-in"; return "" }, "another nonce"},
+		"no nonce":         {func(_ *issuer, c map[string]any) string { delete(c, "nonce"); return "" }, "another nonce"},
+		"another audience": {func(_ *issuer, c map[string]any) string { c["aud"] = "somebody else"; return "" }, "audience"},
+		"no audience":      {func(_ *issuer, c map[string]any) string { delete(c, "aud"); return "" }, "audience"},
+		"made for another": {func(_ *issuer, c map[string]any) string { c["azp"] = "somebody else"; return "" }, "somebody else"},
+		"many audiences":   {func(_ *issuer, c map[string]any) string { c["aud"] = []string{"probefleet", "x"}; return "" }, "made for"},
+		"another issuer":   {func(_ *issuer, c map[string]any) string { c["iss"] = "https://evil.example"; return "" }, "issued by a different provider"},
+		"expired":          {func(_ *issuer, c map[string]any) string { c["exp"] = time.Now().Add(-time.Minute).Unix(); return "" }, "expired"},
+		"never expires":    {func(_ *issuer, c map[string]any) string { delete(c, "exp"); return "" }, "expired"},
+		"not yet":          {func(_ *issuer, c map[string]any) string { c["nbf"] = time.Now().Add(time.Hour).Unix(); return "" }, "before the nbf"},
+		"nobody":           {func(_ *issuer, c map[string]any) string { delete(c, "sub"); return "" }, "names nobody"},
+		"another key":      {func(i *issuer, c map[string]any) string { return i.sign(t, other, jose.ES256, c) }, "verify signature"},
+		"our secret as key": {func(i *issuer, c map[string]any) string {
+			return i.sign(t, []byte(strings.Repeat("s3cret", 8)), jose.HS256, c)
+		}, "unexpected signature algorithm"},
 		"alg none": {func(_ *issuer, c map[string]any) string {
 			body, _ := json.Marshal(c)
 			enc := base64.RawURLEncoding.EncodeToString
