@@ -24,10 +24,13 @@ const (
 	FleetRead   Scope = "fleet:read"   // workers, locations, dead letters
 	FleetAdmin  Scope = "fleet:admin"  // pins; redrive and discard dead letters
 	TokensAdmin Scope = "tokens:admin" // list, make and revoke tokens
+
+	IncidentsRead  Scope = "incidents:read"  // incidents and maintenance
+	IncidentsWrite Scope = "incidents:write" // write both down, change them, call them off
 )
 
 // Scopes lists every scope.
-var Scopes = []Scope{ChecksRead, ChecksWrite, RunsRead, RunsTrigger, FleetRead, FleetAdmin, TokensAdmin}
+var Scopes = []Scope{ChecksRead, ChecksWrite, RunsRead, RunsTrigger, FleetRead, FleetAdmin, TokensAdmin, IncidentsRead, IncidentsWrite}
 
 // ParseScopes reads scopes separated by commas; "all" is every one.
 func ParseScopes(text string) ([]Scope, error) {

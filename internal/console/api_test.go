@@ -27,7 +27,7 @@ func whole(t *testing.T) (*shelf, *ring, *past, *Console) {
 	s, r, p := &shelf{checks: map[string]check.Check{}}, newRing(), &past{}
 	y, _, _ := newYard()
 	return s, r, p, New(Options{
-		Store: s, Tokens: r, Runs: p, Fleet: &places{}, Registry: &members{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
+		Store: s, Tokens: r, Runs: p, Fleet: &places{}, Registry: &members{}, Incidents: &diary{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
 		Logger: slog.New(slog.DiscardHandler),
 	})
 }
@@ -111,6 +111,10 @@ func TestScopes(t *testing.T) {
 			"GET /api/v1/dlq": access.FleetRead, "GET /api/v1/dlq/{id}": access.FleetRead, "GET /api/v1/dlq/moves": access.FleetRead,
 			"POST /api/v1/dlq/redrive": access.FleetAdmin, "POST /api/v1/dlq/discard": access.FleetAdmin,
 			"GET /api/v1/tokens": access.TokensAdmin, "POST /api/v1/tokens": access.TokensAdmin, "DELETE /api/v1/tokens/{id}": access.TokensAdmin,
+			"GET /api/v1/incidents": access.IncidentsRead, "GET /api/v1/incidents/{id}": access.IncidentsRead, "GET /api/v1/maintenance": access.IncidentsRead,
+			"POST /api/v1/incidents": access.IncidentsWrite, "PATCH /api/v1/incidents/{id}": access.IncidentsWrite,
+			"POST /api/v1/incidents/{id}/updates": access.IncidentsWrite, "POST /api/v1/incidents/{id}/merge": access.IncidentsWrite,
+			"POST /api/v1/maintenance": access.IncidentsWrite, "DELETE /api/v1/maintenance/{id}": access.IncidentsWrite,
 		}
 		got := described(t, c)
 		if d := cmp.Diff(want, got); d != "" {
