@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -42,8 +43,13 @@ type chromium struct {
 
 	mu      sync.Mutex
 	tabs    map[target.ID]*tab
+	spare   *spare // nil where there is none
 	overrun overrun
 }
+
+// headlessShell reports whether the browser is the one that has no windows on
+// any screen.
+func (b *chromium) headlessShell() bool { return strings.HasPrefix(b.product, "HeadlessChrome/") }
 
 // root is the session that speaks to the browser itself.
 func (b *chromium) root() session { return session{conn: b.conn} }
