@@ -257,9 +257,7 @@ func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 	if failure == nil {
 		_ = f.tab.await(ctx, func() bool { return f.tab.loaded || len(f.tab.loaders) == 0 })
 	}
-	if p, err := f.tab.page(ctx); err == nil {
-		res.Evidence.Page = &p
-	}
+	where := f.tab.askPage(ctx) // answered while the picture is taken
 	if !errors.Is(failure, errPageCrashed) {
 		name := "end"
 		if failure != nil {
@@ -273,6 +271,9 @@ func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 	}
 	f.visit(ctx, failure)
 	res.Evidence.Visit = f.seen
+	if p, err := pageOf(where.wait(ctx)); err == nil {
+		res.Evidence.Page = &p
+	}
 	f.tab.mu.Lock()
 	defer f.tab.mu.Unlock()
 	res.Evidence.Console = f.tab.console.all()

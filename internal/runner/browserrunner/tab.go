@@ -140,7 +140,7 @@ func (t *tab) attach(width, height int64) error {
 		return err
 	}
 	t.session = session{conn: t.browser.conn, id: attached.SessionID}
-	t.top = &view{session: t.session, id: t.id, page: true, ready: true}
+	t.top = &view{session: t.session, id: t.id, page: true, ready: true, watched: true}
 	t.top.root = &frame{id: t.frame, view: t.top}
 	t.views[t.id], t.frames[t.frame] = t.top, t.top.root
 	t.session.listen(func(m *cdproto.Message) { t.handle(t.top, m) })
