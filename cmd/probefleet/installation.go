@@ -177,6 +177,7 @@ func (i *installation) startConsole(ctx context.Context) error {
 	}
 	i.consoleURL = "http://" + loopback(l)
 	c := consolecmd.Config{DatabaseURL: i.databaseURL, Token: i.token, StatusURL: i.statusURL, QueuePrefix: i.prefix,
+		Artifacts: "file://" + i.state.path("artifacts"),
 		TokenRate: consolecmd.DefaultTokenRate, AddressRate: consolecmd.DefaultAddressRate}
 	kit := i.kit("console")
 	i.parts.serve("the console", func(ctx context.Context) error {
