@@ -36,6 +36,7 @@ func commands() []command {
 		{"export", "write the checks of a console as files", export, nil},
 		{"trigger", "run checks now, at their locations, and follow them", trigger, nil},
 		{"results", "list what runs have found", results, nil},
+		{"heartbeat", "make the address that a job calls, or list its calls", heartbeatAddress, nil},
 		{"token", "make, list and revoke tokens of a console", nil, []command{
 			{"create", "make a token, and print it once", tokenCreate, nil},
 			{"list", "list tokens, without the tokens themselves", tokenList, nil},

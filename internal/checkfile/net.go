@@ -21,6 +21,7 @@ var netKinds = []struct {
 	{check.KindICMP, "icmp: example.com"},
 	{check.KindGRPC, "grpc: \"example.com:8443\""},
 	{check.KindWebSocket, "websocket: \"wss://example.com/live\""},
+	{check.KindHeartbeat, "heartbeat: 24h"},
 }
 
 // netKeys are the keys of a check that are named for its kind.

@@ -26,6 +26,7 @@ func netSpecs() map[string]check.Spec {
 			Lines: lines, URL: "wss://shop.example/ws", IPFamily: 4, Headers: map[string]string{"Origin": "https://shop.example"},
 			Protocols: []string{"chat", "v2"}, SkipVerify: true, Send: `{"ping":1}`, MaxBody: 1 << 20,
 		},
+		"heartbeat": &check.Heartbeat{Lines: lines, Period: 365 * 24 * time.Hour, Grace: 90 * time.Minute},
 	}
 }
 

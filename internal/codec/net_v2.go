@@ -18,6 +18,7 @@ type netV2 struct {
 	ICMP      *icmpV2      `json:"icmp,omitempty"`
 	GRPC      *grpcV2      `json:"grpc,omitempty"`
 	WebSocket *websocketV2 `json:"websocket,omitempty"`
+	Heartbeat *heartbeatV2 `json:"heartbeat,omitempty"`
 }
 
 type linesV2 struct {
@@ -82,6 +83,12 @@ type websocketV2 struct {
 	linesV2
 }
 
+type heartbeatV2 struct {
+	Period micros `json:"period_us"`
+	Grace  micros `json:"grace_us"`
+	linesV2
+}
+
 // newNetV2 is the spec of a check of the network, and its kind; "" where it is
 // none of them.
 func newNetV2(spec check.Spec) (w netV2, kind check.Kind) {
@@ -116,6 +123,11 @@ func newNetV2(spec check.Spec) (w netV2, kind check.Kind) {
 			w.WebSocket = &websocketV2{s.URL, s.IPFamily, distinctKeys(s.Headers), s.Protocols, s.SkipVerify, s.Send, s.MaxBody, linesV2(s.Lines)}
 			kind = check.KindWebSocket
 		}
+	case *check.Heartbeat:
+		if s != nil {
+			w.Heartbeat = &heartbeatV2{microsOf(s.Period), microsOf(s.Grace), linesV2(s.Lines)}
+			kind = check.KindHeartbeat
+		}
 	}
 	return w, kind
 }
@@ -144,6 +156,9 @@ func (w netV2) spec(kind check.Kind) check.Spec {
 			Lines: s.lines(), URL: s.URL, IPFamily: s.IPFamily, Headers: someKeys(s.Headers), Protocols: some(s.Protocols),
 			SkipVerify: s.SkipVerify, Send: s.Send, MaxBody: s.MaxBody,
 		}
+	case kind == check.KindHeartbeat && w.Heartbeat != nil:
+		s := w.Heartbeat
+		return &check.Heartbeat{Lines: s.lines(), Period: s.Period.duration(), Grace: s.Grace.duration()}
 	}
 	return nil
 }

@@ -110,6 +110,9 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 		e.runs()
 		e.triggers()
 	}
+	if c.o.Pings != nil {
+		e.pings()
+	}
 	e.tokens()
 	if c.o.Fleet != nil {
 		e.locations()
@@ -152,7 +155,7 @@ func register[I, O any](e *endpoints, o operation, handler func(context.Context,
 // OpenAPI is the description of the whole API, as JSON.
 func OpenAPI() ([]byte, error) {
 	c := New(Options{
-		Runs: noRuns{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{},
+		Runs: noRuns{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{},
 	})
 	spec := c.newAPI(http.NewServeMux()).OpenAPI()
 	data, err := spec.MarshalJSON()
@@ -166,6 +169,7 @@ func OpenAPI() ([]byte, error) {
 // are never asked.
 type (
 	noRuns     struct{ runs }
+	noPings    struct{ pingBook }
 	noFleet    struct{ fleet }
 	noRegistry struct{ registry }
 	noQueues   struct{ deadQueues }

@@ -38,6 +38,8 @@ type Options struct {
 	PerToken, PerAddress Limit
 	// Runs knows what was measured; where it is nil that is not served.
 	Runs runs
+	// Pings keeps the calls of jobs; where it is nil none are taken.
+	Pings pingBook
 	// Fleet knows the places that measure; where it is nil they are not served.
 	Fleet fleet
 	// Registry knows workers, recorders and pins; where it is nil they are not
@@ -65,6 +67,7 @@ type Console struct {
 	o                    Options
 	depths               depths
 	perToken, perAddress limits
+	perPing              limits
 }
 
 // New makes a Console.
@@ -72,7 +75,7 @@ func New(o Options) *Console {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
-	return &Console{o: o, perToken: limits{Limit: o.PerToken}, perAddress: limits{Limit: o.PerAddress}}
+	return &Console{o: o, perToken: limits{Limit: o.PerToken}, perAddress: limits{Limit: o.PerAddress}, perPing: limits{Limit: perPing}}
 }
 
 //go:embed health.html
@@ -91,6 +94,7 @@ func (c *Console) Handler() http.Handler {
 		w.Header().Set("Content-Type", "text/css; charset=utf-8")
 		_, _ = w.Write(stylesheet)
 	})
+	c.pingRoutes(mux)
 	c.newAPI(mux)
 	limited := c.byAddress(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

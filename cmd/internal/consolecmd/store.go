@@ -43,6 +43,15 @@ func (d stored) Run(ctx context.Context, id string) (console.StoredRun, bool, er
 	return console.StoredRun(r), ok, err
 }
 
+func (d stored) PingsOf(ctx context.Context, checkID string, limit int) ([]console.Ping, error) {
+	found, err := d.Store.Pings(ctx, checkID, limit)
+	pings := make([]console.Ping, len(found))
+	for i, p := range found {
+		pings[i] = console.Ping(p)
+	}
+	return pings, err
+}
+
 func (d stored) AddTriggers(ctx context.Context, r console.TriggerRequest) error {
 	return d.Store.AddTriggers(ctx, store.TriggerRequest(r))
 }
