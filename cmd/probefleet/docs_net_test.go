@@ -24,6 +24,7 @@ import (
 	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/heartbeat"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/ping"
 )
 
 // The servers of this file answer as the examples of docs/checks.md expect, each
@@ -159,10 +160,10 @@ func socketServer(t *testing.T, pair *tls.Certificate) string {
 
 // calls keeps what a console is told, of whatever address.
 type calls struct {
-	pings []heartbeat.Ping
+	pings []ping.Ping
 }
 
-func (c *calls) AddPing(_ context.Context, _ [32]byte, p heartbeat.Ping) (string, error) {
+func (c *calls) AddPing(_ context.Context, _ [32]byte, p ping.Ping) (string, error) {
 	p.At = time.Now()
 	c.pings = append(c.pings, p)
 	return "example", nil
@@ -199,5 +200,5 @@ func (r jobRunner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 			r.t.Errorf("%s is answered %s", call.path, resp.Status)
 		}
 	}
-	return heartbeat.Watch{Check: j.Check, Since: since, Pings: book.pings}.Judge(time.Now()), nil
+	return heartbeat.Judge(ping.Watch{Check: j.Check, Since: since, Pings: book.pings}, time.Now()), nil
 }

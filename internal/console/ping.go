@@ -11,7 +11,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
-	"github.com/probefleet/probefleet/internal/heartbeat"
+	"github.com/probefleet/probefleet/internal/ping"
 )
 
 // pingBook is where calls of jobs are kept.
@@ -20,7 +20,7 @@ type pingBook interface {
 	// the one before.
 	GiveAddress(ctx context.Context, checkID string, hash [32]byte, by string) error
 	// AddPing keeps a call, and answers whose it is; "" is nobody's.
-	AddPing(ctx context.Context, hash [32]byte, p heartbeat.Ping) (checkID string, err error)
+	AddPing(ctx context.Context, hash [32]byte, p ping.Ping) (checkID string, err error)
 	// ReceiverHere notes that a console is there to be called; see package store.
 	ReceiverHere(ctx context.Context, id int64) (int64, error)
 	// PingsOf lists the newest calls of a heartbeat, the newest first.
@@ -29,8 +29,8 @@ type pingBook interface {
 
 const (
 	// pingTimeout bounds the storing of a call. It is less than
-	// heartbeat.Settle: a call that is stored later could be overlooked.
-	pingTimeout = heartbeat.Settle - time.Second
+	// ping.Settle: a call that is stored later could be overlooked.
+	pingTimeout = ping.Settle - time.Second
 	// pingBodyTimeout is how long a call may take to send its body.
 	pingBodyTimeout = 5 * time.Second
 	// maxPingBody is how much of it is read; what is longer is cut.
@@ -61,9 +61,9 @@ func (c *Console) ping(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		_, _ = fmt.Fprintln(w, words)
 	}
-	p := heartbeat.Ping{Address: network(r.RemoteAddr)}
+	p := ping.Ping{Address: network(r.RemoteAddr)}
 	var ok bool
-	if p.Signal, p.ExitCode, ok = heartbeat.Parse(r.PathValue("signal")); !ok {
+	if p.Signal, p.ExitCode, ok = ping.Parse(r.PathValue("signal")); !ok {
 		reply(http.StatusNotFound, "behind the address of a heartbeat stands nothing, /start, /fail, or the exit code: /0 to /255")
 		return
 	}
@@ -102,7 +102,7 @@ func pingBody(w http.ResponseWriter, r *http.Request) (text string, size int64) 
 	if err == nil && r.ContentLength > size {
 		size = r.ContentLength
 	}
-	return heartbeat.Clean(body), size
+	return ping.Clean(body), size
 }
 
 // KeepReceiver notes again and again that this console is there to be called,
@@ -112,7 +112,7 @@ func (c *Console) KeepReceiver(ctx context.Context) error {
 	if c.o.Pings == nil {
 		return nil
 	}
-	tick := time.NewTicker(heartbeat.BeatEvery)
+	tick := time.NewTicker(ping.BeatEvery)
 	defer tick.Stop()
 	var span int64
 	here := func(ctx context.Context) {

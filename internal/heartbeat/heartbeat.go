@@ -1,9 +1,9 @@
 // Package heartbeat judges jobs by what they say of themselves: they call an
 // address when they begin and when they have ended, and one that does not call
 // in time has failed. It owns the rules by which the calls of a job become the
-// result of a slot, and what is a call. It refuses to take the receiver's own
-// absence for the job's, and to know the present time, how calls come in
-// (console) and where they are kept (store).
+// result of a slot. It refuses to take the receiver's own absence for the job's,
+// and to know the present time, what a call is (ping) and where calls are kept
+// (store).
 package heartbeat
 
 import (
@@ -15,63 +15,24 @@ import (
 	"github.com/probefleet/probefleet/internal/assert"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/ping"
 )
-
-// Signal is what a call says.
-type Signal string
-
-// The signals of a call.
-const (
-	Started Signal = "start" // the run has begun
-	Ended   Signal = "end"   // it has ended, with an exit code
-	Failed  Signal = "fail"  // it has ended, and failed
-)
-
-// MaxBody is what is kept of a call's body.
-const MaxBody = 4 << 10
-
-// Ping is one call of a job.
-type Ping struct {
-	At       time.Time
-	Signal   Signal
-	ExitCode int
-	// Body is the start of what was sent, as valid UTF-8, and Size how long it
-	// was.
-	Body string
-	Size int64
-	// Address is where the call came from.
-	Address string
-}
-
-// Span is a time in which nobody was there to be called: after From and up to
-// To.
-type Span struct{ From, To time.Time }
-
-// Watch is what is known of a heartbeat.
-type Watch struct {
-	Check check.Check
-	// Since is from when on calls are waited for: the heartbeat was given its
-	// address then, or is active again. The zero time says that it has none.
-	Since time.Time
-	// Pings are in order: those since the slot before and, of those before it,
-	// at least the newest start and the newest end.
-	Pings []Ping
-	// Away has the spans since the oldest of Pings and Since in which calls were
-	// missed, in order and apart from each other.
-	Away []Span
-}
 
 // run is one run of a job that has ended.
 type run struct {
-	Ping
+	ping.Ping
 	began time.Time // zero where the job did not say
 }
+
+// watch has the rules of what is known.
+type watch struct{ ping.Watch }
 
 // Judge is the result of a slot: what the job did since the slot before, and
 // whether it called in time. The check's spec has to be a *[check.Heartbeat].
 // What came after slot is not looked at, so that the same is found whenever it
 // is asked for.
-func (w Watch) Judge(slot time.Time) jobs.Result {
+func Judge(known ping.Watch, slot time.Time) jobs.Result {
+	w := watch{known}
 	r := jobs.ResultFor(jobs.New(w.Check, check.HeartbeatLocation, slot, 1, slot, slot))
 	r.SentAt, r.StartedAt, r.FinishedAt = time.Time{}, slot, slot
 	runs, open := w.runs(slot)
@@ -89,7 +50,7 @@ func (w Watch) Judge(slot time.Time) jobs.Result {
 }
 
 // judgeTime says whether a job has called in time; if so, its last run decides.
-func (w Watch) judgeTime(r *jobs.Result, spec *check.Heartbeat, slot time.Time, runs []run, open *Ping) {
+func (w watch) judgeTime(r *jobs.Result, spec *check.Heartbeat, slot time.Time, runs []run, open *ping.Ping) {
 	var last run
 	if len(runs) > 0 {
 		last = runs[len(runs)-1]
@@ -138,12 +99,12 @@ func (w Watch) judgeTime(r *jobs.Result, spec *check.Heartbeat, slot time.Time, 
 
 // runs are those that ended up to a time, and the start of one that has not. A
 // start takes the place of one before it that never ended.
-func (w Watch) runs(until time.Time) (ended []run, open *Ping) {
+func (w watch) runs(until time.Time) (ended []run, open *ping.Ping) {
 	for i, p := range w.Pings {
 		if p.At.After(until) {
 			break
 		}
-		if p.Signal == Started {
+		if p.Signal == ping.Started {
 			open = &w.Pings[i]
 			continue
 		}
@@ -160,7 +121,7 @@ func (w Watch) runs(until time.Time) (ended []run, open *Ping) {
 // base. Where nobody was there when a call was due, that one may have been
 // missed, and the next one decides: gap then names the span. A first call may
 // come at any time of its period, others about a period after the one before.
-func (w Watch) due(spec *check.Heartbeat, base, slot time.Time, first bool) (deadline time.Time, gap *Span) {
+func (w watch) due(spec *check.Heartbeat, base, slot time.Time, first bool) (deadline time.Time, gap *ping.Span) {
 	for {
 		deadline = base.Add(spec.Period + spec.Grace)
 		if !slot.After(deadline) {
@@ -182,7 +143,7 @@ func (w Watch) due(spec *check.Heartbeat, base, slot time.Time, first bool) (dea
 
 // excuse is for a run whose end may have been missed: the next run decides,
 // or its absence does.
-func (w Watch) excuse(r *jobs.Result, spec *check.Heartbeat, slot, began time.Time, gap Span) {
+func (w watch) excuse(r *jobs.Result, spec *check.Heartbeat, slot, began time.Time, gap ping.Span) {
 	deadline, other := w.due(spec, began, slot, false)
 	if slot.After(deadline) {
 		r.Fail(jobs.FaultLate, fmt.Sprintf("no call since the start at %s: the next was due by %s (period %s, grace %s)", clock(began), clock(deadline), words(spec.Period), words(spec.Grace)))
@@ -194,15 +155,15 @@ func (w Watch) excuse(r *jobs.Result, spec *check.Heartbeat, slot, began time.Ti
 	excuse(r, gap, deadline)
 }
 
-func excuse(r *jobs.Result, gap Span, deadline time.Time) {
+func excuse(r *jobs.Result, gap ping.Span, deadline time.Time) {
 	r.Excuse(jobs.FaultAway, fmt.Sprintf("no console was there to be called from %s to %s, so that a call may have been missed; the next one is due by %s", clock(gap.From), clock(gap.To), clock(deadline)))
 }
 
 // awayWithin is the first span of Away that has a part in (from, to].
-func (w Watch) awayWithin(from, to time.Time) (Span, bool) {
+func (w watch) awayWithin(from, to time.Time) (ping.Span, bool) {
 	i := sort.Search(len(w.Away), func(i int) bool { return w.Away[i].To.After(from) })
 	if i == len(w.Away) || !w.Away[i].From.Before(to) {
-		return Span{}, false
+		return ping.Span{}, false
 	}
 	return w.Away[i], true
 }
@@ -220,7 +181,7 @@ func conclude(r *jobs.Result, spec *check.Heartbeat, last run) {
 	if !speaksOf(spec.Expect, "exit_code") && !speaksOf(spec.Degraded, "exit_code") {
 		expect = append([]string{"exit_code == 0"}, expect...)
 	}
-	if last.Signal == Failed {
+	if last.Signal == ping.Failed {
 		said := "the job said at " + clock(last.At) + " that it failed"
 		if line, _, _ := strings.Cut(strings.TrimSpace(last.Body), "\n"); line != "" {
 			said += ": " + short(line)

@@ -7,15 +7,16 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/heartbeat"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/ping"
 	"github.com/probefleet/probefleet/internal/schedule"
 )
 
 // heartbeatBook is what jobs said when they called.
 type heartbeatBook interface {
 	// HeartbeatsDue lists the heartbeats of which slots are to be judged.
-	HeartbeatsDue(ctx context.Context) ([]heartbeat.Due, error)
+	HeartbeatsDue(ctx context.Context) ([]ping.Due, error)
 	// HeartbeatsJudged notes up to when their slots have results.
-	HeartbeatsJudged(ctx context.Context, due []heartbeat.Due) error
+	HeartbeatsJudged(ctx context.Context, due []ping.Due) error
 	// PrunePings forgets calls from before a time that decide nothing any more.
 	PrunePings(ctx context.Context, before time.Time) error
 }
@@ -59,7 +60,7 @@ func (r *Recorder) judgeHeartbeats(ctx context.Context) error {
 	var found []jobs.Result
 	for _, d := range due {
 		for slot := range schedule.Slots(d.Check.ID, check.HeartbeatLocation, d.Check.Every, d.After, d.Until) {
-			res := d.Judge(slot)
+			res := heartbeat.Judge(d.Watch, slot)
 			res.Worker = r.o.Identity
 			if found = append(found, res); len(found) < maxBatch {
 				continue

@@ -9,7 +9,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/codec"
-	"github.com/probefleet/probefleet/internal/heartbeat"
+	"github.com/probefleet/probefleet/internal/ping"
 )
 
 const (
@@ -37,7 +37,7 @@ func (s *Store) GiveAddress(ctx context.Context, checkID string, hash [32]byte, 
 
 // AddPing keeps a call to the address with hash, by the database's clock, and
 // answers whose it is: "" where nobody has that address.
-func (s *Store) AddPing(ctx context.Context, hash [32]byte, p heartbeat.Ping) (checkID string, err error) {
+func (s *Store) AddPing(ctx context.Context, hash [32]byte, p ping.Ping) (checkID string, err error) {
 	err = s.pool.QueryRow(ctx, `
 		INSERT INTO pings (check_id, signal, exit_code, body, size, address)
 		SELECT h.check_id, $2, $3, $4, $5, $6
@@ -64,7 +64,7 @@ func (s *Store) ReceiverHere(ctx context.Context, id int64) (int64, error) {
 		), anew AS (
 			INSERT INTO ping_receivers (since) SELECT clock_timestamp() WHERE NOT EXISTS (SELECT FROM on_and_on) RETURNING id
 		)
-		SELECT id FROM on_and_on UNION ALL SELECT id FROM anew`, id, heartbeat.Silence.Seconds()).Scan(&id)
+		SELECT id FROM on_and_on UNION ALL SELECT id FROM anew`, id, ping.Silence.Seconds()).Scan(&id)
 	if err != nil {
 		return 0, s.failed("noting that a console is there to be called", err)
 	}
@@ -73,7 +73,7 @@ func (s *Store) ReceiverHere(ctx context.Context, id int64) (int64, error) {
 
 // HeartbeatsDue lists the active heartbeats of which slots are to be judged,
 // with what is known of them.
-func (s *Store) HeartbeatsDue(ctx context.Context) ([]heartbeat.Due, error) {
+func (s *Store) HeartbeatsDue(ctx context.Context) ([]ping.Due, error) {
 	const doing = "reading what heartbeats said"
 	due, oldest, now, err := s.heartbeats(ctx)
 	if err != nil {
@@ -86,12 +86,12 @@ func (s *Store) HeartbeatsDue(ctx context.Context) ([]heartbeat.Due, error) {
 	if err != nil {
 		return nil, s.failed(doing, err)
 	}
-	here, err := pgx.CollectRows(rows, pgx.RowToStructByPos[heartbeat.Span])
+	here, err := pgx.CollectRows(rows, pgx.RowToStructByPos[ping.Span])
 	if err != nil {
 		return nil, s.failed(doing, err)
 	}
-	known := heartbeat.Known(here, now)
-	var open []heartbeat.Due
+	known := ping.Known(here, now)
+	var open []ping.Due
 	for _, d := range due {
 		d.Until = known
 		if most := d.After.Add(judgedAtOnce * d.Check.Every); d.Until.After(most) {
@@ -111,7 +111,7 @@ func (s *Store) HeartbeatsDue(ctx context.Context) ([]heartbeat.Due, error) {
 			from = d.Pings[0].At
 		}
 		if !from.IsZero() {
-			d.Away = heartbeat.Absences(here, from, d.Until)
+			d.Away = ping.Absences(here, from, d.Until)
 		}
 	}
 	return open, nil
@@ -119,7 +119,7 @@ func (s *Store) HeartbeatsDue(ctx context.Context) ([]heartbeat.Due, error) {
 
 // heartbeats are the active ones, each with the time up to which it was judged,
 // and since when it is waited for; oldest is the least of these times.
-func (s *Store) heartbeats(ctx context.Context) (due []heartbeat.Due, oldest, now time.Time, err error) {
+func (s *Store) heartbeats(ctx context.Context) (due []ping.Due, oldest, now time.Time, err error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT c.spec_version, c.spec, h.address_at, h.judged, clock_timestamp(), coalesce((
 			SELECT min(a.since) FROM check_history a WHERE a.check_id = c.id AND a.active
@@ -138,7 +138,7 @@ func (s *Store) heartbeats(ctx context.Context) (due []heartbeat.Due, oldest, no
 		if err != nil {
 			return nil //nolint:nilerr // a newer release wrote it, and judges it
 		}
-		d := heartbeat.Due{Watch: heartbeat.Watch{Check: c}, After: active}
+		d := ping.Due{Watch: ping.Watch{Check: c}, After: active}
 		if judged != nil && judged.After(active) {
 			d.After = *judged
 		}
@@ -162,7 +162,7 @@ func (s *Store) heartbeats(ctx context.Context) (due []heartbeat.Due, oldest, no
 
 // readPings reads what was said in the time that is judged, and enough of what
 // was said before.
-func (s *Store) readPings(ctx context.Context, due []heartbeat.Due) error {
+func (s *Store) readPings(ctx context.Context, due []ping.Due) error {
 	ids, from, to := make([]string, len(due)), make([]time.Time, len(due)), make([]time.Time, len(due))
 	at := make(map[string]int, len(due))
 	for i, d := range due {
@@ -182,9 +182,9 @@ func (s *Store) readPings(ctx context.Context, due []heartbeat.Due) error {
 		return err
 	}
 	var id, signal string
-	var p heartbeat.Ping
+	var p ping.Ping
 	_, err = pgx.ForEachRow(rows, []any{&id, &p.At, &signal, &p.ExitCode, &p.Body, &p.Size, &p.Address}, func() error {
-		p.Signal = heartbeat.Signal(signal)
+		p.Signal = ping.Signal(signal)
 		d := &due[at[id]]
 		d.Pings = append(d.Pings, p)
 		return nil
@@ -193,7 +193,7 @@ func (s *Store) readPings(ctx context.Context, due []heartbeat.Due) error {
 }
 
 // HeartbeatsJudged notes up to when slots have their results.
-func (s *Store) HeartbeatsJudged(ctx context.Context, due []heartbeat.Due) error {
+func (s *Store) HeartbeatsJudged(ctx context.Context, due []ping.Due) error {
 	ids, to := make([]string, len(due)), make([]time.Time, len(due))
 	for i, d := range due {
 		ids[i], to[i] = d.Check.ID, d.Until

@@ -1,12 +1,20 @@
-package heartbeat
+package ping
 
 import (
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+// noon is where the minutes of these tests begin.
+var noon = time.Date(2026, 3, 14, 12, 0, 0, 0, time.UTC)
+
+func at(minutes float64) time.Time {
+	return noon.Add(time.Duration(minutes * float64(time.Minute)))
+}
 
 func TestParse(t *testing.T) {
 	type call struct {
