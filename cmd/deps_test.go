@@ -46,7 +46,7 @@ func TestLayers(t *testing.T) {
 		"rules": {[]string{"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template", "access", "plan", "ping", "heartbeat"}, rules},
 		"services": {
 			[]string{"scheduler", "worker", "recorder", "console", "dashboard"},
-			append([]string{"queue", "failpoint"}, rules...),
+			append([]string{"queue", "failpoint", "tracing"}, rules...),
 		},
 	} {
 		for _, room := range l.rooms {

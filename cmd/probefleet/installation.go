@@ -24,6 +24,7 @@ import (
 	"github.com/probefleet/probefleet/internal/localpg"
 	"github.com/probefleet/probefleet/internal/sqslocal"
 	"github.com/probefleet/probefleet/internal/store"
+	"github.com/probefleet/probefleet/internal/tracing"
 )
 
 // installation is everything that `up` runs. It is wiring: each service is
@@ -37,6 +38,7 @@ type installation struct {
 	parts   *parts
 
 	hurry    <-chan struct{} // cuts the stop short
+	tracer   *tracing.Tracer // nil where no traces are wanted
 	registry *prometheus.Registry
 	ready    daemon.Readiness
 	token    string
@@ -138,6 +140,7 @@ func (i *installation) kit(service string) daemon.Kit {
 		Log:     i.log.With("service", service),
 		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"service": service}, i.registry),
 		Ready:   ready,
+		Tracer:  i.tracer,
 		Hurry:   i.hurry,
 		// The summary names every address.
 		Announce: func(string, string) {},

@@ -91,12 +91,17 @@ func up(ctx context.Context, p daemon.Process) error {
 	if err != nil {
 		return &daemon.UsageError{Err: err}
 	}
+	tracer, endTraces, err := daemon.Tracer(ctx, p, "up", log)
+	if err != nil {
+		return err
+	}
+	defer endTraces()
 	say := newProgress(p.Stdout)
 	say.say("state folder: %s", st.dir)
 	if st.moved != "" {
 		say.say("  (not in this folder: %s)", st.moved)
 	}
-	i := &installation{upConfig: c, account: account, state: st, log: log, say: say, parts: newParts(ctx), hurry: p.Hurry}
+	i := &installation{upConfig: c, account: account, state: st, log: log, say: say, parts: newParts(ctx), hurry: p.Hurry, tracer: tracer}
 	err = i.start(ctx)
 	if err == nil {
 		i.summary(p.Stdout)
