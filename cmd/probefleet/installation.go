@@ -269,7 +269,7 @@ func (i *installation) applyChecks(ctx context.Context) error {
 		return nil
 	}
 	for _, c := range checks {
-		if c.Active && c.Public {
+		if c.Active && c.Public && !c.Kind().Jobless() { // it has a result once its job has called
 			i.applied++
 		}
 	}

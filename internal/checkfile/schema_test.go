@@ -152,6 +152,7 @@ var samples = map[string]sample{
 	"icmpObject":      {"{checks: [{id: a, icmp: %s}]}", def("icmpObject")},
 	"grpcObject":      {"{checks: [{id: a, grpc: %s}]}", def("grpcObject")},
 	"websocketObject": {"{checks: [{id: a, websocket: %s}]}", def("websocketObject")},
+	"heartbeatObject": {"{checks: [{id: a, heartbeat: %s}]}", def("heartbeatObject")},
 	"tlsClient":       {"{checks: [{id: a, tcp: {address: \"h:1\", tls: %s}}]}", def("tlsClient")},
 }
 

@@ -24,6 +24,7 @@ const (
 	actCheckChange    = "check.change"
 	actCheckDelete    = "check.delete"
 	actTrigger        = "runs.trigger"
+	actAddress        = "heartbeat.address"
 	actPin            = "fleet.pin"
 	actDeadDrop       = "dead-letters.drop"
 	actIncidentOpen   = "incident.open"
