@@ -28,7 +28,7 @@ func whole(t *testing.T) (*shelf, *ring, *past, *Console) {
 	s, r, p := &shelf{checks: map[string]check.Check{}}, newRing(), &past{}
 	y, _, _ := newYard()
 	return s, r, p, New(Options{
-		Store: s, Tokens: r, Runs: p, Fleet: &places{}, Registry: &members{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
+		Store: s, Tokens: r, Runs: p, Fleet: &places{}, Registry: &members{}, Incidents: &journal{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
 		Desk: people.NewDesk(people.Options{Book: &roster{}}), Audit: &diary{},
 		Logger: slog.New(slog.DiscardHandler),
 	})
@@ -115,6 +115,10 @@ func TestScopes(t *testing.T) {
 			"GET /api/v1/tokens": access.TokensAdmin, "POST /api/v1/tokens": access.TokensAdmin, "DELETE /api/v1/tokens/{id}": access.TokensAdmin,
 			"GET /api/v1/people": access.PeopleAdmin, "POST /api/v1/people": access.PeopleAdmin, "PATCH /api/v1/people/{name}": access.PeopleAdmin,
 			"POST /api/v1/people/{name}/reset": access.PeopleAdmin, "GET /api/v1/audit": access.AuditRead,
+			"GET /api/v1/incidents": access.RunsRead, "GET /api/v1/incidents/{id}": access.RunsRead, "GET /api/v1/maintenance": access.RunsRead,
+			"POST /api/v1/incidents": access.IncidentsWrite, "PATCH /api/v1/incidents/{id}": access.IncidentsWrite,
+			"POST /api/v1/incidents/{id}/updates": access.IncidentsWrite, "POST /api/v1/incidents/{id}/merge": access.IncidentsWrite,
+			"POST /api/v1/maintenance": access.MaintenanceWrite, "DELETE /api/v1/maintenance/{id}": access.MaintenanceWrite,
 		}
 		got := described(t, c)
 		if d := cmp.Diff(want, got); d != "" {

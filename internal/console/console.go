@@ -51,6 +51,9 @@ type Options struct {
 	// Registry knows workers, recorders and pins; where it is nil they are not
 	// served.
 	Registry registry
+	// Incidents keeps incidents and maintenance; where it is nil they are not
+	// served.
+	Incidents incidents
 	// Ready says what is wrong with the installation, nil where nothing is.
 	Ready  func(context.Context) error
 	Logger *slog.Logger
