@@ -13,6 +13,7 @@ import (
 	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/console"
+	"github.com/probefleet/probefleet/internal/status"
 )
 
 // routes is every operation of the API with the least role that may do it. A
@@ -21,33 +22,42 @@ var routes = map[string]struct {
 	role access.Role
 	body string
 }{
-	"GET /api/v1/checks":               {access.Viewer, ""},
-	"GET /api/v1/checks/{id}":          {access.Viewer, ""},
-	"POST /api/v1/checks/plan":         {access.Viewer, ""},
-	"PUT /api/v1/checks":               {access.Editor, `{"checks":[CHECK]}`},
-	"DELETE /api/v1/checks/{id}":       {access.Editor, "-"},
-	"GET /api/v1/runs":                 {access.Viewer, ""},
-	"GET /api/v1/runs/{id}":            {access.Viewer, ""},
-	"GET /api/v1/status":               {access.Viewer, ""},
-	"GET /api/v1/coverage":             {access.Viewer, ""},
-	"GET /api/v1/triggers/{id}":        {access.Viewer, ""},
-	"POST /api/v1/triggers":            {access.Editor, `{"checks":["shop"]}`},
-	"GET /api/v1/fleet":                {access.Viewer, ""},
-	"GET /api/v1/locations":            {access.Viewer, ""},
-	"PUT /api/v1/fleet/pins":           {access.Admin, `{"location":"local","class":"api","version":1}`},
-	"GET /api/v1/dlq":                  {access.Viewer, ""},
-	"GET /api/v1/dlq/{id}":             {access.Viewer, ""},
-	"GET /api/v1/dlq/moves":            {access.Viewer, ""},
-	"POST /api/v1/dlq/redrive":         {access.Editor, `{"all":true}`},
-	"POST /api/v1/dlq/discard":         {access.Admin, `{"all":true}`},
-	"GET /api/v1/tokens":               {access.Admin, ""},
-	"POST /api/v1/tokens":              {access.Admin, `{"name":"ci","scopes":["checks:read"]}`},
-	"DELETE /api/v1/tokens/{id}":       {access.Admin, "-"},
-	"GET /api/v1/people":               {access.Admin, ""},
-	"POST /api/v1/people":              {access.Admin, `{"name":"new","role":"viewer"}`},
-	"PATCH /api/v1/people/{name}":      {access.Admin, `{"role":"editor"}`},
-	"POST /api/v1/people/{name}/reset": {access.Admin, "-"},
-	"GET /api/v1/audit":                {access.Admin, ""},
+	"GET /api/v1/incidents":               {access.Viewer, ""},
+	"GET /api/v1/incidents/{id}":          {access.Viewer, ""},
+	"POST /api/v1/incidents":              {access.Editor, `{"title":"Slow"}`},
+	"POST /api/v1/incidents/{id}/updates": {access.Editor, `{"phase":"identified","body":"It is the cache."}`},
+	"PATCH /api/v1/incidents/{id}":        {access.Editor, `{"title":"Very slow"}`},
+	"POST /api/v1/incidents/{id}/merge":   {access.Editor, `{"into":"OTHER"}`},
+	"GET /api/v1/maintenance":             {access.Viewer, ""},
+	"POST /api/v1/maintenance":            {access.Editor, `{"title":"Move","checks":["shop"],"from":"2999-01-01T00:00:00Z","to":"2999-01-01T01:00:00Z"}`},
+	"DELETE /api/v1/maintenance/{id}":     {access.Editor, "-"},
+	"GET /api/v1/checks":                  {access.Viewer, ""},
+	"GET /api/v1/checks/{id}":             {access.Viewer, ""},
+	"POST /api/v1/checks/plan":            {access.Viewer, ""},
+	"PUT /api/v1/checks":                  {access.Editor, `{"checks":[CHECK]}`},
+	"DELETE /api/v1/checks/{id}":          {access.Editor, "-"},
+	"GET /api/v1/runs":                    {access.Viewer, ""},
+	"GET /api/v1/runs/{id}":               {access.Viewer, ""},
+	"GET /api/v1/status":                  {access.Viewer, ""},
+	"GET /api/v1/coverage":                {access.Viewer, ""},
+	"GET /api/v1/triggers/{id}":           {access.Viewer, ""},
+	"POST /api/v1/triggers":               {access.Editor, `{"checks":["shop"]}`},
+	"GET /api/v1/fleet":                   {access.Viewer, ""},
+	"GET /api/v1/locations":               {access.Viewer, ""},
+	"PUT /api/v1/fleet/pins":              {access.Admin, `{"location":"local","class":"api","version":1}`},
+	"GET /api/v1/dlq":                     {access.Viewer, ""},
+	"GET /api/v1/dlq/{id}":                {access.Viewer, ""},
+	"GET /api/v1/dlq/moves":               {access.Viewer, ""},
+	"POST /api/v1/dlq/redrive":            {access.Editor, `{"all":true}`},
+	"POST /api/v1/dlq/discard":            {access.Admin, `{"all":true}`},
+	"GET /api/v1/tokens":                  {access.Admin, ""},
+	"POST /api/v1/tokens":                 {access.Admin, `{"name":"ci","scopes":["checks:read"]}`},
+	"DELETE /api/v1/tokens/{id}":          {access.Admin, "-"},
+	"GET /api/v1/people":                  {access.Admin, ""},
+	"POST /api/v1/people":                 {access.Admin, `{"name":"new","role":"viewer"}`},
+	"PATCH /api/v1/people/{name}":         {access.Admin, `{"role":"editor"}`},
+	"POST /api/v1/people/{name}/reset":    {access.Admin, "-"},
+	"GET /api/v1/audit":                   {access.Admin, ""},
 }
 
 // operations of the description that the console serves, with their scopes.
@@ -171,9 +181,25 @@ func TestEveryChangeIsWrittenDown(t *testing.T) {
 	if err := c.db.CreateToken(t.Context(), access.Token{ID: "tok"}, [32]byte{9}); err != nil {
 		t.Fatal(err)
 	}
+	incident := func(title string) string {
+		id, err := c.db.OpenIncident(t.Context(), status.Report{Title: title, Impact: status.ImpactOutage})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id
+	}
+	one, other := incident("one"), incident("other")
+	planned, err := c.db.PlanMaintenance(t.Context(), status.Planned{
+		Title: "x", Checks: []string{"x"}, Maintenance: check.Maintenance{From: time.Now().Add(time.Hour), To: time.Now().Add(2 * time.Hour)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ids["POST /api/v1/incidents/{id}/updates"], ids["PATCH /api/v1/incidents/{id}"], ids["POST /api/v1/incidents/{id}/merge"] = one, one, one
+	ids["DELETE /api/v1/maintenance/{id}"] = planned
 	// What is done to the check comes in this order.
 	first := []string{"PUT /api/v1/checks", "POST /api/v1/triggers"}
-	last := []string{"DELETE /api/v1/checks/{id}"}
+	last := []string{"POST /api/v1/incidents/{id}/merge", "DELETE /api/v1/checks/{id}"}
 	var others []string
 	for route := range routes {
 		if routes[route].body != "" && !slices.Contains(first, route) && !slices.Contains(last, route) {
@@ -183,7 +209,7 @@ func TestEveryChangeIsWrittenDown(t *testing.T) {
 	for _, route := range slices.Concat(first, others, last) {
 		_, path, _ := strings.Cut(route, " ")
 		path = strings.NewReplacer("{id}", ids[route], "{name}", ids[route]).Replace(path)
-		change(route, path, strings.ReplaceAll(routes[route].body, "CHECK", string(shop)))
+		change(route, path, strings.NewReplacer("CHECK", string(shop), "OTHER", other).Replace(routes[route].body))
 	}
 	for route, r := range routes {
 		if method, _, _ := strings.Cut(route, " "); method != "GET" && r.body == "" && route != "POST /api/v1/checks/plan" {
