@@ -95,7 +95,7 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 		kit.Log.Warn("the console cannot see to dead letters", "err", queues.away)
 	}
 	desk := people.NewDesk(people.Options{
-		Book: db, Idle: c.People.Idle, Lasts: c.People.Lasts, Provider: c.People.provider(), Logger: kit.Log,
+		Book: db, Params: c.People.params, Idle: c.People.Idle, Lasts: c.People.Lasts, Provider: c.People.provider(), Logger: kit.Log,
 	})
 	cookies := console.Cookies{Base: c.People.base}
 	h := console.New(console.Options{
