@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -212,18 +213,23 @@ func statusWords(status int) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 }
 
-// said is what is worth quoting of the text of a page: from its heading on,
-// where its title tells it, on one line.
+// said is what is worth quoting of the text of a page: three lines, from its
+// heading on, where its title tells that.
 func said(text, title string) string {
-	text = strings.Join(strings.Fields(text), " ")
-	heading, _, _ := strings.Cut(title, " · ")
-	for _, sep := range []string{" | ", " – ", " - "} {
+	heading := title
+	for _, sep := range []string{" · ", " | ", " – ", " - "} {
 		heading, _, _ = strings.Cut(heading, sep)
 	}
-	if at := strings.Index(text, heading); at > 0 && len(heading) > 3 {
-		text = text[at:]
+	var lines []string
+	for l := range strings.SplitSeq(text, "\n") {
+		if l = strings.Join(strings.Fields(l), " "); l != "" {
+			lines = append(lines, l)
+		}
 	}
-	return web.Shorten(text, 160)
+	if at := slices.IndexFunc(lines, func(l string) bool { return len(heading) > 3 && strings.Contains(l, heading) }); at > 0 {
+		lines = lines[at:]
+	}
+	return web.Shorten(strings.Join(lines[:min(3, len(lines))], " · "), 160)
 }
 
 // path is the part of an address that tells requests of one site apart.

@@ -17,7 +17,7 @@ func flow(fail jobs.StepResult, requests ...jobs.Request) jobs.Result {
 		{Name: `click "aria/Place order"`, Action: check.ActionClick, OK: true, At: 3 * time.Second, Duration: time.Second},
 		fail,
 	}}
-	r.Evidence.Visit = &jobs.Visit{Log: requests, Text: "Steep & Co. Log in Cart 1\n Server Error\n Sorry: nothing was charged."}
+	r.Evidence.Visit = &jobs.Visit{Log: requests, Text: "Steep & Co.\nLog in\nCart 1\n Server Error\n Sorry: nothing was charged."}
 	r.Evidence.Page = &jobs.Page{Title: "Server Error · Steep & Co."}
 	return r
 }
@@ -78,7 +78,7 @@ func TestReasonsAreSentences(t *testing.T) {
 			t.Errorf("%s:\n got %s\nwant %s", name, got, c.want)
 		}
 	}
-	if got, want := explain(flow(waits)).Said, "Server Error Sorry: nothing was charged."; got != want {
+	if got, want := explain(flow(waits)).Said, "Server Error · Sorry: nothing was charged."; got != want {
 		t.Errorf("the page said %q, want %q", got, want)
 	}
 }
