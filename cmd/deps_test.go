@@ -46,7 +46,7 @@ func TestLayers(t *testing.T) {
 		"rules": {[]string{"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template", "access", "plan", "kept"}, rules},
 		"services": {
 			[]string{"scheduler", "worker", "recorder", "console", "dashboard"},
-			append([]string{"queue", "failpoint"}, rules...),
+			append([]string{"queue", "failpoint", "tracing"}, rules...),
 		},
 		// The frame of the console's pages knows no room that does anything; the
 		// pages do everything through the console.

@@ -100,12 +100,17 @@ func up(ctx context.Context, p daemon.Process) error {
 	if err != nil {
 		return &daemon.UsageError{Err: err}
 	}
+	tracer, endTraces, err := daemon.Tracer(ctx, p, "up", log)
+	if err != nil {
+		return err
+	}
+	defer endTraces()
 	say := newProgress(p.Stdout)
 	say.say("state folder: %s", st.dir)
 	if st.moved != "" {
 		say.say("  (not in this folder: %s)", st.moved)
 	}
-	i := &installation{upConfig: c, account: account, state: st, log: log, say: say, parts: newParts(ctx), hurry: p.Hurry}
+	i := &installation{upConfig: c, account: account, state: st, log: log, say: say, parts: newParts(ctx), hurry: p.Hurry, tracer: tracer}
 	err = i.start(ctx)
 	if err == nil {
 		i.summary(p.Stdout)
@@ -135,6 +140,9 @@ func (i *installation) listen(ctx context.Context, flagName, addr string) (net.L
 func (i *installation) summary(w io.Writer) {
 	i.say.say("")
 	rows := [][2]string{{"status page", i.statusURL}, {"console", i.consoleURL}}
+	if i.password != "" {
+		rows = append(rows, [2]string{"log in", firstAccount + ", with the password " + i.password + " (shown this once; `probefleet people reset` makes another)"})
+	}
 	if i.shopURL != "" {
 		rows = append(rows, [2]string{"demo shop", i.shopURL})
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/kept"
+	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
@@ -35,6 +36,13 @@ type Options struct {
 	Store store
 	// Tokens knows who may ask, and for what.
 	Tokens tokenBook
+	// Desk knows people; where it is nil nobody but tokens may ask.
+	Desk *people.Desk
+	// Cookies are how browsers keep their sessions.
+	Cookies Cookies
+	// Audit is the log of who did what; where it is nil what is done to queues
+	// is not written down, and nothing is served.
+	Audit auditLog
 	// PerToken and PerAddress are how often a token, and whoever comes from one
 	// address, may ask.
 	PerToken, PerAddress Limit
@@ -45,6 +53,9 @@ type Options struct {
 	// Registry knows workers, recorders and pins; where it is nil they are not
 	// served.
 	Registry registry
+	// Incidents keeps incidents and maintenance; where it is nil they are not
+	// served.
+	Incidents incidents
 	// Ready says what is wrong with the installation, nil where nothing is.
 	Ready  func(context.Context) error
 	Logger *slog.Logger

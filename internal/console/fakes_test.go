@@ -15,6 +15,7 @@ import (
 	"github.com/probefleet/probefleet/internal/codec"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/kept"
+	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
@@ -244,4 +245,28 @@ func (p *past) give(attempt string, fate jobs.Fate, outcome jobs.Outcome) {
 		run.Run = StoredRun{ID: attempt, Outcome: outcome, DataVersion: 1, Data: []byte(`{}`)}
 	}
 	p.answers[attempt] = run
+}
+
+// roster is a book of nobody.
+type roster struct{ people.Book }
+
+func (*roster) People(context.Context) ([]people.Account, error) { return nil, nil }
+
+func (*roster) PersonByName(context.Context, string) (people.Account, string, bool, error) {
+	return people.Account{}, "", false, nil
+}
+
+// diary is an audit log in memory.
+type diary struct {
+	auditLog
+	entries []access.Entry
+}
+
+func (d *diary) Note(_ context.Context, entries ...access.Entry) error {
+	d.entries = append(d.entries, entries...)
+	return nil
+}
+
+func (d *diary) Audit(context.Context, access.EntryFilter) ([]access.Entry, error) {
+	return d.entries, nil
 }

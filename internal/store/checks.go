@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/codec"
 )
@@ -115,8 +116,15 @@ func removeChecks(ctx context.Context, tx pgx.Tx, ids []string) ([]string, error
 		return nil, err
 	}
 	removed, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
 	slices.Sort(removed)
-	return removed, err
+	entries := make([]access.Entry, len(removed))
+	for i, id := range removed {
+		entries[i] = access.Entry{Action: actCheckDelete, Subject: id}
+	}
+	return removed, audit(ctx, tx, entries...)
 }
 
 // text is s as a text column takes it; codec treats the same text in the same

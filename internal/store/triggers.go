@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/schedule"
 )
@@ -20,7 +22,12 @@ func (s *Store) AddTriggers(ctx context.Context, r TriggerRequest) error {
 			t.AttemptID, r.ID, jobs.RunID(t.CheckID, t.Location, t.Slot), t.CheckID, t.Location, t.Slot,
 			schedule.Shard(t.CheckID), text(r.RequestedBy), t.ExpiresAt)
 	}
-	err := s.inTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actTrigger, Subject: r.ID, Note: fmt.Sprintf("%d runs, the first of %s", len(r.Runs), r.Runs[0].CheckID)})
+	})
 	if err != nil {
 		return s.failed("writing down what is to be run", err)
 	}

@@ -277,7 +277,7 @@ func (p *pages) definition(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *pages) runNow(w http.ResponseWriter, r *http.Request) error {
-	t, err := p.Console.Trigger(as(r), console.NewTrigger{Checks: []string{r.PathValue("id")}})
+	t, err := p.Console.Trigger(r.Context(), console.NewTrigger{Checks: []string{r.PathValue("id")}})
 	if err != nil {
 		return err
 	}
@@ -286,7 +286,7 @@ func (p *pages) runNow(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *pages) trigger(w http.ResponseWriter, r *http.Request) error {
-	t, err := p.Console.Triggered(as(r), r.PathValue("id"))
+	t, err := p.Console.Triggered(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -337,7 +337,7 @@ func (p *pages) switchCheck(w http.ResponseWriter, r *http.Request) error {
 		s.Active, said = &yes, "resumed"
 	}
 	id := r.PathValue("id")
-	if err := p.Console.Switch(as(r), id, s); err != nil {
+	if err := p.Console.Switch(r.Context(), id, s); err != nil {
 		return err
 	}
 	p.all.forget()

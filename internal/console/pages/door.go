@@ -28,7 +28,7 @@ func (d TokenDoor) Viewer(r *http.Request) (*web.Viewer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &web.Viewer{Name: t.Name, Role: "token", Scopes: t.Scopes}, nil
+	return &web.Viewer{Name: t.Name, Role: "token", Scopes: t.Scopes, Actor: console.TokenActor(t, console.Address(r.RemoteAddr))}, nil
 }
 
 // Challenge implements [web.Door].

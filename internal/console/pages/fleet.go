@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/console/web"
 	"github.com/probefleet/probefleet/internal/kept"
@@ -91,7 +92,7 @@ func (p *pages) fleet(w http.ResponseWriter, r *http.Request) error {
 			v.QueuesBad = "The queues cannot be asked at the moment; the console's log says why."
 		}
 	}
-	letters, err := p.Console.DeadLetters(as(r), lettersShown)
+	letters, err := p.Console.DeadLetters(r.Context(), lettersShown)
 	if err != nil {
 		v.Warnings = append(v.Warnings, "The dead letters cannot be read at the moment.")
 	}
@@ -196,7 +197,7 @@ func (p *fleetPlace) judge() {
 }
 
 func (p *pages) letter(w http.ResponseWriter, r *http.Request) error {
-	l, err := p.Console.DeadLetter(as(r), r.PathValue("id"))
+	l, err := p.Console.DeadLetter(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
@@ -231,11 +232,14 @@ func (p *pages) changeLetters(w http.ResponseWriter, r *http.Request) error {
 	switch r.PostForm.Get("do") {
 	case "redrive":
 	case "discard":
+		if !web.ViewerOf(r.Context()).May(access.FleetAdmin) {
+			return web.Fault{Status: http.StatusForbidden, Text: "Nothing was done: your role may redrive dead letters, not discard them."}
+		}
 		do, word = p.Console.Discard, "discarded"
 	default:
 		return web.Fault{Status: http.StatusUnprocessableEntity, Text: "Nothing was done: use redrive or discard."}
 	}
-	done, err := do(as(r), ch)
+	done, err := do(r.Context(), ch)
 	if err != nil {
 		return err
 	}

@@ -103,7 +103,7 @@ func Add(o Options) {
 	f.Page("GET /events", access.RunsRead, p.events)
 	f.Page("GET /fleet", access.FleetRead, p.fleet)
 	f.Page("GET /fleet/dead-letters/{id}", access.FleetRead, p.letter)
-	f.Page("POST /fleet/dead-letters", access.FleetAdmin, p.changeLetters)
+	f.Page("POST /fleet/dead-letters", access.DLQRedrive, p.changeLetters)
 	f.Page("GET /settings", access.TokensAdmin, func(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/settings/tokens", http.StatusSeeOther)
 		return nil
@@ -118,13 +118,6 @@ func page(name string) func(w http.ResponseWriter, r *http.Request, f *web.Frame
 	return func(w http.ResponseWriter, r *http.Request, f *web.Frame, p web.Page) error {
 		return f.Show(w, r, t, p)
 	}
-}
-
-// as is the request's context in which the console does things in the name of
-// whoever made it.
-func as(r *http.Request) context.Context {
-	v := web.ViewerOf(r.Context())
-	return console.As(r.Context(), access.Token{Name: v.Name, Scopes: v.Scopes})
 }
 
 // href is an address with its parts escaped.

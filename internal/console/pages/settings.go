@@ -36,18 +36,12 @@ type scopeRow struct {
 	Given bool
 }
 
-var scopeWords = map[access.Scope]string{
-	access.ChecksRead: "list and plan checks", access.ChecksWrite: "apply, switch and delete checks", access.RunsRead: "runs with their evidence, states, coverage",
-	access.RunsTrigger: "have checks run now", access.FleetRead: "workers, locations, dead letters", access.FleetAdmin: "message versions; redrive and discard dead letters",
-	access.TokensAdmin: "list, make and revoke tokens",
-}
-
 func (p *pages) tokens(w http.ResponseWriter, r *http.Request) error {
 	return p.showTokens(w, r, "", "")
 }
 
 func (p *pages) showTokens(w http.ResponseWriter, r *http.Request, name, secret string) error {
-	list, err := p.Console.ListTokens(as(r))
+	list, err := p.Console.ListTokens(r.Context())
 	if err != nil {
 		return err
 	}
@@ -62,8 +56,8 @@ func (p *pages) showTokens(w http.ResponseWriter, r *http.Request, name, secret 
 		}
 	}
 	viewer := web.ViewerOf(r.Context())
-	for _, s := range access.Scopes {
-		v.Scopes = append(v.Scopes, scopeRow{s, scopeWords[s], viewer.May(s)})
+	for _, r := range access.Rights {
+		v.Scopes = append(v.Scopes, scopeRow{r.Scope, r.About, viewer.May(r.Scope)})
 	}
 	return tokensPage(w, r, p.Frame, web.Page{Title: "Tokens", Section: "tokens", Body: v})
 }
@@ -99,7 +93,7 @@ func (p *pages) makeToken(w http.ResponseWriter, r *http.Request) error {
 	case len(n.Scopes) == 0:
 		return web.Fault{Status: http.StatusUnprocessableEntity, Text: "No token was made: choose what it may do."}
 	}
-	t, err := p.Console.MakeToken(as(r), n)
+	t, err := p.Console.MakeToken(r.Context(), n)
 	if err != nil {
 		return err
 	}
@@ -108,7 +102,7 @@ func (p *pages) makeToken(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p *pages) revokeToken(w http.ResponseWriter, r *http.Request) error {
-	if err := p.Console.RevokeToken(as(r), r.PathValue("id")); err != nil {
+	if err := p.Console.RevokeToken(r.Context(), r.PathValue("id")); err != nil {
 		return err
 	}
 	p.Frame.Redirect(w, r, "/settings/tokens", web.Flash{Text: "The token is revoked: it is void from now on."})

@@ -15,6 +15,8 @@ type Viewer struct {
 	// Role is shown; what they may do is in Scopes.
 	Role   string
 	Scopes []access.Scope
+	// Actor is who does what they do; see [access.WithActor].
+	Actor access.Actor
 }
 
 // May reports whether the viewer has a scope; nobody has one.
@@ -33,6 +35,9 @@ type Door interface {
 type viewerKey struct{}
 
 func withViewer(ctx context.Context, v *Viewer) context.Context {
+	if v != nil {
+		ctx = access.WithActor(ctx, v.Actor)
+	}
 	return context.WithValue(ctx, viewerKey{}, v)
 }
 
