@@ -17,9 +17,9 @@ const maxText = 4 << 10
 func (f *flow) visit(ctx context.Context, failure error) {
 	v := &jobs.Visit{Waited: f.waited}
 	if !errors.Is(failure, errPageCrashed) && !errors.Is(failure, errPageClosed) {
-		said := f.tab.askWorld(ctx, "globalThis.probefleetVitals?.() ?? ''")
+		said := f.tab.askWorld(ctx, f.tab.top.root, "globalThis.probefleetVitals?.() ?? ''")
 		if failure != nil {
-			v.Text = f.scrub.text(shorten(f.tab.askWorld(ctx, "document.body?.innerText ?? ''"), maxText))
+			v.Text = f.scrub.text(shorten(f.tab.askWorld(ctx, f.tab.shown().root, "document.body?.innerText ?? ''"), maxText))
 		}
 		f.tab.mu.Lock()
 		f.tab.vitalsLocked(said)

@@ -80,9 +80,9 @@ func (t *tab) vitalsLocked(said string) {
 	})
 }
 
-// ask our world in the main frame; "" where the page is away or busy.
-func (t *tab) askWorld(ctx context.Context, expression string) string {
-	s, id, err := t.enter(ctx, t.top.root)
+// askWorld asks our world in a frame; "" where the page is away or busy.
+func (t *tab) askWorld(ctx context.Context, fr *frame, expression string) string {
+	s, id, err := t.enter(ctx, fr)
 	if err != nil {
 		return ""
 	}
@@ -95,18 +95,4 @@ func (t *tab) askWorld(ctx context.Context, expression string) string {
 	var said string
 	_ = unmarshal(res.Result.Value, &said)
 	return said
-}
-
-// mask hides marked fields in the next picture, where the page has undone it.
-// The answer is not waited for: the picture comes after it.
-func (t *tab) mask(ctx context.Context) *pending[runtime.EvaluateResult] {
-	t.mu.Lock()
-	id, s := t.top.root.world, t.session
-	t.mu.Unlock()
-	if id == 0 {
-		return nil
-	}
-	return send(ctx, s, runtime.Evaluate, runtime.EvaluateParams{
-		Expression: "globalThis.probefleetMask?.()", ContextID: id, Silent: ptr(true),
-	})
 }
