@@ -56,6 +56,7 @@ const (
 	opScroll     = "scroll"     // scroll
 	opKeep       = "keep"       // write into the storage
 	opInner      = "inner"      // the element itself
+	opAll        = "all"        // all of them, in an array
 	opText       = "text"       // a text is shown
 	opURL        = "url"        // the URL contains a text
 	opTitle      = "title"      // the title contains a text

@@ -212,3 +212,6 @@ const inner = async () => {
   const picked = pick(true);
   return picked.el ? done(picked) : picked;
 };
+
+// everyOne are all the elements, of all paths.
+const everyOne = async () => ({ ok: true, el: want.paths.flatMap(follow) });
