@@ -80,19 +80,26 @@ func (t *tab) vitalsLocked(said string) {
 	})
 }
 
-// askWorld asks our world in a frame; "" where the page is away or busy.
-func (t *tab) askWorld(ctx context.Context, fr *frame, expression string) string {
+// askWorld asks our world in a frame; nil where the page is away.
+func (t *tab) askWorld(ctx context.Context, fr *frame, expression string) *pending[runtime.EvaluateResult] {
 	s, id, err := t.enter(ctx, fr)
 	if err != nil {
-		return ""
+		return nil
 	}
-	res, err := call(ctx, s, runtime.Evaluate, runtime.EvaluateParams{
+	return send(ctx, s, runtime.Evaluate, runtime.EvaluateParams{
 		Expression: expression, ContextID: id, ReturnByValue: ptr(true), Silent: ptr(true),
 	})
+}
+
+// said is the text that askWorld brought; "" where the page is away or busy.
+func said(ctx context.Context, asked *pending[runtime.EvaluateResult]) (text string) {
+	if asked == nil {
+		return ""
+	}
+	res, err := asked.wait(ctx)
 	if err != nil || res.ExceptionDetails != nil || res.Result == nil {
 		return ""
 	}
-	var said string
-	_ = unmarshal(res.Result.Value, &said)
-	return said
+	_ = unmarshal(res.Result.Value, &text)
+	return text
 }
