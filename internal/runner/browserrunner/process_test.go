@@ -54,20 +54,18 @@ func during(t *testing.T, r *Runner, j jobs.Job, here <-chan struct{}, act func(
 }
 
 // onlyTab is the tab of the one run under way on r.
-func onlyTab(t *testing.T, r *Runner) *tab {
-	r.browsers.mu.Lock()
-	defer r.browsers.mu.Unlock()
-	for b := range r.browsers.all {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		for _, tb := range b.tabs {
+func onlyTab(t *testing.T, r *Runner) (only *tab) {
+	t.Helper()
+	// Its page may have told the site before its browser tells us.
+	eventually(t, "a run has a page", func() bool {
+		eachTab(r, func(tb *tab) {
 			if tb.at() != "" { // else it is the spare one
-				return tb
+				only = tb
 			}
-		}
-	}
-	t.Error("no tab")
-	return nil
+		})
+		return only != nil
+	})
+	return only
 }
 
 func pid(t *testing.T, r *Runner) int {
