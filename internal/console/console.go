@@ -68,6 +68,7 @@ type Console struct {
 	depths               depths
 	perToken, perAddress limits
 	perPing              limits
+	sound                sound
 }
 
 // New makes a Console.
