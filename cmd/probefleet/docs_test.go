@@ -41,6 +41,8 @@ func guide(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"id": 7, "token": "a-token"}`)
 	case strings.HasPrefix(r.URL.Path, "/orders/"):
 		fmt.Fprint(w, `{"id": 7}`)
+	case strings.HasPrefix(r.URL.Path, "/rdap/"):
+		fmt.Fprintf(w, `{"events": [{"eventAction": "registration", "eventDate": "2001-02-03T04:05:06Z"}, {"eventAction": "expiration", "eventDate": %q}]}`, time.Now().AddDate(1, 0, 0).UTC().Format(time.RFC3339))
 	case r.URL.Path == "/old":
 		http.Redirect(w, r, "/products", http.StatusFound)
 	case r.URL.Path == "/token":
@@ -184,6 +186,57 @@ func TestEveryKeyIsDocumented(t *testing.T) {
 	for _, key := range checkfile.RequestKeys() {
 		if !strings.Contains(string(doc), "| `"+key+"`") && !strings.Contains(string(doc), "| `"+key+".") {
 			t.Errorf("docs/checks.md does not say what `%s` of a request is", key)
+		}
+	}
+}
+
+// theirs are the fields that whoever comes from Checkly or Gatus looks for.
+var theirs = map[string][]string{
+	"## Checkly: every check":   {"name", "description", "activated", "muted", "shouldFail", "locations", "tags", "frequency", "group", "alertChannels", "alertEscalationPolicy", "retryStrategy", "runParallel", "testOnly"},
+	"## Checkly: API checks":    {"url", "method", "ipFamily", "followRedirects", "skipSSL", "body", "bodyType", "JSON", "FORM", "RAW", "GRAPHQL", "NONE", "headers", "queryParameters", "basicAuth", "assertions", "setupScript", "tearDownScript", "source", "property", "comparison", "target", "regex", "STATUS_CODE", "JSON_BODY", "HEADERS", "TEXT_BODY", "RESPONSE_TIME", "EQUALS", "NOT_EQUALS", "GREATER_THAN", "LESS_THAN", "CONTAINS", "NOT_CONTAINS", "HAS_KEY", "NOT_HAS_KEY", "HAS_VALUE", "NOT_HAS_VALUE", "IS_EMPTY", "NOT_EMPTY", "IS_NULL", "NOT_NULL"},
+	"## Checkly: TCP, DNS, SSL": {"hostname", "port", "ipFamily", "data", "recordType", "query", "nameServer", "protocol", "alertDaysBeforeExpiry", "skipChainValidation"},
+	"## Checkly: heartbeats":    {"period", "grace"},
+	"## Checkly: retries":       {"LINEAR", "EXPONENTIAL", "FIXED", "SINGLE_RETRY", "NO_RETRIES", "baseBackoffSeconds", "maxRetries", "maxDurationSeconds", "sameRegion", "onlyOn", "NETWORK_ERROR"},
+	"## Checkly: alerts":        {"RUN_BASED", "TIME_BASED", "reminders", "parallelRunFailureThreshold", "sendFailure", "sendRecovery", "sendDegraded", "sslExpiry"},
+	"## Checkly: results":       {"FINAL", "ATTEMPT", "attempts", "hasFailures", "hasErrors", "isDegraded", "overMaxResponseTime", "runLocation", "startedAt", "stoppedAt", "wait", "dns", "tcp", "firstByte", "download"},
+	"## Checkly: commands":      {"test", "deploy", "import", "trigger"},
+	"## Gatus":                  {"[STATUS]", "[RESPONSE_TIME]", "[IP]", "[BODY]", "[CONNECTED]", "[CERTIFICATE_EXPIRATION]", "[DOMAIN_EXPIRATION]", "[DNS_RCODE]", "==", "!=", "<", "<=", ">", ">=", "len(", "has(", "pat(", "any("},
+}
+
+// Every field of theirs has a row in docs/coming-from.md that says where it
+// lives here, or is named in the words of one.
+func TestNoFieldOfTheirsIsWithoutAPlace(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/coming-from.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// maxResponseTime and degradedResponseTime are the same of every check.
+	for _, field := range []string{"maxResponseTime", "degradedResponseTime"} {
+		if !strings.Contains(string(doc), "| `"+field+"` | `") {
+			t.Errorf("docs/coming-from.md does not say where %s lives", field)
+		}
+	}
+	for heading, fields := range theirs {
+		_, section, found := strings.Cut(string(doc), "\n"+heading+"\n")
+		if !found {
+			t.Errorf("docs/coming-from.md has no %q", heading)
+			continue
+		}
+		section, _, _ = strings.Cut(section, "\n## ")
+		var left []string
+		for line := range strings.Lines(section) {
+			if cells := strings.Split(line, " | "); len(cells) >= 2 && strings.HasPrefix(line, "| ") && strings.Trim(cells[1], " |\n") != "" {
+				left = append(left, cells[0])
+			}
+		}
+		for _, field := range fields {
+			word := regexp.MustCompile(`(^|[^A-Za-z_])` + regexp.QuoteMeta(field) + `($|[^A-Za-z_])`)
+			if strings.HasSuffix(field, "(") {
+				word = regexp.MustCompile(regexp.QuoteMeta(field))
+			}
+			if !word.MatchString(strings.Join(left, "\n")) {
+				t.Errorf("docs/coming-from.md does not say where %s of %q lives", field, heading)
+			}
 		}
 	}
 }

@@ -225,7 +225,7 @@ func TestSchemaTakesWhatTheParserTakes(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	for _, name := range append(files, "../../examples/checks/shop.yaml", "../../cmd/probefleet/starter/checks/website.yaml") {
+	for _, name := range append(files, "../../examples/checks/shop.yaml", "../../examples/checks/network.yaml", "../../cmd/probefleet/starter/checks/website.yaml") {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

@@ -152,7 +152,7 @@ func TestGoodFilesAreWritten(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	for _, name := range append(files, "../../examples/checks/shop.yaml") {
+	for _, name := range append(files, "../../examples/checks/shop.yaml", "../../examples/checks/network.yaml") {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

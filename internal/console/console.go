@@ -78,6 +78,7 @@ type Console struct {
 	depths               depths
 	perToken, perAddress limits
 	perPing              limits
+	sound                sound
 }
 
 // New makes a Console.
