@@ -49,6 +49,7 @@ func (r *Repo) Entries(ctx context.Context) (entries []promotion.Entry, tip stri
 // entry's id. It is [ErrMoved] where the ledger has another tip by now: nothing
 // is written then.
 func (r *Repo) Append(ctx context.Context, tip string, e promotion.Entry) (string, error) {
+	e.Seq, e.ID = 0, "" // the place tells them
 	body, err := json.Marshal(e)
 	if err != nil {
 		return "", fmt.Errorf("encoding an entry of the ledger: %w", err)

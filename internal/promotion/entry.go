@@ -33,9 +33,9 @@ const (
 
 // Entry is one line of a service's ledger. Entries are only ever added.
 type Entry struct {
-	// Seq counts from 1. The ledger sets it, and ID.
-	Seq    int       `json:"-"`
-	ID     string    `json:"-"`
+	// Seq counts from 1. The ledger sets it, and ID, when it is read.
+	Seq    int       `json:"seq,omitempty"`
+	ID     string    `json:"id,omitempty"`
 	At     time.Time `json:"at"`
 	Kind   EntryKind `json:"kind"`
 	Actor  string    `json:"actor"`
@@ -123,9 +123,9 @@ func HistoryOf(entries []Entry, stage string, now time.Time) History {
 	if h.Hold != nil && !h.Hold.Expires.IsZero() && !now.Before(h.Hold.Expires) {
 		h.Hold = nil
 	}
-	for i := len(good) - 1; i >= 0; i-- {
-		if _, bad := h.Rejected[good[i]]; !bad && good[i] != h.Now {
-			h.Before = good[i]
+	for _, commit := range slices.Backward(good) {
+		if _, bad := h.Rejected[commit]; !bad && commit != h.Now {
+			h.Before = commit
 			break
 		}
 	}
@@ -142,6 +142,9 @@ func (h *History) end(b, e Entry, good []string) []string {
 		// It came through all gates, or somebody let it through.
 		h.Hold = nil
 		delete(h.Rejected, b.Commit)
+	}
+	if !b.Rollback && b.From != "" {
+		good = append(good, b.From) // which nobody may have deployed by us
 	}
 	return append(good, b.Commit)
 }

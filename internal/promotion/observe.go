@@ -21,7 +21,10 @@ const (
 type Observations struct {
 	Now time.Time `json:"now"`
 	// Holder is who asks; deploys that it began it may continue.
-	Holder    string         `json:"holder"`
+	Holder string `json:"holder"`
+	// Want is the commit of the trunk that somebody wants in the first stage,
+	// "" for the newest that passes.
+	Want      string         `json:"want,omitempty"`
 	Commits   []Commit       `json:"commits,omitempty"`
 	Ancestry  []Ancestry     `json:"ancestry,omitempty"`
 	Stages    []Seen         `json:"stages,omitempty"`
@@ -29,8 +32,11 @@ type Observations struct {
 	Alarms    []Alarm        `json:"alarms,omitempty"`
 	Incidents *OpenIncidents `json:"incidents,omitempty"`
 	Checks    []CheckRuns    `json:"checks,omitempty"`
-	Entries   []Entry        `json:"entries,omitempty"`
-	Gaps      []Gap          `json:"gaps,omitempty"`
+	// LedgerRead says that Entries are all of the ledger. Where it could not be
+	// read nothing is done: a hold may be in it.
+	LedgerRead bool    `json:"ledger_read"`
+	Entries    []Entry `json:"entries,omitempty"`
+	Gaps       []Gap   `json:"gaps,omitempty"`
 }
 
 // Gap says why something could not be seen.
@@ -221,11 +227,12 @@ func (o *Observations) why(gate Gate, stage, commit, otherwise string) string {
 	return join(slices.Compact(words))
 }
 
-// candidates are the newest commits of the trunk, the newest first.
+// candidates are the newest commits of the trunk, the newest first; where
+// somebody wants one, that alone.
 func (o *Observations) candidates() []Commit {
 	var list []Commit
 	for _, c := range o.Commits {
-		if c.Back >= 0 {
+		if o.Want == "" && c.Back >= 0 || o.Want != "" && c.ID == o.Want {
 			list = append(list, c)
 		}
 	}

@@ -69,8 +69,12 @@ func (p *planner) stage(i int) StagePlan {
 			d.Since = &t
 		}
 	}
-	if p.o.Now.IsZero() {
+	switch {
+	case p.o.Now.IsZero():
 		d.Do, d.Reason = Hold, "the time is not known"
+		return d
+	case !p.o.LedgerRead:
+		d.Do, d.Reason = Hold, "what the ledger says is not known: "+p.o.why(GateHold, stage.Name, "", "it was not read")
 		return d
 	}
 	// What is under way or has gone wrong comes before anything new. None of
@@ -157,10 +161,7 @@ func (p *planner) alarmed(stage Stage, d *StagePlan) bool {
 	if firing == "" {
 		return false
 	}
-	to := h.Last.Begin.From
-	if _, bad := h.Rejected[to]; to == "" || to == h.Now || bad {
-		to = h.Before
-	}
+	to := h.Before
 	d.Commit, d.Reason = to, fmt.Sprintf("within the bake of %s: %s", Short(h.Now), firing)
 	if d.Do = RollBack; to == "" {
 		d.Do, d.Reason = Hold, d.Reason+"; nothing is known that ran before, so that there is nothing to go back to"

@@ -38,7 +38,7 @@ func shop(t *testing.T) Service {
 func green() Observations {
 	came := tuesday.Add(-time.Hour)
 	return Observations{
-		Now: tuesday, Holder: "desk",
+		Now: tuesday, Holder: "desk", LedgerRead: true,
 		Commits:  []Commit{{ID: b, OnTrunk: Yes, Back: 0}, {ID: a, OnTrunk: Yes, Back: 1}},
 		Ancestry: []Ancestry{{a, b, Yes}, {b, a, No}},
 		Stages:   []Seen{{Stage: "staging", Commit: b}, {Stage: "production", Commit: a}},

@@ -30,7 +30,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	base := shop(t)
 	w.service = Service{Name: "shop", Stages: []Stage{base.Stages[0], base.Stages[1], base.Stages[1]}}
 	w.service.Stages[2].Name = "production-us"
-	w.o.Now, w.o.Holder = tuesday.Add(time.Duration(w.IntN(7*24*60))*time.Minute), "desk"
+	w.o.Now, w.o.Holder, w.o.LedgerRead = tuesday.Add(time.Duration(w.IntN(7*24*60))*time.Minute), "desk", true
 	if w.chance(60) {
 		w.o.Now = tuesday
 	}
@@ -225,7 +225,8 @@ func (w *world) pieces(i int, commit string) map[string]func(o *Observations) {
 		"its alarms": func(o *Observations) {
 			o.Alarms = slices.DeleteFunc(slices.Clone(o.Alarms), func(a Alarm) bool { return a.Stage == stage })
 		},
-		"the time": func(o *Observations) { o.Now = time.Time{} },
+		"the time":   func(o *Observations) { o.Now = time.Time{} },
+		"the ledger": func(o *Observations) { o.LedgerRead = false },
 	}
 	if i > 0 {
 		before := w.service.Stages[i-1].Name

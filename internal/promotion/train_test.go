@@ -22,7 +22,7 @@ func TestCommitsThatLandFasterThanTheBake(t *testing.T) {
 		if minute%5 == 0 {
 			trunk = append(trunk, fmt.Sprintf("%040d", minute))
 		}
-		o := Observations{Now: now, Holder: "desk", Entries: entries}
+		o := Observations{Now: now, Holder: "desk", LedgerRead: true, Entries: entries}
 		for i, id := range trunk {
 			o.Commits = append(o.Commits, Commit{ID: id, OnTrunk: Yes, Back: len(trunk) - 1 - i})
 			for _, r := range running {
