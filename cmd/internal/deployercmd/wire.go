@@ -11,6 +11,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/command"
 	"github.com/probefleet/probefleet/internal/deployer"
+	"github.com/probefleet/probefleet/internal/driver/dockerdriver"
 	"github.com/probefleet/probefleet/internal/driver/execdriver"
 	"github.com/probefleet/probefleet/internal/evidence"
 	"github.com/probefleet/probefleet/internal/gitrepo"
@@ -166,8 +167,31 @@ func (w *wiring) driver(_ context.Context, s pipelinefile.Stage) (deployer.Stage
 		return execdriver.New(w.runner(time.Duration(s.Timeout)), execdriver.Commands{
 			Running: e.Running, Deploy: e.Deploy, Ready: e.Ready, Rollback: e.Rollback, Folder: e.Folder,
 		}, w.service.Name, s.Name), nil
+	case v.Docker != nil:
+		return dockerdriver.New(w.containers(v.Docker), w.service.Name, s.Name)
 	}
 	return nil, errors.New("no driver is named")
+}
+
+// containers are the settings of the docker driver.
+func (w *wiring) containers(k *pipelinefile.Docker) dockerdriver.Settings {
+	const mib = 1 << 20
+	s := dockerdriver.Settings{
+		Socket: k.Socket, Count: k.Count, Command: k.Command, Network: k.Network, Memory: int64(k.Memory) * mib, CPUs: k.CPUs,
+		ShmSize: int64(k.ShmSize) * mib, Tmpfs: k.Tmpfs, Binds: k.Binds, ReadOnly: k.ReadOnly, Seccomp: k.Seccomp,
+		Pids: int64(k.Pids), Ready: time.Duration(k.Ready), Drain: time.Duration(k.Drain), Pull: k.Pull,
+	}
+	for name, value := range k.Env {
+		s.Env = append(s.Env, name+"="+value)
+	}
+	for _, name := range k.EnvFrom {
+		s.Env = append(s.Env, name+"="+w.desk.p.Getenv(name))
+		if value := w.desk.p.Getenv(name); value != "" {
+			w.secrets.Add(value)
+		}
+	}
+	slices.Sort(s.Env)
+	return s
 }
 
 // alarm makes the reader of an alarm in a stage.
