@@ -320,10 +320,9 @@ func (d *decoder) driver(path string, service *Service, v *Driver) {
 		if g.Region == "" || g.Group == "" {
 			d.wrong(path+".asg", "write region and group")
 		}
-		if g.Variable == "" {
-			g.Variable = "PROBEFLEET_IMAGE"
+		if len(g.TemplateVersion) == 0 {
+			d.wrong(path+".asg.template_version", "is missing; write the command that prints the version of the launch template for {commit}")
 		}
-		d.env(path+".asg.variable", g.Variable)
 	}
 	if e := v.ECS; e != nil {
 		named++
@@ -334,7 +333,7 @@ func (d *decoder) driver(path string, service *Service, v *Driver) {
 	if named != 1 {
 		d.wrong(path, "write exactly one of exec, docker, asg and ecs")
 	}
-	if v.Exec == nil && named == 1 && service.Image == nil {
+	if (v.Docker != nil || v.ECS != nil) && service.Image == nil {
 		d.wrong(path, "this driver runs images; say by image of the service which one belongs to a commit")
 	}
 }

@@ -39,13 +39,13 @@ type Docker struct {
 	Pull     bool              `json:"pull"`
 }
 
-// ASG is an auto-scaling group whose instances run the image that a line of
-// their user data names.
+// ASG is an auto-scaling group. TemplateVersion prints which version of its
+// launch template runs a commit.
 type ASG struct {
-	Region   string   `json:"region"`
-	Group    string   `json:"group"`
-	Variable string   `json:"variable"`
-	Warmup   Duration `json:"warmup"`
+	Region          string   `json:"region"`
+	Group           string   `json:"group"`
+	TemplateVersion []string `json:"template_version"`
+	Warmup          Duration `json:"warmup"`
 }
 
 // ECS is a service of a cluster.

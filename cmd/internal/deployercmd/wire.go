@@ -6,14 +6,22 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/config"
+
 	"github.com/probefleet/probefleet/internal/command"
 	"github.com/probefleet/probefleet/internal/deployer"
+	"github.com/probefleet/probefleet/internal/driver"
+	"github.com/probefleet/probefleet/internal/driver/asgdriver"
 	"github.com/probefleet/probefleet/internal/driver/dockerdriver"
+	"github.com/probefleet/probefleet/internal/driver/ecsdriver"
 	"github.com/probefleet/probefleet/internal/driver/execdriver"
 	"github.com/probefleet/probefleet/internal/evidence"
+	"github.com/probefleet/probefleet/internal/evidence/cloudwatchevidence"
 	"github.com/probefleet/probefleet/internal/gitrepo"
 	"github.com/probefleet/probefleet/internal/pipelinefile"
 	"github.com/probefleet/probefleet/internal/promotion"
@@ -160,7 +168,7 @@ func (w *wiring) build() func(context.Context, string) (promotion.CI, error) {
 	}
 }
 
-func (w *wiring) driver(_ context.Context, s pipelinefile.Stage) (deployer.Stage, error) {
+func (w *wiring) driver(ctx context.Context, s pipelinefile.Stage) (deployer.Stage, error) {
 	switch v := s.Driver; {
 	case v.Exec != nil:
 		e := v.Exec
@@ -169,8 +177,48 @@ func (w *wiring) driver(_ context.Context, s pipelinefile.Stage) (deployer.Stage
 		}, w.service.Name, s.Name), nil
 	case v.Docker != nil:
 		return dockerdriver.New(w.containers(v.Docker), w.service.Name, s.Name)
+	case v.ASG != nil:
+		cfg, err := cloud(ctx, v.ASG.Region)
+		if err != nil {
+			return nil, err
+		}
+		return asgdriver.New(cfg, v.ASG.Group, w.templateVersion(v.ASG.TemplateVersion), time.Duration(v.ASG.Warmup)), nil
+	case v.ECS != nil:
+		cfg, err := cloud(ctx, v.ECS.Region)
+		if err != nil {
+			return nil, err
+		}
+		return ecsdriver.New(cfg, v.ECS.Cluster, v.ECS.Service, v.ECS.Container), nil
 	}
 	return nil, errors.New("no driver is named")
+}
+
+// cloud is the AWS SDK's usual configuration, in a region.
+func cloud(ctx context.Context, region string) (aws.Config, error) {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRegion(region))
+	if err != nil {
+		return cfg, fmt.Errorf("configuring AWS: %w", err)
+	}
+	return cfg, nil
+}
+
+// templateVersion asks a command which version of a launch template runs a
+// release.
+func (w *wiring) templateVersion(argv []string) func(context.Context, driver.Release) (string, error) {
+	return func(ctx context.Context, r driver.Release) (string, error) {
+		values := map[string]string{"service": r.Service, "stage": r.Stage, "commit": r.Commit, "image": r.Image}
+		result, err := w.runner(commandTimeout).Run(ctx, "", nil, command.Fill(argv, values)...)
+		version := strings.TrimSpace(result.Stdout)
+		switch _, wrong := strconv.ParseUint(version, 10, 63); {
+		case err != nil:
+			return "", err
+		case result.Code != 0:
+			return "", fmt.Errorf("%s ended with %d: %s", argv[0], result.Code, result.Last)
+		case wrong != nil:
+			return "", fmt.Errorf("%s printed %.80q instead of a number", argv[0], version)
+		}
+		return version, nil
+	}
 }
 
 // containers are the settings of the docker driver.
@@ -195,7 +243,7 @@ func (w *wiring) containers(k *pipelinefile.Docker) dockerdriver.Settings {
 }
 
 // alarm makes the reader of an alarm in a stage.
-func (w *wiring) alarm(_ context.Context, stage string, a pipelinefile.Alarm) (func(context.Context) (promotion.Alarm, error), error) {
+func (w *wiring) alarm(ctx context.Context, stage string, a pipelinefile.Alarm) (func(context.Context) (promotion.Alarm, error), error) {
 	values := map[string]string{"stage": stage, "service": w.service.Name}
 	fill := func(words ...string) []string { return command.Fill(words, values) }
 	switch {
@@ -207,6 +255,12 @@ func (w *wiring) alarm(_ context.Context, stage string, a pipelinefile.Alarm) (f
 	case a.Alertmanager != nil:
 		m := a.Alertmanager
 		return evidence.Alertmanager{Source: w.source(fill(m.URL)[0], m.TokenEnv), Match: fill(m.Match...), Watchdog: fill(m.Watchdog...)}.Read, nil
+	case a.CloudWatch != nil:
+		cfg, err := cloud(ctx, fill(a.CloudWatch.Region)[0])
+		if err != nil {
+			return nil, err
+		}
+		return cloudwatchevidence.New(cfg, fill(a.CloudWatch.Alarm)[0]).Read, nil
 	case a.Fleet != nil:
 		return evidence.FleetAlarm{Console: w.console(), Tags: fill(a.Fleet.Tags...), States: a.Fleet.States}.Read, nil
 	}
