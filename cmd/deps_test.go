@@ -40,10 +40,14 @@ func TestWhatABinaryHolds(t *testing.T) {
 
 func TestLayers(t *testing.T) {
 	nouns := []string{"check", "jobs"}
-	rules := append([]string{"codec", "assert", "recording", "schedule", "status", "rollout", "nearest", "redact", "template", "access", "people", "plan", "kept", "ping", "heartbeat"}, nouns...)
+	ruled := []string{
+		"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template",
+		"access", "people", "plan", "kept", "ping", "heartbeat", "promotion",
+	}
+	rules := append(append([]string{"nearest"}, ruled...), nouns...)
 	for layer, l := range map[string]struct{ rooms, may []string }{
 		"nouns": {nouns, nouns},
-		"rules": {[]string{"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template", "access", "people", "plan", "kept", "ping", "heartbeat"}, rules},
+		"rules": {ruled, rules},
 		"services": {
 			[]string{"scheduler", "worker", "recorder", "console", "dashboard"},
 			append([]string{"queue", "failpoint", "tracing"}, rules...),
