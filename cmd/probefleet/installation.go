@@ -180,6 +180,7 @@ func (i *installation) startRecorder(context.Context) error {
 	c := recordercmd.Config{
 		DatabaseURL: i.databaseURL, QueuePrefix: i.prefix, CreateQueues: true,
 		Artifacts: "file://" + i.state.path("artifacts"), ArtifactDays: 30,
+		Notify: recordercmd.Notify{Sealed: i.sealed, AllowPrivate: true, ConsoleURL: i.consoleURL},
 	}
 	kit := i.kit("recorder")
 	i.parts.serve("the recorder", func(ctx context.Context) error { return recordercmd.Serve(ctx, c, kit) })

@@ -54,6 +54,9 @@ type Options struct {
 	// forgotten that are older than RunsKept; default [DefaultRunsKept].
 	History  historian
 	RunsKept time.Duration
+	// Alerts and Notifier, where they are set, are what people are told by.
+	Alerts   alertBook
+	Notifier notifier
 	// Queue is the name of the results queue, Receiver the way to it.
 	Queue    string
 	Receiver queue.Receiver
@@ -133,6 +136,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 	if r.o.History != nil {
 		parts.Go(func() { r.keepHistory(work) })
+	}
+	if r.o.Alerts != nil && r.o.Notifier != nil {
+		parts.Go(func() { r.tellPeople(work) })
 	}
 	// Asked once ahead: pollers that find others asking log it as an outage.
 	_ = r.breaker.check(ctx)
