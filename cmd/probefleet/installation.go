@@ -18,7 +18,6 @@ import (
 	"github.com/probefleet/probefleet/cmd/internal/workercmd"
 	"github.com/probefleet/probefleet/examples"
 	"github.com/probefleet/probefleet/examples/shop/shop"
-	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/checkfile"
 	"github.com/probefleet/probefleet/internal/child"
 	"github.com/probefleet/probefleet/internal/localpg"
@@ -225,30 +224,30 @@ func (i *installation) startScheduler(context.Context) error {
 // applyChecks sends the checks of the files, and of the demo, to the console
 // as `probefleet apply` does.
 func (i *installation) applyChecks(ctx context.Context) error {
-	var checks []check.Check
+	var all checkfile.File
 	if i.demo {
-		demo, err := checkfile.Parse("examples/checks/shop.yaml", examples.Checks, checkfile.Options{Vars: variables{"base": i.shopURL}, ReadFile: examples.ReadFile})
+		demo, err := checkfile.ParseAll("examples/checks/shop.yaml", examples.Checks, checkfile.Options{Vars: variables{"base": i.shopURL}, ReadFile: examples.ReadFile})
 		if err != nil {
 			return err
 		}
-		checks = demo
+		all = demo
 	}
 	if len(i.files) > 0 {
-		own, err := load(i.files, i.source)
+		own, err := loadAll(i.files, i.source)
 		if err != nil {
 			return err
 		}
-		checks = append(checks, own...)
+		all.Checks, all.Channels = append(all.Checks, own.Checks...), append(all.Channels, own.Channels...)
 	}
-	if len(checks) == 0 {
+	if len(all.Checks)+len(all.Channels) == 0 {
 		return nil
 	}
-	for _, c := range checks {
+	for _, c := range all.Checks {
 		if c.Active && c.Public {
 			i.applied++
 		}
 	}
 	return i.await(ctx, "the console", func(ctx context.Context) error {
-		return applyTo(ctx, i.consoleURL, i.token, checks)
+		return applyTo(ctx, i.consoleURL, i.token, all)
 	})
 }

@@ -252,3 +252,19 @@ func Decode(data []byte) (Channel, error) {
 	}
 	return c, nil
 }
+
+// Interval is the time between two calls.
+func (d DeadMan) Interval() time.Duration {
+	if d.Every == 0 {
+		return DefaultDeadManEvery
+	}
+	return d.Every.Of()
+}
+
+// Age is how old the newest result may be for a call.
+func (d DeadMan) Age() time.Duration {
+	if d.Within == 0 {
+		return DefaultDeadManWithin
+	}
+	return d.Within.Of()
+}

@@ -92,8 +92,8 @@ func (c Channel) ruleFaults(add adder) {
 	if c.GiveUp != 0 {
 		within("give_up", c.GiveUp, time.Minute, 7*24*time.Hour)
 	}
-	if c.Reminders < 0 {
-		add("reminders", "%d is below 0; write how many reminders there may be, 0 for any number", c.Reminders)
+	if c.Reminders < 0 || c.Reminders > check.MaxReminders {
+		add("reminders", "%d is out of range; write how many reminders there may be, up to %d, or 0 for any number", c.Reminders, check.MaxReminders)
 	}
 	if s := c.Storm; s != nil {
 		if s.Over < 0 {

@@ -120,6 +120,9 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 	if c.o.DeadQueues != nil {
 		e.dlq()
 	}
+	if c.o.Alerts != nil {
+		e.alerts()
+	}
 	return e
 }
 
@@ -152,7 +155,7 @@ func register[I, O any](e *endpoints, o operation, handler func(context.Context,
 // OpenAPI is the description of the whole API, as JSON.
 func OpenAPI() ([]byte, error) {
 	c := New(Options{
-		Runs: noRuns{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{},
+		Runs: noRuns{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Alerts: noAlerts{},
 	})
 	spec := c.newAPI(http.NewServeMux()).OpenAPI()
 	data, err := spec.MarshalJSON()
@@ -169,6 +172,7 @@ type (
 	noFleet    struct{ fleet }
 	noRegistry struct{ registry }
 	noQueues   struct{ deadQueues }
+	noAlerts   struct{ alertBook }
 )
 
 // failed reports what the database did not do.

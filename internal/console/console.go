@@ -43,6 +43,9 @@ type Options struct {
 	// Registry knows workers, recorders and pins; where it is nil they are not
 	// served.
 	Registry registry
+	// Alerts knows channels and what they were told; where it is nil they are
+	// not served.
+	Alerts alertBook
 	// Ready says what is wrong with the installation, nil where nothing is.
 	Ready func(context.Context) error
 	// StatusURL is where the public status page is, "" where that is unknown.

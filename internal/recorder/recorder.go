@@ -57,6 +57,10 @@ type Options struct {
 	// Alerts and Notifier, where they are set, are what people are told by.
 	Alerts   alertBook
 	Notifier notifier
+	// Conditions, where it is set beside them, is where what else is wrong is
+	// found, and DeadLetters how many messages nobody could handle.
+	Conditions  conditionBook
+	DeadLetters deadLetters
 	// Queue is the name of the results queue, Receiver the way to it.
 	Queue    string
 	Receiver queue.Receiver
@@ -139,6 +143,10 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 	if r.o.Alerts != nil && r.o.Notifier != nil {
 		parts.Go(func() { r.tellPeople(work) })
+		if r.o.Conditions != nil {
+			parts.Go(func() { r.watchConditions(work) })
+			parts.Go(func() { r.callDeadMen(work) })
+		}
 	}
 	// Asked once ahead: pollers that find others asking log it as an outage.
 	_ = r.breaker.check(ctx)

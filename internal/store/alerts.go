@@ -147,8 +147,8 @@ func alertState(ctx context.Context, tx pgx.Tx, now time.Time) (alert.State, err
 	rows, err := tx.Query(ctx, `
 		SELECT l.channel, l.alert_id, a.check_id, l.turn, l.what, l.n, l.thread, l.at
 		FROM alert_log l JOIN alerts a ON a.id = l.alert_id
-		WHERE NOT a.finished OR l.at > $1 - interval '24 hours' AND a.check_id IN (SELECT check_id FROM alerts WHERE NOT finished)
-		ORDER BY l.at, l.alert_id`, now)
+		WHERE NOT a.finished OR l.at > $1 AND a.check_id IN (SELECT check_id FROM alerts WHERE NOT finished)
+		ORDER BY l.at, l.alert_id`, now.Add(-24*time.Hour))
 	if err != nil {
 		return state, err
 	}
@@ -156,10 +156,10 @@ func alertState(ctx context.Context, tx pgx.Tx, now time.Time) (alert.State, err
 		return state, err
 	}
 	rows, err = tx.Query(ctx, `
-		SELECT channel, bool_or(state = 'waiting'), coalesce(array_agg(created_at ORDER BY seq) FILTER (WHERE created_at > $1 - interval '24 hours'), '{}'),
+		SELECT channel, bool_or(state = 'waiting'), coalesce(array_agg(created_at ORDER BY seq) FILTER (WHERE created_at > $1), '{}'),
 			coalesce(sum(items) FILTER (WHERE created_at > $2), 0)::bigint
-		FROM deliveries WHERE NOT test AND (created_at > $1 - interval '24 hours' OR state = 'waiting') GROUP BY channel`,
-		now, now.Add(-alert.StormTime))
+		FROM deliveries WHERE NOT test AND (created_at > $1 OR state = 'waiting') GROUP BY channel`,
+		now.Add(-24*time.Hour), now.Add(-alert.StormTime))
 	if err != nil {
 		return state, err
 	}

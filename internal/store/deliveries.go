@@ -94,7 +94,7 @@ func (s *Store) TestChannel(ctx context.Context, name string) (id string, err er
 	}
 	tag, err := s.pool.Exec(ctx, `
 		INSERT INTO deliveries (id, channel, key, thread, items, test, message, created_at, due_at)
-		SELECT $1, name, $1::text, 'test/' || $1::text, 1, true, $3, $4, $4 FROM channels WHERE name = $2`, id, name, string(message), now)
+		SELECT $1::uuid, name, $5, 'test/' || $5, 1, true, $3, $4, $4 FROM channels WHERE name = $2`, id, name, string(message), now, id)
 	if err != nil {
 		return "", s.failed("asking for a test message", err)
 	}
@@ -223,7 +223,7 @@ func (s *Store) Alerts(ctx context.Context, f AlertFilter) ([]alert.Alert, error
 		SELECT id, kind, check_id, name, turn, opened, coalesce(closed, 'epoch'), noted_at, coalesce(closed_noted_at, 'epoch'),
 			retracted, hushed, facts
 		FROM alerts
-		WHERE ($1 = '' OR kind = $1) AND ($2 = '' OR check_id = $2) AND (NOT $3 OR closed IS NULL) AND noted_at < coalesce($4, 'infinity')
+		WHERE ($1 = '' OR kind = $1) AND ($2 = '' OR check_id = $2) AND (NOT $3 OR closed IS NULL) AND noted_at < coalesce($4::timestamptz, 'infinity')
 		ORDER BY noted_at DESC, id LIMIT $5`, string(f.Kind), f.CheckID, f.Open, someTime(f.Before), max(1, f.Limit))
 	if err != nil {
 		return nil, s.failed("reading the alerts", err)
@@ -265,7 +265,8 @@ func (s *Store) PruneAlerts(ctx context.Context, now time.Time) error {
 func (s *Store) CountDeliveries(ctx context.Context, now time.Time) (waiting, givenUp map[string]int, err error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT channel, count(*) FILTER (WHERE state = 'waiting'), count(*) FILTER (WHERE state = 'given_up' AND settled_at > $1)
-		FROM deliveries WHERE state = 'waiting' OR state = 'given_up' AND created_at > $1 - interval '8 days' GROUP BY channel`, now.Add(-24*time.Hour))
+		FROM deliveries WHERE state = 'waiting' OR state = 'given_up' AND created_at > $2 GROUP BY channel`,
+		now.Add(-24*time.Hour), now.Add(-8*24*time.Hour))
 	if err != nil {
 		return nil, nil, s.failed("counting the deliveries", err)
 	}

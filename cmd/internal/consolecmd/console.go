@@ -78,7 +78,7 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 		kit.Log.Warn("the console cannot see to dead letters", "err", queues.away)
 	}
 	h := console.New(console.Options{
-		Store: stored{db}, Tokens: db, Runs: stored{db}, Fleet: db, Registry: db, Ready: well,
+		Store: stored{db}, Tokens: db, Runs: stored{db}, Fleet: db, Registry: db, Alerts: alerted{db}, Ready: well,
 		PerToken: limit(c.TokenRate), PerAddress: limit(c.AddressRate),
 		StatusURL: c.StatusURL, Build: daemon.Build(), Logger: kit.Log,
 		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),

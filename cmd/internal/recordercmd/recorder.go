@@ -93,7 +93,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		return err
 	}
 	r := recorder.New(recorder.Options{
-		Alerts: db, Notifier: tell,
+		Alerts: db, Notifier: tell, Conditions: db, DeadLetters: deadDepths{client, db, c.QueuePrefix},
 		Artifacts: old.Artifacts, KeepArtifacts: old.KeepArtifacts,
 		Store: db, Registry: db, Locations: db, History: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
 		Queue: name, Receiver: results, Logger: log,
