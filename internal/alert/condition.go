@@ -23,10 +23,10 @@ func (c Condition) ID(k Kind) string {
 
 // Measured is when a check was measured last.
 type Measured struct {
-	CheckID, Name  string
-	Newest         time.Time // conclusive slot, or the check's last change where that is later
-	Fresh          time.Duration
-	SaidNothing    int // attempts since then that said nothing
+	CheckID, Name string
+	Newest        time.Time // conclusive slot, or the check's last change where that is later
+	Fresh         time.Duration
+	SaidNothing   int // attempts since then that said nothing
 }
 
 // Uncovered are the checks that are not measured any more at now.

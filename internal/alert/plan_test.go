@@ -22,7 +22,9 @@ type book struct {
 	busy     bool
 }
 
-func newBook(channels ...Channel) *book { return &book{channels: channels, alerts: map[string]*Alert{}} }
+func newBook(channels ...Channel) *book {
+	return &book{channels: channels, alerts: map[string]*Alert{}}
+}
 
 func (b *book) open(id string, now time.Time, change ...func(*Alert)) {
 	a := &Alert{ID: id, Kind: Outage, CheckID: "check-" + id, Name: "Check " + id, Turn: 1, Opened: now, Noted: now}

@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
 )
 
 const channelsFile = `
@@ -46,9 +45,9 @@ func TestChannels(t *testing.T) {
 
 func TestFaultsOfChannels(t *testing.T) {
 	for text, want := range map[string]string{
-		"channels: {ops: {webhook: {url: \"https://a.example\", secret: clear}}}": `f:1:59: channel ops: webhook.secret: is a secret`,
+		"channels: {ops: {webhook: {url: \"https://a.example\", secret: clear}}}": `f:1:62: channel ops: webhook.secret: is a secret`,
 		"channels: {ops: {webhok: {}}}":                                           `did you mean webhook?`,
-		"channels: {ops: {after: 5, webhook: {url: \"https://a.example\"}}}":      `after`,
+		"channels: {ops: {after: 5, webhook: {url: \"https://a.example\"}}}":      `is not a duration`,
 		"channels: {ops: {tags: [a]}}":                                            `f:1:17: channel ops: has 0 of url`,
 		"channels: {ops: {url: \"{{ vars.none }}\"}}":                             `none`,
 		"channels: {Ops: {url: \"{{ secrets.a }}\"}}":                             `f:1:12: channel Ops: name`,
@@ -66,4 +65,3 @@ func TestFaultsOfChannels(t *testing.T) {
 		t.Error(err)
 	}
 }
-

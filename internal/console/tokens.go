@@ -101,7 +101,7 @@ func (c *Console) createToken(ctx context.Context, in *struct{ Body NewToken }) 
 		case !slices.Contains(access.Scopes, s):
 			faults = append(faults, fmt.Sprintf("body.scopes: %q is not a scope; use some of %s", s, access.Join(access.Scopes)))
 		case !own.Allows(s):
-			faults = append(faults, fmt.Sprintf("body.scopes: your token lacks %s, and cannot give it", s))
+			faults = append(faults, fmt.Sprintf("body.scopes: you lack %s, and cannot give it", s))
 		}
 	}
 	var expires time.Time

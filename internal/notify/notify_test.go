@@ -189,7 +189,9 @@ func TestSlack(t *testing.T) {
 	if body := r.got[1].body; !strings.Contains(body, `"thread_ts":"17.42"`) || !strings.Contains(body, `"reply_broadcast":true`) {
 		t.Errorf("the end is not in the thread of the begin: %s", body)
 	}
-	refusing := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, `{"ok":false,"error":"invalid_auth"}`) })
+	refusing := newReceiver(t, func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"ok":false,"error":"invalid_auth"}`)
+	})
 	c.Slack.API = refusing.URL
 	if o := send(n, c, message(alert.TellOpened)); !strings.Contains(o.Error, "invalid_auth") {
 		t.Errorf("%+v", o)

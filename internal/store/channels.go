@@ -82,7 +82,7 @@ func (s *Store) ApplyChannels(ctx context.Context, channels []alert.Channel, own
 			}
 		}
 		if len(others) > 0 {
-			return &OwnedError{others}
+			return &OwnedError{Owners: others}
 		}
 		if len(owners)+len(a.Created) > alert.MaxChannels {
 			return refuse("there would be %d channels; at most %d", len(owners)+len(a.Created), alert.MaxChannels)

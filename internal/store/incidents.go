@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
@@ -110,10 +111,16 @@ func (s *Store) OpenIncident(ctx context.Context, r status.Report) (id string, e
 		return "", &RefusedError{fault}
 	}
 	id = newUUID()
-	_, err = s.pool.Exec(ctx, `
-		INSERT INTO incidents (id, source, checks, title, impact, public, opened, created_by)
-		VALUES ($1, 'person', $2, $3, $4, $5, coalesce($6, now()), $7)`,
-		id, texts(r.Checks), text(r.Title), string(r.Impact), r.Public, someTime(r.Opened), text(r.Author))
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO incidents (id, source, checks, title, impact, public, opened, created_by)
+			VALUES ($1, 'person', $2, $3, $4, $5, coalesce($6, now()), $7)`,
+			id, texts(r.Checks), text(r.Title), string(r.Impact), r.Public, someTime(r.Opened), text(r.Author))
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actIncidentOpen, Subject: id})
+	})
 	if err != nil {
 		return "", s.failed("writing an incident", err)
 	}
@@ -208,7 +215,10 @@ func (s *Store) onIncident(ctx context.Context, doing, id string, f func(tx pgx.
 		if err != nil {
 			return err
 		}
-		return f(tx, i)
+		if err := f(tx, i); err != nil {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actIncidentChange, Subject: id, Note: doing})
 	})
 	if _, refusal := errors.AsType[*RefusedError](err); err == nil || refusal {
 		return err

@@ -2,7 +2,6 @@ package consolecmd
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/alert"
@@ -24,9 +23,6 @@ func (d alerted) StoredChannels(ctx context.Context) ([]console.StoredChannel, e
 
 func (d alerted) ApplyChannels(ctx context.Context, cs []alert.Channel, owner string, takeOver bool) (console.ChannelsApplied, error) {
 	a, err := d.Store.ApplyChannels(ctx, cs, owner, takeOver)
-	if owned, ok := errors.AsType[*store.OwnedError](err); ok {
-		return console.ChannelsApplied{}, &console.OwnedError{Owners: owned.Owners}
-	}
 	return console.ChannelsApplied{Created: a.Created, Changed: a.Changed, Unchanged: a.Unchanged}, err
 }
 
