@@ -134,6 +134,7 @@ func printPlan(w io.Writer, p console.Plan) error {
 	for _, id := range p.Delete {
 		fmt.Fprintf(w, "- %s\n", id)
 	}
+	printBacktests(w, p)
 	_, err := fmt.Fprintf(w, "%d to create, %d to change, %d to delete, %d unchanged\n", len(p.Create), len(p.Change), len(p.Delete), p.Same)
 	return err
 }

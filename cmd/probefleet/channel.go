@@ -14,6 +14,7 @@ import (
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/internal/alert"
+	"github.com/probefleet/probefleet/internal/checkfile"
 	"github.com/probefleet/probefleet/internal/console"
 )
 
@@ -139,4 +140,25 @@ func printChannelsPlan(w io.Writer, p console.ChannelsPlan) {
 			fmt.Fprintf(w, "    %s: %s → %s\n", plainLine(ch.Path, 200), side(ch.Before), side(ch.After))
 		}
 	}
+}
+
+// channelsOf writes the channels of a set, or all of them, as the head of a check
+// file.
+func (c consoleClient) channelsOf(ctx context.Context, owner string) ([]byte, error) {
+	var found console.Channels
+	if err := c.call(ctx, time.Minute, http.MethodGet, "/api/v1/channels", nil, &found); err != nil {
+		return nil, err
+	}
+	var channels []alert.Channel
+	for _, s := range found.Channels {
+		if owner != "" && s.Owner != owner {
+			continue
+		}
+		ch, err := alert.Decode(s.Channel)
+		if err != nil {
+			return nil, fmt.Errorf("reading a channel of the console: %w (is this program older than the console?)", err)
+		}
+		channels = append(channels, ch)
+	}
+	return checkfile.WriteChannels(channels)
 }

@@ -22,11 +22,10 @@ const (
 	Location    Kind = "location"     // a place that cannot look any more
 	Coverage    Kind = "coverage"     // a check that is not measured any more
 	DeadLetters Kind = "dead_letters" // messages that nobody could handle
-	Budget      Kind = "budget"       // of an objective, burning too fast
 )
 
 // Kinds lists every kind.
-var Kinds = []Kind{Outage, Degraded, Certificate, Location, Coverage, DeadLetters, Budget}
+var Kinds = []Kind{Outage, Degraded, Certificate, Location, Coverage, DeadLetters}
 
 // Recovery, among what a channel is sent, is the end of all others.
 const Recovery Kind = "recovery"
@@ -148,8 +147,6 @@ func (a Alert) Line() string {
 		return fmt.Sprintf("%s is not measured", a.subject())
 	case DeadLetters:
 		return fmt.Sprintf("there are dead letters in %s", a.subject())
-	case Budget:
-		return fmt.Sprintf("%s burns its error budget", a.subject())
 	}
 	return a.subject()
 }

@@ -317,14 +317,18 @@ func (c *Console) listAlerts(ctx context.Context, in *listAlertsInput) (*out[Ale
 	if err != nil {
 		return nil, c.failed("reading the alerts", err)
 	}
-	list := Alerts{Alerts: []Alert{}}
+	return answer(Alerts{Alerts: shownAlerts(found)}), nil
+}
+
+func shownAlerts(found []alert.Alert) []Alert {
+	list := []Alert{}
 	for _, a := range found {
-		list.Alerts = append(list.Alerts, Alert{
+		list = append(list, Alert{
 			ID: a.ID, Kind: a.Kind, Check: a.CheckID, Name: a.Name, Line: a.Line(), Opened: a.Opened, Closed: moment(a.Closed),
 			Never: a.Retracted, Hushed: a.Hushed, Facts: a.Facts,
 		})
 	}
-	return answer(list), nil
+	return list
 }
 
 type listDeliveriesInput struct {

@@ -54,6 +54,8 @@ type Options struct {
 	// Alerts knows channels and what they were told; where it is nil they are
 	// not served.
 	Alerts alertBook
+	// Replays has what was measured; where it is nil plans replay nothing.
+	Replays replays
 	// Incidents keeps incidents and maintenance; where it is nil they are not
 	// served.
 	Incidents incidents

@@ -89,7 +89,7 @@ func severity(c alert.PagerDuty, m alert.Message) string {
 		switch {
 		case it.Kind == alert.Outage && c.Severity != "":
 			return c.Severity
-		case it.Kind == alert.Outage || it.Kind == alert.Budget:
+		case it.Kind == alert.Outage:
 			return "critical"
 		case it.Kind == alert.Location || it.Kind == alert.Coverage:
 			worst = "error"

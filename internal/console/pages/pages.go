@@ -17,9 +17,9 @@ import (
 var templateFiles embed.FS
 
 // Nav is the navigation to the pages of this room.
-var Nav = []web.Link{
+var Nav = append([]web.Link{
 	{Key: "fleet", Title: "Fleet", Href: "/fleet", Scope: access.FleetRead},
-}
+}, alertLinks...)
 
 // pages answers the requests for pages.
 type pages struct {
@@ -35,6 +35,7 @@ func Add(f *web.Frame, c *console.Console) {
 		return nil
 	})
 	f.Page("GET /fleet", access.FleetRead, p.fleet)
+	p.addAlerts()
 }
 
 var fleetPage = web.Template(templateFiles, "templates/fleet.html")
