@@ -40,10 +40,10 @@ func TestWhatABinaryHolds(t *testing.T) {
 
 func TestLayers(t *testing.T) {
 	nouns := []string{"check", "jobs"}
-	rules := append([]string{"codec", "assert", "recording", "schedule", "status", "rollout", "nearest", "redact", "template", "access", "plan", "kept", "alert", "backtest"}, nouns...)
+	rules := append([]string{"codec", "assert", "recording", "schedule", "status", "rollout", "nearest", "redact", "template", "access", "people", "plan", "kept", "alert", "backtest", "ping", "heartbeat"}, nouns...)
 	for layer, l := range map[string]struct{ rooms, may []string }{
 		"nouns": {nouns, nouns},
-		"rules": {[]string{"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template", "access", "plan", "kept", "alert", "backtest"}, rules},
+		"rules": {[]string{"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template", "access", "people", "plan", "kept", "alert", "backtest", "ping", "heartbeat"}, rules},
 		"services": {
 			[]string{"scheduler", "worker", "recorder", "console", "dashboard"},
 			append([]string{"queue", "failpoint", "tracing"}, rules...),
@@ -51,7 +51,7 @@ func TestLayers(t *testing.T) {
 		// The frame of the console's pages knows no room that does anything; the
 		// pages do everything through the console.
 		"frames": {[]string{"console/web"}, rules},
-		"pages":  {[]string{"console/pages"}, append([]string{"console", "console/web"}, rules...)},
+		"pages":  {[]string{"console/pages", "console/login"}, append([]string{"console", "console/web"}, rules...)},
 	} {
 		for _, room := range l.rooms {
 			t.Run(layer+"/"+room, func(t *testing.T) {

@@ -27,6 +27,7 @@ import (
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/runner"
 	"github.com/probefleet/probefleet/internal/runner/apirunner"
+	"github.com/probefleet/probefleet/internal/runner/netrunner"
 	"github.com/probefleet/probefleet/internal/secret"
 )
 
@@ -84,7 +85,7 @@ func certificate(t *testing.T) (pair tls.Certificate, cert, key string) {
 }
 
 // exampleCell is the last cell of a row of a table: a part of a check.
-var exampleCell = regexp.MustCompile("(?m)^\\|.*\\| `((?:request|steps): .*)` \\|$")
+var exampleCell = regexp.MustCompile("(?m)^\\|.*\\| `((request|steps|tcp|dns|tls|icmp|grpc|websocket|heartbeat): .*)` \\|$")
 
 // TestExamplesOfTheDocument runs every example of the tables of docs/checks.md,
 // and reads its files.
@@ -107,23 +108,37 @@ func TestExamplesOfTheDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := runner.NewMux(map[check.Kind]runner.Runner{check.KindAPI: apirunner.New(apirunner.Options{})}, time.Now, slog.New(slog.DiscardHandler))
+	all := map[check.Kind]runner.Runner{check.KindAPI: apirunner.New(apirunner.Options{}), check.KindHeartbeat: jobRunner{t}}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(cert))
+	netrunner.New(netrunner.Options{RootCAs: roots}).Add(all)
+	mux := runner.NewMux(all, time.Now, slog.New(slog.DiscardHandler))
 	mux.Use(known)
-	options := checkfile.Options{Vars: map[string]string{"base": plain.URL, "secure": secure.URL, "proxy": proxy.URL}}
+	options := checkfile.Options{Vars: map[string]string{
+		"base": plain.URL, "secure": secure.URL, "proxy": proxy.URL,
+		"tcp": lineServer(t), "tls": secure.Listener.Addr().String(), "dns": nameServer(t), "grpc": healthServer(t),
+		"ws": socketServer(t, nil), "wss": socketServer(t, &pair),
+	}}
 
 	examples := exampleCell.FindAllStringSubmatch(string(doc), -1)
-	if len(examples) < 38 {
+	if len(examples) < 63 {
 		t.Fatalf("%d examples: are they still in the tables?", len(examples))
 	}
 	for _, e := range examples {
-		text := strings.ReplaceAll(e[1], `\|`, "|")
-		cs, err := checkfile.Parse("checks.md", []byte("checks: [{id: example, kind: api, "+text+"}]"), options)
+		text, kind := strings.ReplaceAll(e[1], `\|`, "|"), e[2]
+		if kind == "request" || kind == "steps" {
+			kind = "api"
+		}
+		cs, err := checkfile.Parse("checks.md", []byte("checks: [{id: example, kind: "+kind+", "+text+"}]"), options)
 		if err != nil {
 			t.Errorf("%s\n%v", text, err)
 			continue
 		}
 		now := time.Now()
 		res, err := mux.Run(t.Context(), jobs.New(cs[0], "here", now, 1, now, now.Add(time.Minute)))
+		if kind == "icmp" && res.Outcome == jobs.Inconclusive && strings.Contains(res.Fault.Message, "ping_group_range") {
+			continue // this kernel lets nobody ping
+		}
 		if err != nil || res.Outcome != jobs.Passed {
 			t.Errorf("%s\n%s: %+v, %v", text, res.Outcome, res.Fault, err)
 		}
@@ -140,11 +155,31 @@ func TestExamplesOfTheDocument(t *testing.T) {
 	}
 }
 
-// Every key of a request that the parser knows is in the tables.
+// Every key of a request, and of what is looked at by other kinds, is in the
+// tables.
 func TestEveryKeyIsDocumented(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/checks.md")
 	if err != nil {
 		t.Fatal(err)
+	}
+	var schema struct {
+		Defs map[string]struct{ Properties map[string]any } `json:"$defs"`
+	}
+	if err := json.Unmarshal(checkfile.Schema(), &schema); err != nil {
+		t.Fatal(err)
+	}
+	_, network, _ := strings.Cut(string(doc), "## Checks of the network")
+	for _, kind := range []string{"tcp", "dns", "tls", "icmp", "grpc", "websocket", "heartbeat"} {
+		properties := schema.Defs[kind+"Object"].Properties
+		if len(properties) == 0 {
+			t.Errorf("the schema does not have %sObject any more", kind)
+		}
+		for key := range properties {
+			row := regexp.MustCompile("(?m)^\\|.*`" + key + "`.*\\| `" + "[a-z]+: .*` \\|$")
+			if !row.MatchString(network) {
+				t.Errorf("docs/checks.md has no row with an example for `%s` of %s", key, kind)
+			}
+		}
 	}
 	for _, key := range checkfile.RequestKeys() {
 		if !strings.Contains(string(doc), "| `"+key+"`") && !strings.Contains(string(doc), "| `"+key+".") {

@@ -176,6 +176,7 @@ func (i *installation) startConsole(ctx context.Context) error {
 	}
 	i.consoleURL = "http://" + loopback(l)
 	c := consolecmd.Config{DatabaseURL: i.databaseURL, Token: i.token, StatusURL: i.statusURL, QueuePrefix: i.prefix,
+		Artifacts: "file://" + i.state.path("artifacts"),
 		TokenRate: consolecmd.DefaultTokenRate, AddressRate: consolecmd.DefaultAddressRate}
 	kit := i.kit("console")
 	i.parts.serve("the console", func(ctx context.Context) error {
@@ -268,7 +269,7 @@ func (i *installation) applyChecks(ctx context.Context) error {
 		return nil
 	}
 	for _, c := range all.Checks {
-		if c.Active && c.Public {
+		if c.Active && c.Public && !c.Kind().Jobless() { // it has a result once its job has called
 			i.applied++
 		}
 	}

@@ -146,6 +146,14 @@ var samples = map[string]sample{
 	"alert":            {"{checks: [{id: a, icmp: h, alert: %s}]}", def("alert")},
 	"window":           {"{checks: [{id: a, icmp: h, maintenance: [%s]}]}", def("window")},
 	"alertAfter":       {"{checks: [{id: a, icmp: h, alert: {after: %s}}]}", in("alert", "after")},
+	"tcpObject":        {"{checks: [{id: a, tcp: %s}]}", def("tcpObject")},
+	"dnsObject":        {"{checks: [{id: a, dns: %s}]}", def("dnsObject")},
+	"tlsObject":        {"{checks: [{id: a, tls: %s}]}", def("tlsObject")},
+	"icmpObject":       {"{checks: [{id: a, icmp: %s}]}", def("icmpObject")},
+	"grpcObject":       {"{checks: [{id: a, grpc: %s}]}", def("grpcObject")},
+	"websocketObject":  {"{checks: [{id: a, websocket: %s}]}", def("websocketObject")},
+	"heartbeatObject":  {"{checks: [{id: a, heartbeat: %s}]}", def("heartbeatObject")},
+	"tlsClient":        {"{checks: [{id: a, tcp: {address: \"h:1\", tls: %s}}]}", def("tlsClient")},
 	"channel":          {"{channels: {ops: %s}}", def("channel")},
 	"channelWebhook":   {"{channels: {ops: {webhook: %s}}}", def("channelWebhook")},
 	"channelEmail":     {"{channels: {ops: {email: %s}}}", def("channelEmail")},
@@ -155,13 +163,6 @@ var samples = map[string]sample{
 	"channelStorm":     {"{channels: {ops: {storm: %s}}}", def("channelStorm")},
 	"channelRate":      {"{channels: {ops: {rate: %s}}}", def("channelRate")},
 	"channelQuiet":     {"{channels: {ops: {quiet: %s}}}", def("channelQuiet")},
-	"tcpObject":        {"{checks: [{id: a, tcp: %s}]}", def("tcpObject")},
-	"dnsObject":        {"{checks: [{id: a, dns: %s}]}", def("dnsObject")},
-	"tlsObject":        {"{checks: [{id: a, tls: %s}]}", def("tlsObject")},
-	"icmpObject":       {"{checks: [{id: a, icmp: %s}]}", def("icmpObject")},
-	"grpcObject":       {"{checks: [{id: a, grpc: %s}]}", def("grpcObject")},
-	"websocketObject":  {"{checks: [{id: a, websocket: %s}]}", def("websocketObject")},
-	"tlsClient":        {"{checks: [{id: a, tcp: {address: \"h:1\", tls: %s}}]}", def("tlsClient")},
 }
 
 var keysOf = regexp.MustCompile(`(?:keys: |its keys are )([a-z0-9_, ]+)`)

@@ -114,6 +114,9 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 		e.runs()
 		e.triggers()
 	}
+	if c.o.Pings != nil {
+		e.pings()
+	}
 	e.tokens()
 	if c.o.Incidents != nil {
 		e.incidents()
@@ -169,7 +172,7 @@ func register[I, O any](e *endpoints, o operation, handler func(context.Context,
 // OpenAPI is the description of the whole API, as JSON.
 func OpenAPI() ([]byte, error) {
 	c := New(Options{
-		Runs: noRuns{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{}, Alerts: noAlerts{},
+		Runs: noRuns{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{}, Alerts: noAlerts{},
 		Desk: people.NewDesk(people.Options{}), Audit: noAudit{},
 	})
 	spec := c.newAPI(http.NewServeMux()).OpenAPI()
@@ -184,6 +187,7 @@ func OpenAPI() ([]byte, error) {
 // are never asked.
 type (
 	noRuns      struct{ runs }
+	noPings     struct{ pingBook }
 	noFleet     struct{ fleet }
 	noRegistry  struct{ registry }
 	noQueues    struct{ deadQueues }

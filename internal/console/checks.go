@@ -107,6 +107,7 @@ func (e *endpoints) checks() {
 		c.o.Logger.Info("check deleted", "check", in.ID, "by", holder(ctx).Name)
 		return nil, nil
 	})
+	e.switches()
 }
 
 type checkID struct {

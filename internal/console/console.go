@@ -24,6 +24,8 @@ type store interface {
 	ApplySet(ctx context.Context, checks []check.Check, o ApplyOptions) (kept.Applied, error)
 	// RemoveChecks answers which of them were there; by is who does it.
 	RemoveChecks(ctx context.Context, ids []string, by string) ([]string, error)
+	// ChangeCheck answers false where there is no such check.
+	ChangeCheck(ctx context.Context, id, by string, change kept.Change) (bool, error)
 	ActiveChecks(ctx context.Context) ([]check.Check, int64, error)
 	// Catalogue lists checks in the order of their ids.
 	Catalogue(ctx context.Context, f CheckFilter) ([]StoredCheck, int64, error)
@@ -46,6 +48,8 @@ type Options struct {
 	PerToken, PerAddress Limit
 	// Runs knows what was measured; where it is nil that is not served.
 	Runs runs
+	// Pings keeps the calls of jobs; where it is nil none are taken.
+	Pings pingBook
 	// Fleet knows the places that measure; where it is nil they are not served.
 	Fleet fleet
 	// Registry knows workers, recorders and pins; where it is nil they are not
@@ -78,6 +82,7 @@ type Console struct {
 	o                    Options
 	depths               depths
 	perToken, perAddress limits
+	perPing              limits
 }
 
 // New makes a Console.
@@ -85,12 +90,13 @@ func New(o Options) *Console {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
-	return &Console{o: o, perToken: limits{Limit: o.PerToken}, perAddress: limits{Limit: o.PerAddress}}
+	return &Console{o: o, perToken: limits{Limit: o.PerToken}, perAddress: limits{Limit: o.PerAddress}, perPing: limits{Limit: perPing}}
 }
 
 // Handler serves the API.
 func (c *Console) Handler() http.Handler {
 	mux := http.NewServeMux()
+	c.pingRoutes(mux)
 	c.newAPI(mux)
 	limited := c.ByAddress(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

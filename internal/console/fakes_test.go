@@ -80,6 +80,15 @@ func (s *shelf) RemoveChecks(_ context.Context, ids []string, _ string) (removed
 	return removed, s.away
 }
 
+func (s *shelf) ChangeCheck(_ context.Context, id, _ string, change kept.Change) (bool, error) {
+	c, there := s.checks[id]
+	if there && s.away == nil {
+		change(&c)
+		s.checks[id] = c
+	}
+	return there, s.away
+}
+
 func (s *shelf) ActiveChecks(context.Context) ([]check.Check, int64, error) {
 	var all []check.Check
 	for _, c := range s.checks {

@@ -177,12 +177,6 @@ func seconds(wait time.Duration) string {
 	return strconv.Itoa(max(1, int(math.Ceil(wait.Seconds()))))
 }
 
-// As is a context in which what is asked for is asked by a token, or by
-// somebody who has the rights of one.
-func As(ctx context.Context, t access.Token) context.Context {
-	return access.WithActor(ctx, TokenActor(t, access.ActorOf(ctx).Address))
-}
-
 // ByAddress answers 429 to addresses that ask too often.
 func (c *Console) ByAddress(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

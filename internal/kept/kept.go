@@ -110,6 +110,17 @@ type RunFilter struct {
 	Limit    int
 }
 
+// IncidentFilter chooses incidents; what is empty does not matter.
+type IncidentFilter struct {
+	Check string
+	Open  bool
+	// Since leaves out what was over before, Before what began then or later.
+	Since, Before time.Time
+	// Retracted asks for those as well that never were, or were merged.
+	Retracted bool
+	Limit     int // 0 stands for 100
+}
+
 // Activity is what was measured at a location within a while.
 type Activity struct {
 	Location string

@@ -62,6 +62,8 @@ type Options struct {
 	// found, and DeadLetters how many messages nobody could handle.
 	Conditions  conditionBook
 	DeadLetters deadLetters
+	// Heartbeats, where it is set, is where jobs are judged by their calls.
+	Heartbeats heartbeatBook
 	// Queue is the name of the results queue, Receiver the way to it.
 	Queue    string
 	Receiver queue.Receiver
@@ -150,6 +152,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 			parts.Go(func() { r.watchConditions(work) })
 			parts.Go(func() { r.callDeadMen(work) })
 		}
+	}
+	if r.o.Heartbeats != nil {
+		parts.Go(func() { r.watchHeartbeats(work) })
 	}
 	// Asked once ahead: pollers that find others asking log it as an outage.
 	_ = r.breaker.check(ctx)

@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/probefleet/probefleet/internal/alert"
+	"github.com/probefleet/probefleet/internal/check"
 )
 
 // KeepConditions makes the alerts of a kind that are open those of the
@@ -94,14 +95,15 @@ func (s *Store) SickConditions(ctx context.Context) ([]alert.Condition, error) {
 	return found, nil
 }
 
-// LastMeasured says of each active check when it was measured last.
+// LastMeasured says of each active check when it was measured last. Heartbeats
+// are not among them: their silence is what they fail by.
 func (s *Store) LastMeasured(ctx context.Context) ([]alert.Measured, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT c.id, c.name, greatest(c.updated_at, max(l.slot) FILTER (WHERE l.conclusive)),
 			make_interval(secs => (3 * c.every_ms + c.timeout_ms) / 1000.0 + 10),
 			count(*) FILTER (WHERE NOT l.conclusive AND l.slot > c.updated_at AND l.outcome IN ('inconclusive', 'expired'))
 		FROM checks c LEFT JOIN latest l ON l.check_id = c.id
-		WHERE c.active AND c.removed_at IS NULL GROUP BY c.id ORDER BY c.id`)
+		WHERE c.active AND c.removed_at IS NULL AND c.kind <> $1 GROUP BY c.id ORDER BY c.id`, string(check.KindHeartbeat))
 	if err != nil {
 		return nil, s.failed("reading what is measured", err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
@@ -22,17 +21,6 @@ func (e *RefusedError) Error() string { return e.Reason }
 
 func refuse(format string, args ...any) error {
 	return &RefusedError{fmt.Sprintf(format, args...)}
-}
-
-// IncidentFilter chooses incidents; what is empty does not matter.
-type IncidentFilter struct {
-	Check string
-	Open  bool
-	// Since leaves out what was over before, Before what began then or later.
-	Since, Before time.Time
-	// Retracted asks for those as well that never were, or were merged.
-	Retracted bool
-	Limit     int // 0 stands for 100
 }
 
 const recordedColumns = incidentColumns + `, i.source = 'rules', coalesce(i.check_id, ''), i.checks, i.title, i.impact, i.public,

@@ -11,6 +11,7 @@ type (
 	CheckFilter    = kept.CheckFilter
 	StoredRun      = kept.Run
 	RunFilter      = kept.RunFilter
+	IncidentFilter = kept.IncidentFilter
 	TriggerRequest = kept.TriggerRequest
 	TriggeredRun   = kept.TriggeredRun
 )

@@ -10,19 +10,14 @@ import (
 	"github.com/probefleet/probefleet/internal/console/web"
 )
 
-// alertLinks lead to the pages of this file.
-var alertLinks = []web.Link{
-	{Key: "alerts", Title: "Alerts", Href: "/alerts", Scope: access.RunsRead},
-}
-
 // addAlerts adds the pages of alerts, where the console knows of them.
 func (p *pages) addAlerts() {
-	if !p.console.HasAlerts() {
+	if !p.Console.HasAlerts() {
 		return
 	}
-	p.frame.Page("GET /alerts", access.RunsRead, p.alerts)
-	p.frame.Page("GET /alerts/deliveries/{id}", access.RunsRead, p.delivery)
-	p.frame.Page("POST /alerts/channels/{name}/test", access.ChecksWrite, p.testChannel)
+	p.Frame.Page("GET /alerts", access.RunsRead, p.alerts)
+	p.Frame.Page("GET /alerts/deliveries/{id}", access.RunsRead, p.delivery)
+	p.Frame.Page("POST /alerts/channels/{name}/test", access.ChecksWrite, p.testChannel)
 }
 
 var (
@@ -57,7 +52,7 @@ func rowOf(d console.Delivery, now time.Time) deliveryRow {
 }
 
 func (p *pages) alerts(w http.ResponseWriter, r *http.Request) error {
-	found, err := p.console.AlertsOverview(r.Context())
+	found, err := p.Console.AlertsOverview(r.Context())
 	if err != nil {
 		return err
 	}
@@ -84,22 +79,22 @@ func (p *pages) alerts(w http.ResponseWriter, r *http.Request) error {
 		}
 		body.Deliveries = append(body.Deliveries, row)
 	}
-	return p.frame.Show(w, r, alertsPage, web.Page{Title: "Alerts", Section: "alerts", Body: body})
+	return p.Frame.Show(w, r, alertsPage, web.Page{Title: "Alerts", Section: "alerts", Body: body})
 }
 
 func (p *pages) delivery(w http.ResponseWriter, r *http.Request) error {
-	d, err := p.console.DeliveryShown(r.Context(), r.PathValue("id"))
+	d, err := p.Console.DeliveryShown(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	return p.frame.Show(w, r, deliveryPage, web.Page{Title: "Message", Section: "alerts", Body: rowOf(d, time.Now())})
+	return p.Frame.Show(w, r, deliveryPage, web.Page{Title: "Message", Section: "alerts", Body: rowOf(d, time.Now())})
 }
 
 func (p *pages) testChannel(w http.ResponseWriter, r *http.Request) error {
-	id, err := p.console.SendTest(r.Context(), r.PathValue("name"))
+	id, err := p.Console.SendTest(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return err
 	}
-	p.frame.Redirect(w, r, "/alerts/deliveries/"+id, web.Flash{Text: "A test message is on its way. Load this page again to see what became of it."})
+	p.Frame.Redirect(w, r, "/alerts/deliveries/"+id, web.Flash{Text: "A test message is on its way. Load this page again to see what became of it."})
 	return nil
 }

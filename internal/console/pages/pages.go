@@ -1,74 +1,136 @@
 // Package pages holds the pages of the operations console: what a person sees
-// and does there. It refuses to do anything by itself: what it shows and changes
-// goes through package console, as the API's requests do.
+// and does there. It refuses to change anything by itself: what is done goes
+// through package console, as the API's requests do.
 package pages
 
 import (
+	"context"
 	"embed"
+	"log/slog"
 	"net/http"
-	"strings"
+	"net/url"
+	"time"
 
 	"github.com/probefleet/probefleet/internal/access"
+	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/console/web"
+	"github.com/probefleet/probefleet/internal/kept"
+	"github.com/probefleet/probefleet/internal/status"
 )
 
 //go:embed templates/*.html
 var templateFiles embed.FS
 
 // Nav is the navigation to the pages of this room.
-var Nav = append([]web.Link{
+var Nav = []web.Link{
+	{Key: "checks", Title: "Checks", Href: "/checks", Scope: access.ChecksRead},
+	{Key: "incidents", Title: "Incidents", Href: "/incidents", Scope: access.RunsRead},
+	{Key: "alerts", Title: "Alerts", Href: "/alerts", Scope: access.RunsRead},
 	{Key: "fleet", Title: "Fleet", Href: "/fleet", Scope: access.FleetRead},
-}, alertLinks...)
+	{Key: "settings", Title: "Settings", Href: "/settings", Scope: access.TokensAdmin},
+	{Key: "tokens", Title: "Tokens", Href: "/settings/tokens", Scope: access.TokensAdmin, Under: "settings"},
+}
+
+// records are what the pages read of the database.
+type records interface {
+	Overview(ctx context.Context) ([]kept.Watched, error)
+	// Recent are the newest runs of some checks, n of each at most.
+	Recent(ctx context.Context, ids []string, n int) (map[string][]status.Run, error)
+	Catalogue(ctx context.Context, f kept.CheckFilter) ([]kept.Check, int64, error)
+	Revisions(ctx context.Context, checkID string) ([]kept.Revision, error)
+	Runs(ctx context.Context, f kept.RunFilter) ([]kept.Run, error)
+	Run(ctx context.Context, id string) (kept.Run, bool, error)
+	Attempts(ctx context.Context, checkID string, slot time.Time, runID string) ([]kept.Run, error)
+	Latencies(ctx context.Context, checkID string, since time.Time) ([]status.Run, error)
+	Coverage(ctx context.Context, checkID string, since time.Time) ([]status.Coverage, error)
+	Incidents(ctx context.Context, q kept.IncidentFilter) ([]status.Recorded, error)
+	Incident(ctx context.Context, id string) (status.Recorded, bool, error)
+	Activity(ctx context.Context, within time.Duration) ([]kept.Activity, error)
+}
+
+// artifacts keep what does not fit into a result.
+type artifacts interface {
+	Get(ctx context.Context, key string) (data []byte, contentType string, err error)
+}
+
+// Options configure the pages.
+type Options struct {
+	Frame   *web.Frame
+	Console *console.Console
+	Records records
+	// Artifacts may be nil: then no picture is shown.
+	Artifacts artifacts
+	// Write writes a check as a file, as people do.
+	Write func(check.Check) ([]byte, error)
+	// Queues counts the jobs that wait; nil where nobody can.
+	Queues func(ctx context.Context) ([]Queue, error)
+	Logger *slog.Logger
+}
+
+// Queue is a queue of jobs or results.
+type Queue struct {
+	Name string
+	// Waiting messages are to be received, Held ones are being worked at.
+	Waiting, Held int
+}
 
 // pages answers the requests for pages.
 type pages struct {
-	frame   *web.Frame
-	console *console.Console
+	Options
+	all  overview
+	live streams
 }
 
 // Add adds the pages to a frame.
-func Add(f *web.Frame, c *console.Console) {
-	p := &pages{f, c}
-	f.Page("GET /{$}", access.FleetRead, func(w http.ResponseWriter, r *http.Request) error {
-		http.Redirect(w, r, "/fleet", http.StatusSeeOther)
+func Add(o Options) {
+	p := &pages{Options: o}
+	p.all.read = o.Records.Overview
+	f := o.Frame
+	f.Page("GET /{$}", access.ChecksRead, func(w http.ResponseWriter, r *http.Request) error {
+		http.Redirect(w, r, "/checks", http.StatusSeeOther)
 		return nil
 	})
+	f.Page("GET /checks", access.ChecksRead, p.checks)
+	f.Page("GET /checks/{id}", access.ChecksRead, p.check)
+	f.Page("GET /checks/{id}/definition", access.ChecksRead, p.definition)
+	f.Page("POST /checks/{id}/run", access.RunsTrigger, p.runNow)
+	f.Page("POST /checks/{id}/switch", access.ChecksWrite, p.switchCheck)
+	f.Page("GET /triggers/{id}", access.RunsRead, p.trigger)
+	f.Page("GET /runs/{id}", access.RunsRead, p.run)
+	f.Page("GET /runs/{id}/files/{n}", access.RunsRead, p.file)
+	f.Page("GET /incidents", access.RunsRead, p.incidents)
+	f.Page("GET /incidents/{id}", access.RunsRead, p.incident)
+	f.Page("GET /events", access.RunsRead, p.events)
 	f.Page("GET /fleet", access.FleetRead, p.fleet)
 	p.addAlerts()
+	f.Page("GET /fleet/dead-letters/{id}", access.FleetRead, p.letter)
+	f.Page("POST /fleet/dead-letters", access.DLQRedrive, p.changeLetters)
+	f.Page("GET /settings", access.TokensAdmin, func(w http.ResponseWriter, r *http.Request) error {
+		http.Redirect(w, r, "/settings/tokens", http.StatusSeeOther)
+		return nil
+	})
+	f.Page("GET /settings/tokens", access.TokensAdmin, p.tokens)
+	f.Page("POST /settings/tokens", access.TokensAdmin, p.makeToken)
+	f.Page("POST /settings/tokens/{id}/revoke", access.TokensAdmin, p.revokeToken)
 }
 
-var fleetPage = web.Template(templateFiles, "templates/fleet.html")
-
-func (p *pages) fleet(w http.ResponseWriter, r *http.Request) error {
-	return p.frame.Show(w, r, fleetPage, web.Page{Title: "Fleet", Section: "fleet", Body: p.console.Health(r.Context())})
+func page(name string) func(w http.ResponseWriter, r *http.Request, f *web.Frame, p web.Page) error {
+	t := web.Template(templateFiles, "templates/"+name+".html", "templates/shared.html")
+	return func(w http.ResponseWriter, r *http.Request, f *web.Frame, p web.Page) error {
+		return f.Show(w, r, t, p)
+	}
 }
 
-// TokenDoor lets those in who have a token of the API: as the password that the
-// browser asks for, or as programs send it.
-type TokenDoor struct{ Console *console.Console }
-
-// Viewer implements [web.Door].
-func (d TokenDoor) Viewer(r *http.Request) (*web.Viewer, error) {
-	_, secret, ok := r.BasicAuth()
-	if !ok {
-		secret, ok = strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+// href is an address with its parts escaped.
+func href(parts ...string) string {
+	out := ""
+	for _, p := range parts {
+		out += "/" + url.PathEscape(p)
 	}
-	if !ok || secret == "" {
-		return nil, nil
-	}
-	t, err := d.Console.Admit(r.Context(), secret)
-	if p, known := err.(*console.Problem); known && p.Status == http.StatusUnauthorized { //nolint:errorlint // as Admit says
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &web.Viewer{Name: t.Name, Role: "token", Scopes: t.Scopes, Actor: console.TokenActor(t, console.Address(r.RemoteAddr))}, nil
+	return out
 }
 
-// Challenge implements [web.Door].
-func (d TokenDoor) Challenge(w http.ResponseWriter, _ *http.Request) error {
-	w.Header().Set("WWW-Authenticate", `Basic realm="probefleet console", charset="UTF-8"`)
-	return web.Fault{Status: http.StatusUnauthorized, Text: "Give a token of the console as the password; the name does not matter. `probefleet token create` makes one."}
+func missing(what string) error {
+	return web.Fault{Status: http.StatusNotFound, Text: what}
 }
