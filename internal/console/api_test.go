@@ -28,7 +28,7 @@ func whole(t *testing.T) (*shelf, *ring, *past, *Console) {
 	s, r, p := &shelf{checks: map[string]check.Check{}}, newRing(), &past{}
 	y, _, _ := newYard()
 	return s, r, p, New(Options{
-		Store: s, Tokens: r, Runs: p, Fleet: &places{}, Registry: &members{}, Incidents: &journal{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
+		Store: s, Tokens: r, Runs: p, Fleet: &places{}, Registry: &members{}, Incidents: &journal{}, Alerts: &board{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
 		Desk: people.NewDesk(people.Options{Book: &roster{}}), Audit: &diary{},
 		Logger: slog.New(slog.DiscardHandler),
 	})
@@ -108,6 +108,9 @@ func TestScopes(t *testing.T) {
 			"GET /api/v1/checks": access.ChecksRead, "GET /api/v1/checks/{id}": access.ChecksRead, "POST /api/v1/checks/plan": access.ChecksRead,
 			"PUT /api/v1/checks": access.ChecksWrite, "DELETE /api/v1/checks/{id}": access.ChecksWrite,
 			"GET /api/v1/runs": access.RunsRead, "GET /api/v1/runs/{id}": access.RunsRead, "GET /api/v1/status": access.RunsRead,
+			"GET /api/v1/channels": access.ChecksRead, "POST /api/v1/channels/plan": access.ChecksRead, "PUT /api/v1/channels": access.ChecksWrite,
+			"DELETE /api/v1/channels/{name}": access.ChecksWrite, "POST /api/v1/channels/{name}/test": access.ChecksWrite,
+			"PATCH /api/v1/checks/{id}": access.ChecksWrite, "GET /api/v1/alerts": access.RunsRead, "GET /api/v1/deliveries": access.RunsRead, "GET /api/v1/deliveries/{id}": access.RunsRead,
 			"GET /api/v1/coverage": access.RunsRead, "GET /api/v1/triggers/{id}": access.RunsRead, "POST /api/v1/triggers": access.RunsTrigger,
 			"GET /api/v1/fleet": access.FleetRead, "GET /api/v1/locations": access.FleetRead, "PUT /api/v1/fleet/pins": access.FleetAdmin,
 			"GET /api/v1/dlq": access.FleetRead, "GET /api/v1/dlq/{id}": access.FleetRead, "GET /api/v1/dlq/moves": access.FleetRead,

@@ -175,6 +175,12 @@ func (c *Console) applyChecks(ctx context.Context, in *struct{ Body Wanted }) (*
 	if len(faults) == 0 {
 		faults = w.deleteFaults(checks)
 	}
+	if len(faults) == 0 {
+		var err error
+		if faults, err = c.unknownChannels(ctx, checks); err != nil {
+			return nil, c.failed("reading the channels", err)
+		}
+	}
 	if len(faults) > 0 {
 		return nil, newProblem(http.StatusUnprocessableEntity, "nothing was applied: mend what is listed under faults", faults...)
 	}

@@ -55,6 +55,11 @@ type Options struct {
 	// Registry knows workers, recorders and pins; where it is nil they are not
 	// served.
 	Registry registry
+	// Alerts knows channels and what they were told; where it is nil they are
+	// not served.
+	Alerts alertBook
+	// Replays has what was measured; where it is nil plans replay nothing.
+	Replays replays
 	// Incidents keeps incidents and maintenance; where it is nil they are not
 	// served.
 	Incidents incidents
