@@ -40,10 +40,10 @@ func TestWhatABinaryHolds(t *testing.T) {
 
 func TestLayers(t *testing.T) {
 	nouns := []string{"check", "jobs"}
-	rules := append([]string{"codec", "assert", "recording", "schedule", "status", "rollout", "nearest", "redact", "template", "access", "plan"}, nouns...)
+	rules := append([]string{"codec", "assert", "recording", "schedule", "status", "rollout", "nearest", "redact", "template", "access", "plan", "prose"}, nouns...)
 	for layer, l := range map[string]struct{ rooms, may []string }{
 		"nouns": {nouns, nouns},
-		"rules": {[]string{"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template", "access", "plan"}, rules},
+		"rules": {[]string{"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template", "access", "plan", "prose"}, rules},
 		"services": {
 			[]string{"scheduler", "worker", "recorder", "console", "dashboard"},
 			append([]string{"queue", "failpoint"}, rules...),

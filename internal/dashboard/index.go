@@ -24,6 +24,11 @@ type indexView struct {
 	Long     bool // offer the choice of period
 	Days     int
 	Groups   []group
+	// Current are what people wrote down and is not over, or was not an hour
+	// ago; Past is what was over lately.
+	Current     []incidentView
+	Past        []incidentView
+	Maintenance []maintenanceView
 }
 
 // tallied is how many checks are in a state.
@@ -75,6 +80,8 @@ func (d *Dashboard) index(f *frame, p period) (*page, error) {
 	}
 	v.Problems, v.More = problems(f.checks)
 	v.Facts, v.Newest = facts(f)
+	v.Current, v.Past = frontIncidents(f)
+	v.Maintenance = announced(f)
 	return execute(indexPage, http.StatusOK, v)
 }
 
@@ -187,7 +194,10 @@ func newRow(f *frame, j judged, p period) row {
 	if j.ran {
 		r.Last = newStamp(when(j.newest), f.now)
 	}
-	rec := newRecord(j.Check, p, p.of(f.snap, j.ID), f.now)
+	if j.maintained {
+		r.mark = maintenanceMark
+	}
+	rec := newRecord(j.Check, p, f.snap.past(p, j.ID), f.now)
 	r.Bars = newBars(rec, false)
 	r.Uptime, r.Scope = rec.uptime()
 	return r
@@ -202,19 +212,18 @@ func places(locations []string) string {
 }
 
 // uptime is the figure of the period, and what part of the period it speaks
-// for where that is not all of it.
+// for, beside it.
 func (r record) uptime() (figure, scope string) {
 	u, ok := r.total.Uptime()
 	switch {
 	case !ok:
 		return "", ""
-	case r.known < 0.99:
-		scope = wholePercent(r.known) + " measured"
 	case r.since.IsZero():
+		scope = wholePercent(r.known) + " measured"
 	case r.period.grain == grainDay:
-		scope = "since " + r.since.Format("2 Jan")
+		scope = wholePercent(r.known) + " measured, since " + r.since.Format("2 Jan")
 	default:
-		scope = "since " + r.since.Format("15:04")
+		scope = wholePercent(r.known) + " measured, since " + r.since.In(r.zone).Format("15:04")
 	}
 	return percent(u), scope
 }
