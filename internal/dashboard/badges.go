@@ -116,6 +116,7 @@ func (d *Dashboard) serveEmbed(w http.ResponseWriter, r *http.Request) {
 	h := w.Header()
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors "+d.options.EmbedFrom)
 	h.Set("Cross-Origin-Resource-Policy", "cross-origin")
+	h.Set("Refresh", "60")
 	f := d.frameFor(w, r)
 	if f == nil {
 		return

@@ -93,11 +93,7 @@ func digest(j judged, s *snapshot) string {
 	for _, r := range j.Last {
 		fmt.Fprintln(h, r.RunID, r.Location, r.Slot.UnixNano(), r.Attempt, r.Outcome, r.FaultMessage)
 	}
-	for _, bs := range [][]status.Bucket{s.hours.byCheck[j.ID], s.days.byCheck[j.ID]} {
-		for _, b := range bs {
-			writeBucket(h, b)
-		}
-	}
+	fmt.Fprintln(h, s.hours.sums[j.ID], s.days.sums[j.ID])
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 

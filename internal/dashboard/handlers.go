@@ -89,8 +89,16 @@ func (d *Dashboard) serveIndex(w http.ResponseWriter, r *http.Request) {
 	if f == nil {
 		return
 	}
+	c := choice{group: r.URL.Query().Get("group"), page: 1}
+	if n, err := strconv.Atoi(r.URL.Query().Get("page")); err == nil && n > 1 && c.group != "" {
+		c.page = n
+	}
+	make := func() (*page, error) { return d.index(f, p, c) }
 	d.serve(w, r, func() (*page, error) {
-		return f.page("index "+p.grain, func() (*page, error) { return d.index(f, p) })
+		if c.group != "" { // anything may be asked for: what is kept is bounded
+			return make()
+		}
+		return f.page("index "+p.grain, make)
 	})
 }
 

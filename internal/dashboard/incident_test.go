@@ -25,6 +25,7 @@ func TestIncidentsAreTold(t *testing.T) {
 	wantAll(t, "a check", part(t, get(t, d, "/checks/sso").Body.String(), "incidents"), "Single sign-on had an outage")
 
 	page := get(t, d, "/incidents/"+incidentID(4)).Body.String()
+	wantAll(t, "an incident", part(t, page, "updates"), "&lt;script&gt;alert(&quot;update&quot;)&lt;/script&gt;")
 	wantAll(t, "an incident", page, "Resolved", "What we learnt", "<h4>What happened</h4>", "<td>it was renewed</td>", "&lt;script&gt;")
 	wantAll(t, "one of the rules", get(t, d, "/incidents/"+incidentID(2)).Body.String(), "Payments API has an outage", "status == 200 (got 503)", "frankfurt and virginia", "Nobody has added anything")
 	for _, id := range []string{incidentID(9), "nonsense", strings.Repeat("x", 36)} {

@@ -113,7 +113,7 @@ func read(file string) (*snapshot, error) {
 		return nil, fmt.Errorf("it is of version %d; this release reads %d", k.Version, savedVersion)
 	}
 	return &snapshot{
-		asOf: k.AsOf, checks: k.Checks, hours: history{byCheck: byCheck(k.Hours)}, days: history{byCheck: byCheck(k.Days)},
+		asOf: k.AsOf, checks: k.Checks, hours: history{byCheck: byCheck(k.Hours)}.summed(), days: history{byCheck: byCheck(k.Days)}.summed(),
 		counted: k.Counted, outages: k.Outages, incidents: k.Incidents, planned: k.Planned,
 	}, nil
 }

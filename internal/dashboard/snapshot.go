@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
@@ -55,6 +56,8 @@ type history struct {
 	// next is the first of the older periods to be read again.
 	next    time.Time
 	byCheck map[string][]status.Bucket
+	// sums change where the buckets of a check do.
+	sums map[string]uint64
 }
 
 // load reads what is due and takes the rest from prev, which may be nil.
@@ -106,7 +109,7 @@ func (s *snapshot) readHours(ctx context.Context, from store, now time.Time) err
 	if err != nil {
 		return fmt.Errorf("reading history by hour: %w", err)
 	}
-	s.hours = history{readAt: now, byCheck: byCheck(buckets)}
+	s.hours = history{readAt: now, byCheck: byCheck(buckets)}.summed()
 	return nil
 }
 
@@ -118,7 +121,7 @@ func readDays(ctx context.Context, s store, was history, now time.Time) (history
 		if err != nil {
 			return was, fmt.Errorf("reading history by day: %w", err)
 		}
-		return history{readAt: now, next: first, byCheck: byCheck(buckets)}, nil
+		return history{readAt: now, next: first, byCheck: byCheck(buckets)}.summed(), nil
 	}
 	from := was.next
 	if from.Before(first) || !from.Before(newest) {
@@ -136,7 +139,21 @@ func readDays(ctx context.Context, s store, was history, now time.Time) (history
 		}
 		next.byCheck = replaced(next.byCheck, first, part, byCheck(buckets))
 	}
-	return next, nil
+	return next.summed(), nil
+}
+
+// summed is h with its sums, which are made once a reading and not for every
+// frame.
+func (h history) summed() history {
+	h.sums = make(map[string]uint64, len(h.byCheck))
+	for id, buckets := range h.byCheck {
+		sum := fnv.New64a()
+		for _, b := range buckets {
+			writeBucket(sum, b)
+		}
+		h.sums[id] = sum.Sum64()
+	}
+	return h
 }
 
 func byCheck(buckets []status.Bucket) map[string][]status.Bucket {

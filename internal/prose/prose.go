@@ -58,7 +58,7 @@ func Text(markdown string) string {
 			b.Write(n.Value)
 		case *ast.AutoLink:
 			b.Write(n.Label(source))
-		case *ast.CodeBlock, *ast.FencedCodeBlock:
+		case *ast.CodeBlock, *ast.FencedCodeBlock, *ast.HTMLBlock:
 			b.Write(n.Lines().Value(source))
 		}
 		return ast.WalkContinue, nil
@@ -96,6 +96,14 @@ func (tamer) Transform(doc *ast.Document, r text.Reader, _ parser.Context) {
 				continue
 			}
 			n.SetAttributeString("rel", []byte("nofollow noopener noreferrer"))
+		case *ast.HTMLBlock:
+			raw := n.Lines().Value(r.Source())
+			if n.HasClosure() {
+				raw = append(raw, n.ClosureLine.Value(r.Source())...)
+			}
+			p := ast.NewParagraph()
+			p.AppendChild(p, ast.NewString(escaped(bytes.TrimSpace(raw))))
+			n.Parent().ReplaceChild(n.Parent(), n, p)
 		case *ast.RawHTML:
 			n.Parent().ReplaceChild(n.Parent(), n, ast.NewString(escaped(n.Segments.Value(r.Source()))))
 		}

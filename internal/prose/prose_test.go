@@ -20,6 +20,8 @@ func TestHTML(t *testing.T) {
 		"![a *cat*](https://x.example/c)":  "<p>a <em>cat</em></p>\n",
 		"<javascript:alert(1)>":            "<p>javascript:alert(1)</p>\n",
 		"a <b onclick=x>b</b>":             "<p>a &lt;b onclick=x&gt;b&lt;/b&gt;</p>\n",
+		"<script>alert(1)</script>\n\nb":   "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>\n<p>b</p>\n",
+		"<!-- x\n-->":                      "<p>&lt;!-- x\n--&gt;</p>\n",
 		"[![p](https://x.example/p)](x:y)": "<p>p</p>\n",
 	} {
 		if got := string(HTML(in)); got != want {

@@ -43,6 +43,7 @@
   const clockOf = (d) => d.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: own ? undefined : root.dataset.zone });
   const forms = {
     short: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
+    sec: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" },
     hm: { hour: "2-digit", minute: "2-digit" },
     full: { dateStyle: "medium", timeStyle: "medium" },
   };
