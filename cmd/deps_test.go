@@ -40,14 +40,18 @@ func TestWhatABinaryHolds(t *testing.T) {
 
 func TestLayers(t *testing.T) {
 	nouns := []string{"check", "jobs"}
-	rules := append([]string{"codec", "assert", "recording", "schedule", "status", "rollout", "nearest", "redact", "template", "access", "plan", "prose"}, nouns...)
+	rules := append([]string{"codec", "assert", "recording", "schedule", "status", "rollout", "nearest", "redact", "template", "access", "plan", "kept", "prose"}, nouns...)
 	for layer, l := range map[string]struct{ rooms, may []string }{
 		"nouns": {nouns, nouns},
-		"rules": {[]string{"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template", "access", "plan", "prose"}, rules},
+		"rules": {[]string{"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template", "access", "plan", "kept", "prose"}, rules},
 		"services": {
 			[]string{"scheduler", "worker", "recorder", "console", "dashboard"},
-			append([]string{"queue", "failpoint"}, rules...),
+			append([]string{"queue", "failpoint", "tracing"}, rules...),
 		},
+		// The frame of the console's pages knows no room that does anything; the
+		// pages do everything through the console.
+		"frames": {[]string{"console/web"}, rules},
+		"pages":  {[]string{"console/pages"}, append([]string{"console", "console/web"}, rules...)},
 	} {
 		for _, room := range l.rooms {
 			t.Run(layer+"/"+room, func(t *testing.T) {

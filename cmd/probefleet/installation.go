@@ -18,12 +18,15 @@ import (
 	"github.com/probefleet/probefleet/cmd/internal/workercmd"
 	"github.com/probefleet/probefleet/examples"
 	"github.com/probefleet/probefleet/examples/shop/shop"
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/checkfile"
 	"github.com/probefleet/probefleet/internal/child"
 	"github.com/probefleet/probefleet/internal/localpg"
+	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/sqslocal"
 	"github.com/probefleet/probefleet/internal/store"
+	"github.com/probefleet/probefleet/internal/tracing"
 )
 
 // installation is everything that `up` runs. It is wiring: each service is
@@ -37,10 +40,12 @@ type installation struct {
 	parts   *parts
 
 	hurry    <-chan struct{} // cuts the stop short
+	tracer   *tracing.Tracer // nil where no traces are wanted
 	registry *prometheus.Registry
 	ready    daemon.Readiness
 	token    string
-	applied  int // checks that the status page will show
+	password string // of the first account, where it was made just now
+	applied  int    // checks that the status page will show
 
 	statusURL, consoleURL, adminURL, shopURL string
 }
@@ -138,6 +143,7 @@ func (i *installation) kit(service string) daemon.Kit {
 		Log:     i.log.With("service", service),
 		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"service": service}, i.registry),
 		Ready:   ready,
+		Tracer:  i.tracer,
 		Hurry:   i.hurry,
 		// The summary names every address.
 		Announce: func(string, string) {},
@@ -162,18 +168,38 @@ func (i *installation) startDashboard(ctx context.Context) error {
 }
 
 func (i *installation) startConsole(ctx context.Context) error {
+	if err := i.firstPerson(ctx); err != nil {
+		return err
+	}
 	l, err := i.listen(ctx, "console-addr", i.console)
 	if err != nil {
 		return err
 	}
 	i.consoleURL = "http://" + loopback(l)
 	c := consolecmd.Config{DatabaseURL: i.databaseURL, Token: i.token, StatusURL: i.statusURL, QueuePrefix: i.prefix,
+		Artifacts: "file://" + i.state.path("artifacts"),
 		TokenRate: consolecmd.DefaultTokenRate, AddressRate: consolecmd.DefaultAddressRate}
 	kit := i.kit("console")
 	i.parts.serve("the console", func(ctx context.Context) error {
 		return consolecmd.Serve(ctx, c, l, kit, i.ready.Check)
 	})
 	return nil
+}
+
+// firstAccount is the name of the account that is made where there is none.
+const firstAccount = "admin"
+
+// firstPerson makes the first account of the console, whose password the
+// summary prints this once.
+func (i *installation) firstPerson(ctx context.Context) error {
+	db, err := store.Open(ctx, i.databaseURL)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx = access.WithActor(ctx, access.Actor{Kind: access.ActorSystem, Name: "probefleet up"})
+	i.password, err = people.NewDesk(people.Options{Book: db, Logger: i.log}).First(ctx, firstAccount)
+	return err
 }
 
 func (i *installation) startRecorder(context.Context) error {
@@ -196,7 +222,7 @@ func (i *installation) startShop(ctx context.Context) error {
 	}
 	i.shopURL = "http://" + loopback(l)
 	i.parts.serve("the demo shop", func(ctx context.Context) error {
-		return daemon.HTTP(ctx, l, shop.Handler(shop.Options{}), i.log)
+		return daemon.HTTP(ctx, l, shop.Handler(i.demoShop), i.log)
 	})
 	return nil
 }

@@ -43,6 +43,12 @@ func commands() []command {
 			{"list", "list tokens, without the tokens themselves", tokenList, nil},
 			{"revoke", "make tokens void", tokenRevoke, nil},
 		}},
+		{"people", "add, list, change and reset people of a console", nil, []command{
+			{"add", "add a person, and print a temporary password once", peopleAdd, nil},
+			{"list", "list people", peopleList, nil},
+			{"change", "change a person's role, disable or enable them", peopleChange, nil},
+			{"reset", "give a person a new temporary password", peopleReset, nil},
+		}},
 		{"secret", "set, list and remove the sealed secrets of a location", nil, secretCommands()},
 		{"dlq", "list, show, redrive and discard dead letters", nil, []command{
 			{"list", "list dead letters, and why they are there", dlqList, nil},

@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/probefleet/probefleet/internal/access"
+	"github.com/probefleet/probefleet/internal/people"
 )
 
 // APIVersion is the version of the HTTP API, which its description names.
@@ -32,6 +33,9 @@ type Problem struct {
 
 // Error implements error.
 func (p *Problem) Error() string { return p.Detail }
+
+// Lines are the faults, for a page.
+func (p *Problem) Lines() []string { return p.Faults }
 
 // GetStatus implements [huma.StatusError].
 func (p *Problem) GetStatus() int { return p.Status }
@@ -124,6 +128,12 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 	if c.o.DeadQueues != nil {
 		e.dlq()
 	}
+	if c.o.Desk != nil {
+		e.people()
+	}
+	if c.o.Audit != nil {
+		e.audit()
+	}
 	return e
 }
 
@@ -157,6 +167,7 @@ func register[I, O any](e *endpoints, o operation, handler func(context.Context,
 func OpenAPI() ([]byte, error) {
 	c := New(Options{
 		Runs: noRuns{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{},
+		Desk: people.NewDesk(people.Options{}), Audit: noAudit{},
 	})
 	spec := c.newAPI(http.NewServeMux()).OpenAPI()
 	data, err := spec.MarshalJSON()
@@ -173,6 +184,7 @@ type (
 	noFleet     struct{ fleet }
 	noRegistry  struct{ registry }
 	noQueues    struct{ deadQueues }
+	noAudit     struct{ auditLog }
 	noIncidents struct{ incidents }
 )
 

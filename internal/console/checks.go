@@ -60,38 +60,6 @@ type Applied struct {
 	Deleted   []string `json:"deleted" nullable:"false"`
 }
 
-// ApplyOptions say for whom checks are applied.
-type ApplyOptions struct {
-	Owner    string
-	TakeOver bool
-	Delete   []string
-}
-
-// OwnedError lists checks that belong to another set, with its name.
-type OwnedError struct{ Owners map[string]string }
-
-func (e *OwnedError) Error() string {
-	return fmt.Sprintf("%d checks belong to another set", len(e.Owners))
-}
-
-// StoredCheck is a check as it is kept.
-type StoredCheck struct {
-	ID, Owner string
-	Version   int
-	Spec      []byte
-	Revision  int64
-}
-
-// CheckFilter chooses checks; what is empty does not matter.
-type CheckFilter struct {
-	IDs                               []string
-	Kind, Group, Tag, Location, Owner string
-	Text                              string
-	Active                            *bool
-	After                             string
-	Limit                             int
-}
-
 // Define writes checks as the API carries them.
 func Define(checks []check.Check) ([]Definition, error) {
 	ds := make([]Definition, 0, len(checks))
@@ -129,7 +97,7 @@ func (e *endpoints) checks() {
 		id: "delete-check", method: http.MethodDelete, path: "/checks/{id}", scope: access.ChecksWrite, tag: "checks",
 		summary: "Delete a check", description: "Whatever set it belongs to. Its history stays.", errors: []int{http.StatusNotFound},
 	}, func(ctx context.Context, in *checkID) (*struct{}, error) {
-		removed, err := c.o.Store.RemoveChecks(ctx, []string{in.ID})
+		removed, err := c.o.Store.RemoveChecks(ctx, []string{in.ID}, holder(ctx).Name)
 		switch {
 		case err != nil:
 			return nil, c.failed("deleting the check", err)
@@ -139,6 +107,7 @@ func (e *endpoints) checks() {
 		c.o.Logger.Info("check deleted", "check", in.ID, "by", holder(ctx).Name)
 		return nil, nil
 	})
+	e.switches()
 }
 
 type checkID struct {
@@ -177,12 +146,12 @@ func (c *Console) listChecks(ctx context.Context, in *listChecksInput) (*out[Def
 		list.Next = found[in.Limit-1].ID
 	}
 	for _, s := range found {
-		list.Checks = append(list.Checks, s.definition())
+		list.Checks = append(list.Checks, define(s))
 	}
 	return answer(list), nil
 }
 
-func (s StoredCheck) definition() Definition {
+func define(s StoredCheck) Definition {
 	return Definition{Version: s.Version, Check: s.Spec, Owner: s.Owner, Revision: s.Revision}
 }
 
@@ -194,7 +163,7 @@ func (c *Console) getCheck(ctx context.Context, in *checkID) (*out[Definition], 
 	case len(found) == 0:
 		return nil, noCheck(in.ID)
 	}
-	return answer(found[0].definition()), nil
+	return answer(define(found[0])), nil
 }
 
 func (c *Console) applyChecks(ctx context.Context, in *struct{ Body Wanted }) (*out[Applied], error) {
@@ -206,7 +175,7 @@ func (c *Console) applyChecks(ctx context.Context, in *struct{ Body Wanted }) (*
 	if len(faults) > 0 {
 		return nil, newProblem(http.StatusUnprocessableEntity, "nothing was applied: mend what is listed under faults", faults...)
 	}
-	done, err := c.o.Store.ApplySet(ctx, checks, ApplyOptions{Owner: w.Owner, TakeOver: w.TakeOver, Delete: w.Delete})
+	done, err := c.o.Store.ApplySet(ctx, checks, ApplyOptions{Owner: w.Owner, TakeOver: w.TakeOver, Delete: w.Delete, By: holder(ctx).Name})
 	if owned, ok := errors.AsType[*OwnedError](err); ok {
 		return nil, newProblem(http.StatusConflict, "nothing was applied: these checks belong to another set, or to none; name their owner, or take them over", conflicts(owned.Owners)...)
 	}

@@ -127,12 +127,12 @@ func (e *endpoints) incidents() {
 	c := e.console
 	mends := []int{http.StatusNotFound, http.StatusUnprocessableEntity}
 	register(e, operation{
-		id: "list-incidents", method: http.MethodGet, path: "/incidents", scope: access.IncidentsRead, tag: "incidents",
+		id: "list-incidents", method: http.MethodGet, path: "/incidents", scope: access.RunsRead, tag: "incidents",
 		summary: "List incidents", description: "Outages that the rules found and what people wrote down, the newest first, without updates.",
 		errors: []int{http.StatusUnprocessableEntity},
 	}, c.listIncidents)
 	register(e, operation{
-		id: "get-incident", method: http.MethodGet, path: "/incidents/{id}", scope: access.IncidentsRead, tag: "incidents",
+		id: "get-incident", method: http.MethodGet, path: "/incidents/{id}", scope: access.RunsRead, tag: "incidents",
 		summary: "Show an incident with its updates", errors: mends,
 	}, func(ctx context.Context, in *incidentPath) (*out[Incident], error) { return c.showIncident(ctx, in.ID) })
 	register(e, operation{

@@ -11,13 +11,13 @@ import (
 	"github.com/probefleet/probefleet/internal/status"
 )
 
-// diary keeps incidents in memory.
-type diary struct {
+// journal keeps incidents in memory.
+type journal struct {
 	list    []status.Recorded
 	planned []status.Planned
 }
 
-func (d *diary) Incidents(_ context.Context, f IncidentFilter) (found []status.Recorded, err error) {
+func (d *journal) Incidents(_ context.Context, f IncidentFilter) (found []status.Recorded, err error) {
 	for _, r := range d.list {
 		if !f.Open || r.Open() {
 			found = append(found, r)
@@ -26,7 +26,7 @@ func (d *diary) Incidents(_ context.Context, f IncidentFilter) (found []status.R
 	return found, nil
 }
 
-func (d *diary) find(id string) *status.Recorded {
+func (d *journal) find(id string) *status.Recorded {
 	for i := range d.list {
 		if d.list[i].ID == id {
 			return &d.list[i]
@@ -35,7 +35,7 @@ func (d *diary) find(id string) *status.Recorded {
 	return nil
 }
 
-func (d *diary) Incident(_ context.Context, id string) (status.Recorded, bool, error) {
+func (d *journal) Incident(_ context.Context, id string) (status.Recorded, bool, error) {
 	if r := d.find(id); r != nil {
 		return *r, true, nil
 	}
@@ -44,7 +44,7 @@ func (d *diary) Incident(_ context.Context, id string) (status.Recorded, bool, e
 
 const firstIncident = "6f1d0c9e-3c1b-4f8e-9c55-1d2f6a7b8c9d"
 
-func (d *diary) OpenIncident(_ context.Context, r status.Report) (string, error) {
+func (d *journal) OpenIncident(_ context.Context, r status.Report) (string, error) {
 	if f := r.Fault(); f != "" {
 		return "", &RefusedError{f}
 	}
@@ -55,7 +55,7 @@ func (d *diary) OpenIncident(_ context.Context, r status.Report) (string, error)
 	return firstIncident, nil
 }
 
-func (d *diary) UpdateIncident(_ context.Context, id string, u status.Update) error {
+func (d *journal) UpdateIncident(_ context.Context, id string, u status.Update) error {
 	r := d.find(id)
 	if r == nil {
 		return &RefusedError{"there is no such incident"}
@@ -67,17 +67,17 @@ func (d *diary) UpdateIncident(_ context.Context, id string, u status.Update) er
 	return nil
 }
 
-func (d *diary) DescribeIncident(_ context.Context, id, title string, public bool, postmortem string) error {
+func (d *journal) DescribeIncident(_ context.Context, id, title string, public bool, postmortem string) error {
 	r := d.find(id)
 	r.Title, r.Public, r.Postmortem = title, public, postmortem
 	return nil
 }
 
-func (d *diary) MergeIncident(context.Context, string, string) error {
+func (d *journal) MergeIncident(context.Context, string, string) error {
 	return &RefusedError{"an incident cannot be merged into itself; name another one"}
 }
 
-func (d *diary) PlanMaintenance(_ context.Context, p status.Planned) (string, error) {
+func (d *journal) PlanMaintenance(_ context.Context, p status.Planned) (string, error) {
 	if f := p.Fault(time.Now()); f != "" {
 		return "", &RefusedError{f}
 	}
@@ -86,11 +86,11 @@ func (d *diary) PlanMaintenance(_ context.Context, p status.Planned) (string, er
 	return p.ID, nil
 }
 
-func (d *diary) PlannedMaintenance(context.Context, bool) ([]status.Planned, error) {
+func (d *journal) PlannedMaintenance(context.Context, bool) ([]status.Planned, error) {
 	return d.planned, nil
 }
 
-func (d *diary) CancelMaintenance(_ context.Context, id string) (bool, error) {
+func (d *journal) CancelMaintenance(_ context.Context, id string) (bool, error) {
 	for i, p := range d.planned {
 		if p.ID == id && p.CancelledAt.IsZero() {
 			d.planned[i].CancelledAt = time.Now()

@@ -48,7 +48,7 @@ type Maintenances struct {
 func (e *endpoints) maintenance() {
 	c := e.console
 	register(e, operation{
-		id: "list-maintenance", method: http.MethodGet, path: "/maintenance", scope: access.IncidentsRead, tag: "maintenance",
+		id: "list-maintenance", method: http.MethodGet, path: "/maintenance", scope: access.RunsRead, tag: "maintenance",
 		summary: "List planned maintenance", description: "What lasts and what is to come; windows that check files name are with their checks.",
 	}, func(ctx context.Context, in *struct {
 		All bool `query:"all" doc:"Also what is over or was called off."`
@@ -65,11 +65,11 @@ func (e *endpoints) maintenance() {
 		return answer(list), nil
 	})
 	register(e, operation{
-		id: "plan-maintenance", method: http.MethodPost, path: "/maintenance", scope: access.IncidentsWrite, tag: "maintenance",
+		id: "plan-maintenance", method: http.MethodPost, path: "/maintenance", scope: access.MaintenanceWrite, tag: "maintenance",
 		summary: "Plan maintenance", description: "It counts from now on: what was judged before stands.", errors: []int{http.StatusUnprocessableEntity},
 	}, c.planMaintenance)
 	register(e, operation{
-		id: "cancel-maintenance", method: http.MethodDelete, path: "/maintenance/{id}", scope: access.IncidentsWrite, tag: "maintenance",
+		id: "cancel-maintenance", method: http.MethodDelete, path: "/maintenance/{id}", scope: access.MaintenanceWrite, tag: "maintenance",
 		summary: "Call maintenance off, from now on", errors: []int{http.StatusNotFound},
 	}, func(ctx context.Context, in *incidentPath) (*struct{}, error) {
 		ok, err := c.o.Incidents.CancelMaintenance(ctx, in.ID)

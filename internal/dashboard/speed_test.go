@@ -108,7 +108,9 @@ func measure(t *testing.T, base string, checks int) {
 			continue
 		}
 		slices.Sort(ds)
-		q := func(share float64) time.Duration { return ds[int(share*float64(len(ds)-1))].Round(10 * time.Microsecond) }
+		q := func(share float64) time.Duration {
+			return ds[int(share*float64(len(ds)-1))].Round(10 * time.Microsecond)
+		}
 		t.Logf("%-26s %8d %9s %9s %9s %9d", p, len(ds), q(.5), q(.95), q(.99), weight[p])
 	}
 }
@@ -164,7 +166,7 @@ func fill(t *testing.T, url string, checks int) {
 			FROM generate_series(0, $1::int - 1, 20) n, generate_series(0, 9) k`,
 		`INSERT INTO runs (id, run_id, check_id, location, slot, attempt, kind, outcome, fault_class, fault_message, started_at, finished_at, latency_us, worker, data_version, data)
 			SELECT gen_random_uuid(), gen_random_uuid(), 'c-' || n, l, date_trunc('minute', now()) - m * interval '1 minute', 1, 'api', 'passed', '', '', now(), now(), 100000 + m, 'w', 2, '{}'
-			FROM generate_series(0, least(200, $1::int) - 1) n, unnest('{here,there,elsewhere}'::text[]) l, generate_series(0, 1439) m`,
+			FROM generate_series(0, least(20, $1::int) - 1) n, unnest('{here,there,elsewhere}'::text[]) l, generate_series(0, 1439) m`,
 	} {
 		var args []any
 		if strings.Contains(s, "$1") {
@@ -183,8 +185,8 @@ func fill(t *testing.T, url string, checks int) {
 // docs/queries.md, as it says itself.
 func explain(t *testing.T, url, dir string, checks int) {
 	t.Helper()
-	log := newestLog(t, dir)
-	before, err := os.ReadFile(log)
+	file := newestLog(t, dir)
+	before, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +212,7 @@ func explain(t *testing.T, url, dir string, checks int) {
 			t.Fatal(err)
 		}
 	}
-	after, err := os.ReadFile(log)
+	after, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}

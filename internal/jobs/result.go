@@ -104,6 +104,10 @@ type Result struct {
 	Steps    []StepResult
 	Evidence Evidence
 	Worker   Worker
+
+	// TraceParent is the W3C trace context of the worker's span, or "". It is
+	// of the message, and not stored.
+	TraceParent string
 }
 
 // Timings are the phases of the attempt, or of one of its steps. Those that did

@@ -17,6 +17,7 @@ import (
 	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
+	"github.com/probefleet/probefleet/internal/tracing"
 )
 
 // store is what the recorder needs of the database.
@@ -70,6 +71,8 @@ type Options struct {
 	Hurry <-chan struct{}
 
 	Logger *slog.Logger
+	// Tracer may be nil.
+	Tracer *tracing.Tracer
 	// Metrics and Queues measure this room and its Consume loop.
 	Metrics *Metrics
 	Queues  *queue.Metrics
@@ -270,6 +273,9 @@ func (r *Recorder) record(ctx context.Context, results []jobs.Result, bodies []s
 		return err
 	}
 	m.batches.WithLabelValues("ok").Inc()
+	for _, res := range results {
+		r.o.Tracer.Stored(res, start, time.Now())
+	}
 	m.batchSize.Observe(float64(len(results)))
 	m.results.WithLabelValues("stored").Add(float64(rec.Stored))
 	m.results.WithLabelValues("duplicate").Add(float64(rec.Duplicates))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/target"
+	"github.com/chromedp/chromedp"
 
 	"github.com/probefleet/probefleet/internal/egress/socks"
 )
@@ -42,8 +44,13 @@ type chromium struct {
 
 	mu      sync.Mutex
 	tabs    map[target.ID]*tab
+	spare   *spare // nil where there is none
 	overrun overrun
 }
+
+// headlessShell reports whether the browser is the one that has no windows on
+// any screen.
+func (b *chromium) headlessShell() bool { return strings.HasPrefix(b.product, "HeadlessChrome/") }
 
 // root is the session that speaks to the browser itself.
 func (b *chromium) root() session { return session{conn: b.conn} }
@@ -68,8 +75,12 @@ func (s *supervisor) launchAt(ctx context.Context, path string) (_ *chromium, er
 	if err != nil {
 		return nil, errors.Join(err, gate.Close(), p.remove())
 	}
+	var pipe chromedp.Transport = proc.pipe
+	if s.wire != nil {
+		pipe = s.wire(pipe)
+	}
 	b := &chromium{
-		proc: proc, conn: dial(ctx, proc.pipe), profile: p, gate: gate, film: s.film,
+		proc: proc, conn: dial(ctx, pipe), profile: p, gate: gate, film: s.film,
 		stop: make(chan struct{}),
 		tabs: make(map[target.ID]*tab),
 	}

@@ -78,7 +78,14 @@ func (f *flow) unique(name string) string {
 // page is where the tab is, by the browser's knowledge: a busy page need not
 // answer.
 func (t *tab) page(ctx context.Context) (jobs.Page, error) {
-	info, err := call(ctx, t.browser.root(), target.GetTargetInfo, target.GetTargetInfoParams{TargetID: t.id})
+	return pageOf(t.askPage(ctx).wait(ctx))
+}
+
+func (t *tab) askPage(ctx context.Context) *pending[target.GetTargetInfoResult] {
+	return send(ctx, t.browser.root(), target.GetTargetInfo, target.GetTargetInfoParams{TargetID: t.id})
+}
+
+func pageOf(info target.GetTargetInfoResult, err error) (jobs.Page, error) {
 	if err != nil || info.TargetInfo == nil {
 		return jobs.Page{}, err
 	}

@@ -3,6 +3,7 @@ package browserrunner
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/chromedp/cdproto"
 	"github.com/chromedp/cdproto/cdp"
@@ -26,8 +27,9 @@ type frame struct {
 	// navigations counts those within a document too.
 	navigations int
 	// world is ours in the frame, main that of its own scripts; 0 where it is
-	// not known.
+	// not known. coming says that watch.js is about to make ours.
 	world, main runtime.ExecutionContextID
+	coming      bool
 }
 
 // frameAt is the frame of that id in view v, made where it is new.
@@ -62,6 +64,7 @@ func (t *tab) framesLocked(v *view, m *cdproto.Message) bool {
 				v.root = fr
 			}
 			fr.view, fr.url, fr.loaded, fr.world, fr.main = v, e.Frame.URL+e.Frame.URLFragment, false, 0, 0
+			fr.coming = v.watched && webAddress(e.Frame.URL)
 			fr.navigations++
 		}
 	case cdproto.EventPageNavigatedWithinDocument:
@@ -110,7 +113,7 @@ func (t *tab) contextLocked(v *view, m *cdproto.Message) {
 		fr.view, fr.main = v, e.Context.ID
 	case e.Context.Name == world:
 		// Made by watch.js: nobody needs to ask for one.
-		fr.view, fr.world = v, e.Context.ID
+		fr.view, fr.world, fr.coming = v, e.Context.ID, false
 	}
 }
 
@@ -151,9 +154,17 @@ func (t *tab) growLocked(v *view, tree *page.FrameTree, parent cdp.FrameID) {
 	}
 }
 
-// enter is our world in a frame.
+// worldWait is how long our world is waited for before one is asked for.
+const worldWait = 100 * time.Millisecond
+
+// enter is our world in a frame. A new document's is on its way already, and
+// there before an answer to us would be.
 func (t *tab) enter(ctx context.Context, fr *frame) (session, runtime.ExecutionContextID, error) {
+	wait, cancel := context.WithTimeout(ctx, worldWait)
+	_ = t.await(wait, func() bool { return fr.world != 0 || !fr.coming || fr.gone })
+	cancel()
 	t.mu.Lock()
+	fr.coming = false
 	id, s, changed := fr.world, fr.view.session, t.changed
 	t.mu.Unlock()
 	if id != 0 {

@@ -36,6 +36,10 @@ var locateJS = func() string {
 	return b.String() + "}"
 }()
 
+// settleJS gives the page's own handlers and short timers the time to act on
+// an input, so that a navigation that it causes is known by its return.
+const settleJS = "async function settle() { await new Promise((done) => setTimeout(() => setTimeout(done))) }"
+
 // world is the name of the page's world in which our script runs.
 const world = "probefleet"
 
@@ -60,7 +64,6 @@ const (
 	opValue      = "value"      // a field has a value
 	opAttribute  = "attribute"  // an element has attributes
 	opElements   = "elements"   // there are so many, and like that
-	opSettle     = "settle"     // the page's handlers have run
 )
 
 // want is what the script waits for.
@@ -234,10 +237,6 @@ func (t *tab) element(ctx context.Context, fr *frame, w want, given []runtime.Re
 }
 
 func (t *tab) inFrame(ctx context.Context, fr *frame, w want, given []runtime.RemoteObjectID) (*runtime.RemoteObject, error) {
-	s, id, err := t.enter(ctx, fr)
-	if err != nil {
-		return nil, err
-	}
 	argument, err := jsonv2.Marshal(w, chromedp.DefaultMarshalOptions)
 	if err != nil {
 		return nil, err
@@ -246,14 +245,19 @@ func (t *tab) inFrame(ctx context.Context, fr *frame, w want, given []runtime.Re
 	for _, object := range given {
 		arguments = append(arguments, &runtime.CallArgument{ObjectID: object})
 	}
-	res, err := call(ctx, s, runtime.CallFunctionOn, runtime.CallFunctionOnParams{
-		FunctionDeclaration: locateJS,
-		ExecutionContextID:  id,
-		Arguments:           arguments,
-		ReturnByValue:       ptr(!w.Handle),
-		AwaitPromise:        ptr(true),
-		Silent:              ptr(true),
+	return t.invoke(ctx, fr, runtime.CallFunctionOnParams{
+		FunctionDeclaration: locateJS, Arguments: arguments, ReturnByValue: ptr(!w.Handle),
 	})
+}
+
+// invoke calls a function in our world of a frame and waits for its promise.
+func (t *tab) invoke(ctx context.Context, fr *frame, params runtime.CallFunctionOnParams) (*runtime.RemoteObject, error) {
+	s, id, err := t.enter(ctx, fr)
+	if err != nil {
+		return nil, err
+	}
+	params.ExecutionContextID, params.AwaitPromise, params.Silent = id, ptr(true), ptr(true)
+	res, err := call(ctx, s, runtime.CallFunctionOn, params)
 	if err != nil {
 		return nil, err
 	}

@@ -38,7 +38,7 @@ type overrun struct {
 func (s *supervisor) watchMemory(ctx context.Context, b *chromium) {
 	again := time.NewTicker(watchEvery)
 	defer again.Stop()
-	idle := false
+	idle, watched := false, newCensus(b.proc.pid)
 	for {
 		select {
 		case <-ctx.Done():
@@ -52,7 +52,7 @@ func (s *supervisor) watchMemory(ctx context.Context, b *chromium) {
 			continue // nothing happens in it; once after the last run is enough
 		}
 		idle = !used
-		s.weigh(b, processes(b.proc.pid))
+		s.weigh(b, watched.look())
 	}
 }
 

@@ -52,3 +52,29 @@ func TestBrowserThatHasGrownIsReplaced(t *testing.T) {
 	passes(t, runOn(t, r, job(open(url), text("", "waiting"))))
 	eventually(t, "the grown browser is replaced", func() bool { return pid(t, r) != first })
 }
+
+func TestCensusFindsNewRenderers(t *testing.T) {
+	t.Parallel()
+	r, _ := own(t, nil)
+	watched := newCensus(pid(t, r))
+	watched.look() // the walk
+	url, here := busy(t, "")
+	during(t, r, job(open(url), within(time.Second, text("", "never"))), here, func(*tab) {
+		seen := map[int]bool{}
+		for _, p := range watched.look() {
+			seen[p.pid] = p.renderer
+		}
+		var renderers int
+		for _, p := range processes(pid(t, r)) {
+			if p.renderer {
+				renderers++
+			}
+			if renderer, ok := seen[p.pid]; !ok || renderer != p.renderer {
+				t.Errorf("process %d (renderer: %v) was not seen between two walks", p.pid, p.renderer)
+			}
+		}
+		if renderers == 0 {
+			t.Error("no renderer: this shows nothing")
+		}
+	})
+}

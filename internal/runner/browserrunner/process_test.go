@@ -60,7 +60,9 @@ func onlyTab(t *testing.T, r *Runner) *tab {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		for _, tb := range b.tabs {
-			return tb
+			if tb.at() != "" { // else it is the spare one
+				return tb
+			}
 		}
 	}
 	t.Error("no tab")

@@ -49,7 +49,7 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 		return r.unready(ctx, res, err)
 	}
 	res.Worker.Browser = b.product
-	t, err := openTab(ctx, b, int64(spec.Width), int64(spec.Height))
+	t, err := b.take(ctx, int64(spec.Width), int64(spec.Height))
 	if err != nil {
 		if ctx.Err() == nil && b.conn.alive() {
 			r.browsers.retire(b) // it lives but does not do its work
@@ -61,10 +61,14 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 		return r.unready(ctx, res, err)
 	}
 
+	if b.film {
+		startFilm(ctx, t.session) // the first picture is its answer
+	}
 	f := newFlow(ctx, r, t, j.Check)
 	f.waited = f.began.Sub(began)
 	f.scrub.redact = template.From(ctx).Hidden().Hide
 	err = f.run(&res, spec)
+	r.browsers.prepare(ctx, b, int64(spec.Width), int64(spec.Height))
 	f.gather(ctx, &res, err)
 	r.dispose(ctx, b, t)
 	if err != nil {
@@ -253,9 +257,7 @@ func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 	if failure == nil {
 		_ = f.tab.await(ctx, func() bool { return f.tab.loaded || len(f.tab.loaders) == 0 })
 	}
-	if p, err := f.tab.page(ctx); err == nil {
-		res.Evidence.Page = &p
-	}
+	where := f.tab.askPage(ctx) // answered while the picture is taken
 	if !errors.Is(failure, errPageCrashed) {
 		name := "end"
 		if failure != nil {
@@ -269,6 +271,9 @@ func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 	}
 	f.visit(ctx, failure)
 	res.Evidence.Visit = f.seen
+	if p, err := pageOf(where.wait(ctx)); err == nil {
+		res.Evidence.Page = &p
+	}
 	f.tab.mu.Lock()
 	defer f.tab.mu.Unlock()
 	res.Evidence.Console = f.tab.console.all()

@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"syscall"
 
+	"github.com/chromedp/chromedp"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/probefleet/probefleet/internal/child"
@@ -68,6 +69,8 @@ type Options struct {
 	Metrics *Metrics
 
 	unguarded bool
+	// wire lets tests see what is said.
+	wire func(chromedp.Transport) chromedp.Transport
 }
 
 // Metrics of browsers.
@@ -144,7 +147,7 @@ func New(o Options) *Runner {
 	return &Runner{
 		browsers: &supervisor{
 			path: o.Path, dir: o.Dir, account: o.Account,
-			control: o.Control, unguarded: o.unguarded,
+			control: o.Control, unguarded: o.unguarded, wire: o.wire,
 			recycle: cmp.Or(o.Recycle, DefaultRecycle), memory: cmp.Or(o.Memory, DefaultMemory), film: o.Film && o.Artifacts != nil,
 			log: o.Logger, metrics: o.Metrics,
 			all: make(map[*chromium]struct{}),

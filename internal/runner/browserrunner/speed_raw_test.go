@@ -28,6 +28,8 @@ type rawCDP struct {
 	id      atomic.Int64
 	replies sync.Map // id → chan rawMessage
 	loads   sync.Map // session → chan struct{}
+	// What was said: awaited commands, events, bytes.
+	calls, events, bytes atomic.Int64
 }
 
 // rawPatience is long: this machine may be busy.
@@ -54,6 +56,10 @@ func (c *rawCDP) read(f *os.File) {
 		if json.Unmarshal(data[:len(data)-1], &m) != nil {
 			continue
 		}
+		c.bytes.Add(int64(len(data)))
+		if m.Method != "" {
+			c.events.Add(1)
+		}
 		if reply, ok := c.replies.LoadAndDelete(m.ID); ok && m.ID != 0 {
 			reply.(chan rawMessage) <- m
 		} else if m.Method == "Page.loadEventFired" {
@@ -72,6 +78,7 @@ func (c *rawCDP) send(session, method string, params any) chan rawMessage {
 		m["sessionId"] = session
 	}
 	data, _ := json.Marshal(m)
+	c.bytes.Add(int64(len(data)))
 	c.lock.Lock()
 	defer c.lock.Unlock()
 	_, _ = c.write.Write(append(data, 0))
@@ -81,6 +88,7 @@ func (c *rawCDP) send(session, method string, params any) chan rawMessage {
 type object = map[string]any
 
 func (c *rawCDP) call(session, method string, params any, result any) error {
+	c.calls.Add(1)
 	var m rawMessage
 	select {
 	case m = <-c.send(session, method, params):
@@ -176,6 +184,12 @@ func (c *rawCDP) flow(url, format string) error {
 	return err
 }
 
+// talk is what was said since the last talk.
+func (c *rawCDP) talk() talk {
+	calls := int(c.calls.Swap(0))
+	return talk{calls, calls, int(c.events.Swap(0)), int(c.bytes.Swap(0))}
+}
+
 func rawDriver(t *testing.T, url, name, format string) driver {
 	path, err := Find("")
 	if err != nil {
@@ -219,5 +233,6 @@ func rawDriver(t *testing.T, url, name, format string) driver {
 	if err := c.call("", "Browser.getVersion", object{}, nil); err != nil {
 		t.Fatal(err)
 	}
-	return driver{name, func() error { return c.flow(url, format) }, func() []int { return treeOf([]int{cmd.Process.Pid}) }}
+	c.talk()
+	return driver{name, func() error { return c.flow(url, format) }, func() []int { return treeOf([]int{cmd.Process.Pid}) }, c.talk}
 }

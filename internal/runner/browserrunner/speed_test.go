@@ -35,6 +35,7 @@ type driver struct {
 	name string
 	flow func() error
 	pids func() []int // of its browser
+	talk func() talk
 }
 
 // round is what one driver did in one stretch of time.
@@ -179,11 +180,14 @@ func shopSite(t *testing.T) string {
 	return s.URL
 }
 
-func ourDriver(t *testing.T, url string) driver {
+func ourDriver(t *testing.T, url string, change ...func(*Options)) driver {
 	r, dir := own(t, func(o *Options) {
 		o.Recycle = 1 << 30
 		o.Artifacts = &memory{files: map[string][]byte{}}
 		o.Control = egress.NewPolicy(egress.Private, nil).Control
+		for _, c := range change {
+			c(o)
+		}
 	})
 	pid(t, r)
 	j := job(open(url), fillIn("#q", "shoes"), click("#go"), text("#list", "Item 19"), check.Step{Action: check.ActionScreenshot, Value: "end"})
@@ -195,7 +199,7 @@ func ourDriver(t *testing.T, url string) driver {
 			err = fmt.Errorf("%s: %+v", res.Outcome, res.Fault)
 		}
 		return err
-	}, func() []int { return treeOf(browsersOf(dir)) }}
+	}, func() []int { return treeOf(browsersOf(dir)) }, nil}
 }
 
 func chromedpDriver(t *testing.T, url string) driver {
@@ -250,7 +254,7 @@ func chromedpDriver(t *testing.T, url string) driver {
 		}
 		_, err = chromedp.Run(ctx, chromedp.CaptureScreenshot())
 		return err
-	}, func() []int { return treeOf(browsersOf(dir)) }}
+	}, func() []int { return treeOf(browsersOf(dir)) }, nil}
 }
 
 // treeOf are the processes of browsers.

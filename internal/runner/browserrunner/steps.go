@@ -10,6 +10,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/cdproto/runtime"
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
@@ -234,7 +235,7 @@ func (s *stepRun) settle(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if _, err := s.tab.ask(ctx, fr, want{Op: opSettle}, nil); err != nil && !replaced(err) {
+	if _, err := s.tab.invoke(ctx, fr, runtime.CallFunctionOnParams{FunctionDeclaration: settleJS}); err != nil && !replaced(err) {
 		return err
 	}
 	wait, cancel := context.WithDeadlineCause(ctx, s.end, errStepTime)

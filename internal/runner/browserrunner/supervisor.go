@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 
+	"github.com/chromedp/chromedp"
+
 	"github.com/probefleet/probefleet/internal/child"
 	"github.com/probefleet/probefleet/internal/egress/socks"
 )
@@ -28,11 +30,13 @@ type supervisor struct {
 	control socks.Control
 	// unguarded browsers dial by themselves; for tests of the guard alone.
 	unguarded bool
-	recycle   int
-	memory    int64
-	film      bool
-	log       *slog.Logger
-	metrics   *Metrics
+	// wire is between a browser and its conn, where it is not nil.
+	wire    func(chromedp.Transport) chromedp.Transport
+	recycle int
+	memory  int64
+	film    bool
+	log     *slog.Logger
+	metrics *Metrics
 
 	mu       sync.Mutex
 	closed   bool

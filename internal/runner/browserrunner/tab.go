@@ -43,7 +43,8 @@ type tab struct {
 	context cdp.BrowserContextID
 	id      target.ID
 
-	// ctx ends with the run's, or by cancel when the page does.
+	// ctx ends with the run's, or by cancel when the page does. Both are
+	// replaced once, by adopt.
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 
@@ -105,6 +106,19 @@ func openTab(ctx context.Context, b *chromium, width, height int64) (*tab, error
 	return t, nil
 }
 
+// adopt makes ctx the tab's: it was made for nobody yet. It reports whether
+// the page is still there.
+func (t *tab) adopt(ctx context.Context) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ctx.Err() != nil {
+		return false
+	}
+	t.cancel(nil)
+	t.ctx, t.cancel = context.WithCancelCause(ctx)
+	return true
+}
+
 func (t *tab) attach(width, height int64) error {
 	downloads := send(t.ctx, t.browser.root(), browser.SetDownloadBehavior, browser.SetDownloadBehaviorParams{
 		Behavior:         browser.SetDownloadBehaviorBehaviorDeny,
@@ -126,7 +140,7 @@ func (t *tab) attach(width, height int64) error {
 		return err
 	}
 	t.session = session{conn: t.browser.conn, id: attached.SessionID}
-	t.top = &view{session: t.session, id: t.id, page: true, ready: true}
+	t.top = &view{session: t.session, id: t.id, page: true, ready: true, watched: true}
 	t.top.root = &frame{id: t.frame, view: t.top}
 	t.views[t.id], t.frames[t.frame] = t.top, t.top.root
 	t.session.listen(func(m *cdproto.Message) { t.handle(t.top, m) })
@@ -140,12 +154,12 @@ func (t *tab) attach(width, height int64) error {
 		send(t.ctx, t.session, log.Enable, cdp.Empty{}),
 		attachIframes(t.ctx, t.session),
 		watchTraffic(t.ctx, t.session),
-		send(t.ctx, t.session, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
-			Width: width, Height: height, DeviceScaleFactor: 1,
-		}),
 	)
-	if t.browser.film {
-		all = append(all, startFilm(t.ctx, t.session))
+	if !t.browser.headlessShell() {
+		// Its windows have borders, within which the page is smaller.
+		all = append(all, send(t.ctx, t.session, emulation.SetDeviceMetricsOverride, emulation.SetDeviceMetricsOverrideParams{
+			Width: width, Height: height, DeviceScaleFactor: 1,
+		}))
 	}
 	for _, p := range all {
 		if err := p.done(t.ctx); err != nil {
@@ -163,11 +177,23 @@ func (t *tab) at() string {
 }
 
 // end ends everything that waits for the page.
-func (t *tab) end(cause error) { t.cancel(cause) }
+func (t *tab) end(cause error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cancel(cause)
+}
 
 // close gives up the context with all that is in it. It reports whether the
 // browser did so in time.
 func (t *tab) close(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	_, err := t.discard(ctx).wait(ctx)
+	return err
+}
+
+// discard is close for one who does not wait for the answer.
+func (t *tab) discard(ctx context.Context) *pending[cdp.Empty] {
 	t.browser.mu.Lock()
 	maps.DeleteFunc(t.browser.tabs, func(_ target.ID, of *tab) bool { return of == t })
 	t.browser.mu.Unlock()
@@ -176,11 +202,8 @@ func (t *tab) close(ctx context.Context) error {
 		v.session.listen(nil)
 	}
 	t.mu.Unlock()
-	t.cancel(errPageClosed)
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
-	defer cancel()
-	_, err := call(ctx, t.browser.root(), target.DisposeBrowserContext, target.DisposeBrowserContextParams{BrowserContextID: t.context})
-	return err
+	t.end(errPageClosed)
+	return send(ctx, t.browser.root(), target.DisposeBrowserContext, target.DisposeBrowserContextParams{BrowserContextID: t.context})
 }
 
 // handle takes the events of a view.
@@ -269,9 +292,9 @@ func (t *tab) navigatedLocked(m *cdproto.Message) bool {
 // crashed notes why the renderer ended: "crashed", "killed", "oom"...
 func (t *tab) crashed(status string) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
 	t.crash = status
 	t.changedLocked()
-	t.mu.Unlock()
 	t.cancel(errPageCrashed)
 }
 

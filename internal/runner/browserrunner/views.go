@@ -24,6 +24,8 @@ type view struct {
 	root    *frame
 	// ready is set once its tree of frames is known.
 	ready bool
+	// watched is set where watch.js runs in every new document.
+	watched bool
 }
 
 // attachIframes asks for sessions of the iframes of v that have a process of

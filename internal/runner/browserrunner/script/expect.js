@@ -82,10 +82,3 @@ const elements = async () => {
   if (holds !== Boolean(not)) return { ok: true, matches: found.length };
   return { reason: not ? 'still' : why, matches: found.length, actual: found.length ? named(found[0]) : '' };
 };
-
-// settle gives the page's own handlers and short timers the time to act on an
-// input, so that a navigation that it causes is known by its return.
-const settle = async () => {
-  await new Promise((done) => setTimeout(() => setTimeout(done)));
-  return { ok: true };
-};

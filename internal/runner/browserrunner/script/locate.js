@@ -22,7 +22,7 @@ const changed = () => new Promise((done) => {
 
 const ops = {
   point: aim, fill, change, select, checked, checkedNow, upload, focus, scroll, keep, inner,
-  text, url, title, visible: shown, hidden: hiddenNow, value, attribute, elements, settle,
+  text, url, title, visible: shown, hidden: hiddenNow, value, attribute, elements,
 };
 for (;;) {
   const found = await ops[want.op]();
