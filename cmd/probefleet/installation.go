@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,6 +25,7 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/checkfile"
 	"github.com/probefleet/probefleet/internal/child"
+	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/localpg"
 	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/sqslocal"
@@ -48,6 +52,8 @@ type installation struct {
 	applied  int    // checks that the status page will show
 
 	statusURL, consoleURL, adminURL, shopURL string
+	// shopVars say to the demo's check files where everything is.
+	shopVars map[string]string
 }
 
 // start starts the parts in the direction against the flow of data and applies
@@ -74,6 +80,7 @@ func (i *installation) start(ctx context.Context) error {
 		{"the worker", i.startWorker},
 		{"the scheduler", i.startScheduler},
 		{"the checks", i.applyChecks},
+		{"the job of the shop", i.startJob},
 	} {
 		i.say.wait("starting %s", step.what)
 		if err := step.run(ctx); err != nil {
@@ -224,6 +231,37 @@ func (i *installation) startShop(ctx context.Context) error {
 	i.parts.serve("the demo shop", func(ctx context.Context) error {
 		return daemon.HTTP(ctx, l, shop.Handler(i.demoShop), i.log)
 	})
+	host, port, err := net.SplitHostPort(loopback(l))
+	if err != nil {
+		return err
+	}
+	first, err := strconv.Atoi(port)
+	if err != nil {
+		return err
+	}
+	network, err := shop.OpenNetwork(ctx, host, first+1)
+	if err != nil {
+		return err
+	}
+	i.shopVars = network.Vars()
+	i.shopVars["base"] = i.shopURL
+	i.parts.serve("the shop's network", network.Serve)
+	return nil
+}
+
+// startJob has the shop's job call the console, at a new address.
+func (i *installation) startJob(ctx context.Context) error {
+	if !i.demo {
+		return nil
+	}
+	var made console.PingAddress
+	err := consoleClient{i.consoleURL, i.token}.call(ctx, applyPatience, http.MethodPost, "/api/v1/checks/"+examples.Job+"/ping-address", nil, &made)
+	if err != nil {
+		return err
+	}
+	i.parts.serve("the shop's job", func(ctx context.Context) error {
+		return shop.Stocktake(ctx, i.consoleURL+made.Path, 30*time.Second)
+	})
 	return nil
 }
 
@@ -252,11 +290,13 @@ func (i *installation) startScheduler(context.Context) error {
 func (i *installation) applyChecks(ctx context.Context) error {
 	var checks []check.Check
 	if i.demo {
-		demo, err := checkfile.Parse("examples/checks/shop.yaml", examples.Checks, checkfile.Options{Vars: variables{"base": i.shopURL}, ReadFile: examples.ReadFile})
-		if err != nil {
-			return err
+		for name, file := range map[string][]byte{"examples/checks/shop.yaml": examples.Checks, "examples/checks/network.yaml": examples.Network} {
+			demo, err := checkfile.Parse(name, file, checkfile.Options{Vars: i.shopVars, ReadFile: examples.ReadFile})
+			if err != nil {
+				return err
+			}
+			checks = append(checks, demo...)
 		}
-		checks = demo
 	}
 	if len(i.files) > 0 {
 		own, err := load(i.files, i.source)
@@ -269,7 +309,7 @@ func (i *installation) applyChecks(ctx context.Context) error {
 		return nil
 	}
 	for _, c := range checks {
-		if c.Active && c.Public {
+		if c.Active && c.Public && !c.Kind().Jobless() { // it has a result once its job has called
 			i.applied++
 		}
 	}

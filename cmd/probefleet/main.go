@@ -36,6 +36,7 @@ func commands() []command {
 		{"export", "write the checks of a console as files", export, nil},
 		{"trigger", "run checks now, at their locations, and follow them", trigger, nil},
 		{"results", "list what runs have found", results, nil},
+		{"heartbeat", "make the address that a job calls, or list its calls", heartbeatAddress, nil},
 		{"incident", "write incidents down, and see to those there are", nil, incidentCommands()},
 		{"maintenance", "plan maintenance, list it, call it off", nil, maintenanceCommands()},
 		{"token", "make, list and revoke tokens of a console", nil, []command{

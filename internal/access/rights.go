@@ -48,7 +48,7 @@ type Right struct {
 // for one of these scopes, and there is no other way to be allowed anything.
 var Rights = []Right{
 	{ChecksRead, Viewer, "list, show and plan checks"},
-	{ChecksWrite, Editor, "create, change, pause, mute and delete checks"},
+	{ChecksWrite, Editor, "create, change, pause, mute and delete checks; give heartbeats their addresses"},
 	{RunsRead, Viewer, "runs with their evidence, states, coverage, incidents"},
 	{RunsTrigger, Editor, "have checks run now"},
 	{IncidentsWrite, Editor, "open, update and close incidents"},

@@ -50,6 +50,16 @@ func TestEveryNewFieldOfAStepNeedsVersionTwo(t *testing.T) {
 	}
 }
 
+// sampleTemplates is a browser check whose steps are filled in where it runs.
+func sampleTemplates() check.Check {
+	c := sampleBrowser()
+	b := c.Spec.(*check.Browser)
+	b.Templates = true
+	b.Steps = append(b.Steps[:1:1], check.Step{Action: check.ActionFill, Selector: "#key", Value: "{{ secrets.shop_key }}"})
+	b.Page = &check.Page{User: "demo", Password: "{{ secrets.site }}", Headers: map[string]string{"X-Key": "{{ secrets.header }}"}}
+	return c
+}
+
 // What the steps found is refused by version 1, and dropped only by name.
 func TestPlainResultsFitVersionOne(t *testing.T) {
 	r := newResultSamples()["browser-steps"]

@@ -124,8 +124,9 @@ func newJobSamples() map[string]jobs.Job {
 	single := sampleAPI()
 	single.Spec.(*check.API).Steps[0].ID = "only"
 	steps, only, recorded := sampleJob(sampleSteps()), sampleJob(single), sampleJob(sampleRecorded())
-	steps.Reply, only.Reply, recorded.Reply = 2, 2, 2
-	all := map[string]jobs.Job{"steps": steps, "one-named-step": only, "recorded": recorded}
+	templates := sampleJob(sampleTemplates())
+	steps.Reply, only.Reply, recorded.Reply, templates.Reply = 2, 2, 2, 2
+	all := map[string]jobs.Job{"steps": steps, "one-named-step": only, "recorded": recorded, "browser-templates": templates}
 	maps.Copy(all, netJobSamples())
 	return all
 }
@@ -171,6 +172,7 @@ func newCheckSamples() map[string]check.Check {
 	for name, j := range netJobSamples() {
 		all[name] = j.Check
 	}
+	all["browser-templates"] = sampleTemplates()
 	maps.Copy(all, alarmSamples())
 	return all
 }

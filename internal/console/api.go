@@ -114,6 +114,9 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 		e.runs()
 		e.triggers()
 	}
+	if c.o.Pings != nil {
+		e.pings()
+	}
 	e.tokens()
 	if c.o.Incidents != nil {
 		e.incidents()
@@ -166,7 +169,7 @@ func register[I, O any](e *endpoints, o operation, handler func(context.Context,
 // OpenAPI is the description of the whole API, as JSON.
 func OpenAPI() ([]byte, error) {
 	c := New(Options{
-		Runs: noRuns{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{},
+		Runs: noRuns{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{},
 		Desk: people.NewDesk(people.Options{}), Audit: noAudit{},
 	})
 	spec := c.newAPI(http.NewServeMux()).OpenAPI()
@@ -181,6 +184,7 @@ func OpenAPI() ([]byte, error) {
 // are never asked.
 type (
 	noRuns      struct{ runs }
+	noPings     struct{ pingBook }
 	noFleet     struct{ fleet }
 	noRegistry  struct{ registry }
 	noQueues    struct{ deadQueues }

@@ -2,11 +2,14 @@ package console
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
+	"sync"
 
 	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/assert"
@@ -168,7 +171,7 @@ func (c *Console) getCheck(ctx context.Context, in *checkID) (*out[Definition], 
 
 func (c *Console) applyChecks(ctx context.Context, in *struct{ Body Wanted }) (*out[Applied], error) {
 	w := in.Body
-	checks, faults := decode(w.Checks)
+	checks, faults := c.readChecks(w.Checks)
 	if len(faults) == 0 {
 		faults = w.deleteFaults(checks)
 	}
@@ -218,35 +221,74 @@ func conflicts(owners map[string]string) []string {
 	return lines
 }
 
-// decode reads definitions and lists everything that is wrong with them.
-func decode(ds []Definition) (checks []check.Check, faults []string) {
+// readChecks reads definitions and lists everything that is wrong with them. What
+// was found to be right before is not looked into again: an apply follows its
+// plan, and most of a set stays as it is.
+func (c *Console) readChecks(ds []Definition) (checks []check.Check, faults []string) {
 	seen := map[string]bool{}
 	compiled := map[expression]error{}
 	for i, d := range ds {
-		c, err := codec.DecodeCheck(d.Version, d.Check)
+		ch, err := codec.DecodeCheck(d.Version, d.Check)
 		if err != nil {
 			faults = append(faults, fmt.Sprintf("checks[%d]: %v", i, err))
 			continue
 		}
-		if seen[c.ID] {
-			faults = append(faults, fmt.Sprintf("check %q is there twice", c.ID))
+		if seen[ch.ID] {
+			faults = append(faults, fmt.Sprintf("check %q is there twice", ch.ID))
 		}
-		seen[c.ID] = true
-		for _, f := range c.Validate() {
-			faults = append(faults, fmt.Sprintf("check %q: %v", c.ID, f))
+		seen[ch.ID] = true
+		checks = append(checks, ch)
+		k := d.key()
+		if c.sound.has(k) {
+			continue
 		}
-		for _, line := range expressions(c) {
-			e := expression{c.Kind(), line}
+		before := len(faults)
+		for _, f := range ch.Validate() {
+			faults = append(faults, fmt.Sprintf("check %q: %v", ch.ID, f))
+		}
+		for _, line := range expressions(ch) {
+			e := expression{ch.Kind(), line}
 			if _, done := compiled[e]; !done {
-				_, compiled[e] = assert.Compile(c.Kind(), line)
+				_, compiled[e] = assert.Compile(ch.Kind(), line)
 			}
 			if err := compiled[e]; err != nil {
-				faults = append(faults, fmt.Sprintf("check %q: %s: %v", c.ID, line, err))
+				faults = append(faults, fmt.Sprintf("check %q: %s: %v", ch.ID, line, err))
 			}
 		}
-		checks = append(checks, c)
+		if len(faults) == before {
+			c.sound.add(k)
+		}
 	}
 	return checks, faults
+}
+
+// key stands for the definition, byte by byte.
+func (d Definition) key() [32]byte {
+	return sha256.Sum256(append(strconv.AppendInt(nil, int64(d.Version), 10), d.Check...))
+}
+
+// maxSound bounds the definitions that are remembered as right.
+const maxSound = 50_000
+
+// sound remembers definitions in which nothing was wrong.
+type sound struct {
+	mu    sync.Mutex
+	known map[[32]byte]bool
+}
+
+func (s *sound) has(k [32]byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known[k]
+}
+
+func (s *sound) add(k [32]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil || len(s.known) >= maxSound {
+		s.known = map[[32]byte]bool{}
+	}
+	s.known[k] = true
 }
 
 // expression is a line of a kind of check; many checks have the same.

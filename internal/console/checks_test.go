@@ -79,7 +79,7 @@ func TestApplyAndList(t *testing.T) {
 		t.Errorf("list: %d %s", w.Code, w.Body)
 	}
 	// What is listed can be applied as it is.
-	checks, faults := decode(ds.Checks)
+	checks, faults := new(Console).readChecks(ds.Checks)
 	if len(faults) > 0 || len(checks) != 2 {
 		t.Errorf("listed checks: %v", faults)
 	}
@@ -165,5 +165,23 @@ func TestHealth(t *testing.T) {
 	sick = errors.New("recorder: the database is away\nqueue: gone")
 	if h := c.Health(t.Context()); !slices.Equal(h.Faults, []string{"recorder: the database is away", "queue: gone"}) {
 		t.Errorf("sick: %q", h.Faults)
+	}
+}
+
+// What was right once is remembered, byte by byte; what was wrong never is.
+func TestWhatWasWrongStaysWrong(t *testing.T) {
+	s, h, _ := newConsole(t)
+	good, bad := home("a"), home("a")
+	bad.Spec.(*check.Browser).Expect = []string{"titel != ''"}
+	for i, step := range []struct {
+		check check.Check
+		want  int
+	}{{bad, 422}, {bad, 422}, {good, 200}, {good, 200}, {bad, 422}, {good, 200}} {
+		if w := ask(h, "PUT", "/api/v1/checks", testToken, body(t, step.check)); w.Code != step.want {
+			t.Errorf("apply %d is answered %d: %s", i+1, w.Code, w.Body)
+		}
+	}
+	if len(s.checks) != 1 {
+		t.Errorf("%d checks are there", len(s.checks))
 	}
 }

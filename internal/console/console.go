@@ -48,6 +48,8 @@ type Options struct {
 	PerToken, PerAddress Limit
 	// Runs knows what was measured; where it is nil that is not served.
 	Runs runs
+	// Pings keeps the calls of jobs; where it is nil none are taken.
+	Pings pingBook
 	// Fleet knows the places that measure; where it is nil they are not served.
 	Fleet fleet
 	// Registry knows workers, recorders and pins; where it is nil they are not
@@ -75,6 +77,8 @@ type Console struct {
 	o                    Options
 	depths               depths
 	perToken, perAddress limits
+	perPing              limits
+	sound                sound
 }
 
 // New makes a Console.
@@ -82,12 +86,13 @@ func New(o Options) *Console {
 	if o.Metrics == nil {
 		o.Metrics = NewMetrics(nil)
 	}
-	return &Console{o: o, perToken: limits{Limit: o.PerToken}, perAddress: limits{Limit: o.PerAddress}}
+	return &Console{o: o, perToken: limits{Limit: o.PerToken}, perAddress: limits{Limit: o.PerAddress}, perPing: limits{Limit: perPing}}
 }
 
 // Handler serves the API.
 func (c *Console) Handler() http.Handler {
 	mux := http.NewServeMux()
+	c.pingRoutes(mux)
 	c.newAPI(mux)
 	limited := c.ByAddress(mux)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -89,7 +89,7 @@ func (e *endpoints) people() {
 		summary: "Change a person's role, disable or enable them", description: "The last admin who can log in stays one.",
 		errors: []int{http.StatusNotFound, http.StatusConflict},
 	}, func(ctx context.Context, in *struct {
-		personName
+		Name string `path:"name" maxLength:"100"`
 		Body PersonChange
 	},
 	) (*out[Person], error) {

@@ -124,6 +124,9 @@ func runsOf(s StoredCheck, locations []string, now time.Time) (runs []jobs.Trigg
 	if err != nil {
 		return nil, fmt.Sprintf("check %q cannot be read by this console: %v", s.ID, err)
 	}
+	if ch.Kind().Jobless() {
+		return nil, fmt.Sprintf("check %q is a heartbeat: its job calls the console when it runs, and cannot be run from here", s.ID)
+	}
 	for _, l := range ch.Locations {
 		if len(locations) > 0 && !slices.Contains(locations, l) {
 			continue

@@ -48,11 +48,13 @@ func (d *Dashboard) serveFeed(form feedForm) http.HandlerFunc {
 		}
 		f = f.in(d.zone)
 		d.serve(w, r, func() (*page, error) {
-			body, err := form.write(d, base, base+r.URL.Path, f, entries(f, base))
-			if err != nil {
-				return nil, fmt.Errorf("writing a feed: %w", err)
-			}
-			return newPage(http.StatusOK, form.kind, body), nil
+			return f.page("feed "+base+r.URL.Path, func() (*page, error) {
+				body, err := form.write(d, base, base+r.URL.Path, f, entries(f, base))
+				if err != nil {
+					return nil, fmt.Errorf("writing a feed: %w", err)
+				}
+				return newPage(http.StatusOK, form.kind, body), nil
+			})
 		})
 	}
 }

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -94,12 +95,8 @@ func (d *Dashboard) serveIndex(w http.ResponseWriter, r *http.Request) {
 		c.page = n
 	}
 	make := func() (*page, error) { return d.index(f, p, c) }
-	d.serve(w, r, func() (*page, error) {
-		if c.group != "" { // anything may be asked for: what is kept is bounded
-			return make()
-		}
-		return f.page("index "+p.grain, make)
-	})
+	key := fmt.Sprintf("index %s %q %d", p.grain, c.group, c.page)
+	d.serve(w, r, func() (*page, error) { return f.page(key, make) })
 }
 
 func (d *Dashboard) serveCheck(w http.ResponseWriter, r *http.Request) {

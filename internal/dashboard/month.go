@@ -37,16 +37,19 @@ func (d *Dashboard) serveIncident(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	d.serve(w, r, func() (*page, error) {
-		v := incidentPageView{Incident: newIncidentView(f, found[0])}
-		code := v.Incident.Code
-		if !v.Incident.Lasts {
-			code = "o"
-		}
-		v.layout = d.layout(f, v.Incident.Title+" · "+d.title, code)
-		v.Path = "/incidents/" + id
-		v.JSON = "/api/v1/incidents"
-		return execute(incidentPage, http.StatusOK, v)
+		return f.page("incident "+id, func() (*page, error) { return d.incidentPage(f, found[0]) })
 	})
+}
+
+func (d *Dashboard) incidentPage(f *frame, r status.Recorded) (*page, error) {
+	v := incidentPageView{Incident: newIncidentView(f, r)}
+	code := v.Incident.Code
+	if !v.Incident.Lasts {
+		code = "o"
+	}
+	v.layout = d.layout(f, v.Incident.Title+" · "+d.title, code)
+	v.Path, v.JSON = "/incidents/"+r.ID, "/api/v1/incidents"
+	return execute(incidentPage, http.StatusOK, v)
 }
 
 // monthView is the page of a month.
@@ -55,7 +58,6 @@ type monthView struct {
 	Name           string
 	Earlier, Later string // months, "" where there is nothing
 	Days           []monthDay
-	Count          int
 }
 
 type monthDay struct {
@@ -94,20 +96,21 @@ func (d *Dashboard) serveMonth(w http.ResponseWriter, r *http.Request) {
 		list = f.snap.incidents // as far as memory goes
 	}
 	d.serve(w, r, func() (*page, error) {
-		v := monthView{layout: d.layout(f, "Incidents in "+from.Format("January 2006")+" · "+d.title, "o"), Name: from.Format("January 2006")}
-		v.Path, v.JSON = "/history/"+from.Format(monthForm), "/api/v1/incidents"
-		if from.After(firstMonth) {
-			v.Earlier = from.AddDate(0, -1, 0).Format(monthForm)
-		}
-		if from.Before(current) {
-			v.Later = before.Format(monthForm)
-		}
-		v.Days = days(f, list, from, before)
-		for _, day := range v.Days {
-			v.Count += len(day.Incidents)
-		}
-		return execute(monthPage, http.StatusOK, v)
+		return f.page("month "+from.Format(monthForm), func() (*page, error) { return d.monthPage(f, list, from, before, current) })
 	})
+}
+
+func (d *Dashboard) monthPage(f *frame, list []status.Recorded, from, before, current time.Time) (*page, error) {
+	v := monthView{layout: d.layout(f, "Incidents in "+from.Format("January 2006")+" · "+d.title, "o"), Name: from.Format("January 2006")}
+	v.Path, v.JSON = "/history/"+from.Format(monthForm), "/api/v1/incidents"
+	if from.After(firstMonth) {
+		v.Earlier = from.AddDate(0, -1, 0).Format(monthForm)
+	}
+	if from.Before(current) {
+		v.Later = before.Format(monthForm)
+	}
+	v.Days = days(f, list, from, before)
+	return execute(monthPage, http.StatusOK, v)
 }
 
 // days lays incidents out under the days on which they began, the newest

@@ -85,10 +85,18 @@ type rendering struct {
 	err  error
 }
 
+// maxPages bounds the pages that a frame keeps: readers may ask for anything.
+const maxPages = 2000
+
 // page gives the page that a key names, made on first use; others wait for it.
+// One more than maxPages is made for its reader alone.
 func (f *frame) page(key string, render func() (*page, error)) (*page, error) {
 	f.mu.Lock()
 	r := f.pages[key]
+	if r == nil && len(f.pages) >= maxPages {
+		f.mu.Unlock()
+		return render()
+	}
 	if r == nil {
 		r = &rendering{}
 		f.pages[key] = r

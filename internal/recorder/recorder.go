@@ -55,6 +55,8 @@ type Options struct {
 	// forgotten that are older than RunsKept; default [DefaultRunsKept].
 	History  historian
 	RunsKept time.Duration
+	// Heartbeats, where it is set, is where jobs are judged by their calls.
+	Heartbeats heartbeatBook
 	// Queue is the name of the results queue, Receiver the way to it.
 	Queue    string
 	Receiver queue.Receiver
@@ -136,6 +138,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 	if r.o.History != nil {
 		parts.Go(func() { r.keepHistory(work) })
+	}
+	if r.o.Heartbeats != nil {
+		parts.Go(func() { r.watchHeartbeats(work) })
 	}
 	// Asked once ahead: pollers that find others asking log it as an outage.
 	_ = r.breaker.check(ctx)

@@ -13,21 +13,24 @@ import (
 
 // What is written down in the audit log.
 const (
-	actPersonAdd      = "person.add"
-	actPersonChange   = "person.change"
-	actPassword       = "person.password" //nolint:gosec // the name of a deed
-	actLogin          = "person.log-in"
-	actSessionEnd     = "session.end"
-	actTokenMake      = "token.make"
-	actTokenRevoke    = "token.revoke"
-	actCheckCreate    = "check.create"
-	actCheckChange    = "check.change"
-	actCheckDelete    = "check.delete"
-	actTrigger        = "runs.trigger"
-	actPin            = "fleet.pin"
-	actDeadDrop       = "dead-letters.drop"
-	actIncidentOpen   = "incident.open"
-	actIncidentChange = "incident.change"
+	actPersonAdd         = "person.add"
+	actPersonChange      = "person.change"
+	actPassword          = "person.password" //nolint:gosec // the name of a deed
+	actLogin             = "person.log-in"
+	actSessionEnd        = "session.end"
+	actTokenMake         = "token.make"
+	actTokenRevoke       = "token.revoke"
+	actCheckCreate       = "check.create"
+	actCheckChange       = "check.change"
+	actCheckDelete       = "check.delete"
+	actTrigger           = "runs.trigger"
+	actAddress           = "heartbeat.address"
+	actPin               = "fleet.pin"
+	actDeadDrop          = "dead-letters.drop"
+	actIncidentOpen      = "incident.open"
+	actIncidentChange    = "incident.change"
+	actMaintenancePlan   = "maintenance.plan"
+	actMaintenanceCancel = "maintenance.cancel"
 )
 
 // maxNamed bounds the names of properties in one entry.

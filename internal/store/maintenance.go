@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
@@ -22,11 +23,17 @@ func (s *Store) PlanMaintenance(ctx context.Context, p status.Planned) (id strin
 		return "", &RefusedError{fault}
 	}
 	id = newUUID()
-	_, err = s.pool.Exec(ctx, `
-		INSERT INTO maintenance (id, title, why, checks, tags, groups, from_at, to_at, cron, zone, for_ms, public, created_by)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		id, text(p.Title), text(p.Why), texts(p.Checks), texts(p.Tags), texts(p.Groups), someTime(p.From), someTime(p.To),
-		text(p.Cron), text(p.Zone), p.For.Milliseconds(), p.Public, text(p.CreatedBy))
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO maintenance (id, title, why, checks, tags, groups, from_at, to_at, cron, zone, for_ms, public, created_by)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+			id, text(p.Title), text(p.Why), texts(p.Checks), texts(p.Tags), texts(p.Groups), someTime(p.From), someTime(p.To),
+			text(p.Cron), text(p.Zone), p.For.Milliseconds(), p.Public, text(p.CreatedBy))
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actMaintenancePlan, Subject: id})
+	})
 	if err != nil {
 		return "", s.failed(doing, err)
 	}
@@ -67,8 +74,14 @@ func (s *Store) CancelMaintenance(ctx context.Context, id string) (bool, error) 
 		return false, nil //nolint:nilerr // what is no UUID names none
 	}
 	var cancelled bool
-	err := s.pool.QueryRow(ctx, `
-		UPDATE maintenance SET cancelled_at = now() WHERE id = $1 AND cancelled_at IS NULL RETURNING true`, id).Scan(&cancelled)
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		err := tx.QueryRow(ctx, `
+			UPDATE maintenance SET cancelled_at = now() WHERE id = $1 AND cancelled_at IS NULL RETURNING true`, id).Scan(&cancelled)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actMaintenanceCancel, Subject: id})
+	})
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return false, s.failed("calling maintenance off", err)
 	}

@@ -95,12 +95,12 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 		kit.Log.Warn("the console cannot see to dead letters", "err", queues.away)
 	}
 	desk := people.NewDesk(people.Options{
-		Book: db, Idle: c.People.Idle, Lasts: c.People.Lasts, Provider: c.People.provider(), Logger: kit.Log,
+		Book: db, Params: c.People.params, Idle: c.People.Idle, Lasts: c.People.Lasts, Provider: c.People.provider(), Logger: kit.Log,
 	})
 	cookies := console.Cookies{Base: c.People.base}
 	h := console.New(console.Options{
 		Desk: desk, Cookies: cookies, Audit: db,
-		Store: db, Tokens: db, Runs: db, Fleet: db, Registry: db, Incidents: stored{db}, Ready: well,
+		Store: db, Tokens: db, Runs: db, Pings: stored{db}, Fleet: db, Registry: db, Incidents: stored{db}, Ready: well,
 		PerToken: limit(c.TokenRate), PerAddress: limit(c.AddressRate),
 		Logger:     kit.Log,
 		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),
@@ -113,9 +113,11 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	defer closeSite()
 	mux := http.NewServeMux()
 	mux.Handle("/api/", h.Handler())
+	mux.Handle("/ping/", h.Handler())
 	mux.Handle("/", h.ByAddress(site))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.Run(ctx) })
+	g.Go(func() error { return h.KeepReceiver(ctx) })
 	g.Go(func() error { return daemon.HTTP(ctx, l, console.Proxies(c.People.proxies, mux), kit.Log) })
 	return g.Wait()
 }

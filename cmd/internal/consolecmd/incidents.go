@@ -9,9 +9,6 @@ import (
 	"github.com/probefleet/probefleet/internal/store"
 )
 
-// stored is the database with refusals in the words of the console.
-type stored struct{ *store.Store }
-
 // refusal is an error of the store in the words of the console.
 func refusal(err error) error {
 	if r, ok := errors.AsType[*store.RefusedError](err); ok {

@@ -27,6 +27,7 @@ type People struct {
 	base    *url.URL
 	proxies []netip.Prefix
 	mapping people.Mapping
+	params  people.Params // of passwords' hashes; zero is the default
 }
 
 // OIDC is the identity provider; without an issuer there is none.

@@ -3,6 +3,7 @@ package login
 import (
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -58,7 +59,10 @@ func (p *Room) showPeople(w http.ResponseWriter, r *http.Request, b peopleBody) 
 		}
 		b.People = append(b.People, row)
 	}
-	b.Roles, b.Rights = access.Roles, access.Rights
+	b.Roles, b.Rights = access.Roles, slices.Clone(access.Rights)
+	slices.SortStableFunc(b.Rights, func(x, y access.Right) int {
+		return slices.Index(access.Roles, x.Role) - slices.Index(access.Roles, y.Role)
+	})
 	return p.frame.Show(w, r, peoplePage, web.Page{Title: "People", Section: "people", Body: b})
 }
 

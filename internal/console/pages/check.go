@@ -3,6 +3,7 @@ package pages
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -66,10 +67,9 @@ type place struct {
 
 type runRow struct {
 	kept.Run
-	Mark    web.Mark
-	At      *web.Stamp
-	Took    string
-	Lateish string
+	Mark web.Mark
+	At   *web.Stamp
+	Took string
 }
 
 type revisionRow struct {
@@ -125,7 +125,7 @@ func (p *pages) check(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, i := range incidents {
-		v.Incidents = append(v.Incidents, newIncidentRow(i, nil, now))
+		v.Incidents = append(v.Incidents, newIncidentRow(i, p.name(r), now))
 	}
 	revisions, err := p.Records.Revisions(ctx, watched.ID)
 	if err != nil {
@@ -143,7 +143,7 @@ func (p *pages) check(w http.ResponseWriter, r *http.Request) error {
 // places are the locations with their runs and what is missing of them.
 func (p *pages) places(r *http.Request, v *checkView, now time.Time) error {
 	f := kept.RunFilter{Check: v.ID, Since: now.Add(-30 * 24 * time.Hour), Until: now.Add(time.Minute), Limit: runsRead}
-	if before, err := time.Parse(time.RFC3339, r.URL.Query().Get("before")); err == nil {
+	if before, err := time.Parse(time.RFC3339Nano, r.URL.Query().Get("before")); err == nil {
 		f.Until = before
 		v.Until = web.NewStamp(before, now)
 	}
@@ -166,7 +166,7 @@ func (p *pages) places(r *http.Request, v *checkView, now time.Time) error {
 			locations = append(locations, run.Location)
 		}
 	}
-	oldest := time.Time{}
+	var cut time.Time // of the location whose list ends first
 	for _, l := range locations {
 		one := place{Location: l, Mark: web.StateMark(status.NotMeasured)}
 		for _, c := range v.Conclusive {
@@ -184,21 +184,18 @@ func (p *pages) places(r *http.Request, v *checkView, now time.Time) error {
 				continue
 			}
 			one.Runs = append(one.Runs, runRow{Run: run, Mark: web.OutcomeMark(run.Outcome), At: web.NewStamp(run.Slot, now), Took: web.Latency(run.Latency)})
-			if oldest.IsZero() || run.Slot.After(oldest) && len(one.Runs) == runsShown {
-				oldest = run.Slot
-			}
 		}
-		if n := len(one.Runs); n == runsShown {
-			if last := one.Runs[n-1].Slot; v.Older == "" || last.After(oldest) {
-				oldest = last
-				q := "?before=" + last.UTC().Format(time.RFC3339)
-				if v.Outcome != "" {
-					q += "&outcome=" + v.Outcome
-				}
-				v.Older = href("checks", v.ID) + q + "#runs"
-			}
+		if n := len(one.Runs); n == runsShown && one.Runs[n-1].Slot.After(cut) {
+			cut = one.Runs[n-1].Slot
 		}
 		v.Places = append(v.Places, one)
+	}
+	if !cut.IsZero() {
+		q := url.Values{"before": {cut.UTC().Format(time.RFC3339Nano)}}
+		if v.Outcome != "" {
+			q.Set("outcome", v.Outcome)
+		}
+		v.Older = href("checks", v.ID) + "?" + q.Encode() + "#runs"
 	}
 	return nil
 }
@@ -207,7 +204,12 @@ func (p *pages) places(r *http.Request, v *checkView, now time.Time) error {
 func alerting(c check.Check) string {
 	r := status.NewRules(c, time.Time{})
 	var b strings.Builder
-	fmt.Fprintf(&b, "An outage begins when %s in a row failed", web.Count(r.Runs, "slot"))
+	switch {
+	case r.Runs == 1:
+		b.WriteString("An outage begins with the first slot that fails")
+	default:
+		fmt.Fprintf(&b, "An outage begins when %s in a row failed", web.Count(r.Runs, "slot"))
+	}
 	if r.For > 0 {
 		fmt.Fprintf(&b, " over %s", web.Interval(r.For))
 	}

@@ -160,15 +160,19 @@ func (v *fleetView) fill(activity []kept.Activity, now time.Time) {
 	for i := range v.Places {
 		v.Places[i].judge()
 	}
-	slices.SortStableFunc(v.Workers, func(a, b workerRow) int {
-		switch {
-		case a.Alive == b.Alive:
-			return 0
-		case a.Alive:
-			return -1
-		}
-		return 1
-	})
+	slices.SortStableFunc(v.Workers, func(a, b workerRow) int { return first(a.Alive, b.Alive) })
+	slices.SortStableFunc(v.Recorders, func(a, b recorderRow) int { return first(a.Alive, b.Alive) })
+}
+
+// first puts those before others that are so.
+func first(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
 }
 
 // judge says how a location does.

@@ -180,6 +180,7 @@ func compare(a, b attempt) []comparison {
 		for n := range rb.Headers {
 			names[n] = true
 		}
+		delete(names, "date")
 		for _, n := range sortedKeys(names) {
 			add(n, ra.Headers[n], rb.Headers[n])
 		}

@@ -77,7 +77,8 @@ type Queue struct {
 // pages answers the requests for pages.
 type pages struct {
 	Options
-	all overview
+	all  overview
+	live streams
 }
 
 // Add adds the pages to a frame.
@@ -99,6 +100,7 @@ func Add(o Options) {
 	f.Page("GET /runs/{id}/files/{n}", access.RunsRead, p.file)
 	f.Page("GET /incidents", access.RunsRead, p.incidents)
 	f.Page("GET /incidents/{id}", access.RunsRead, p.incident)
+	f.Page("GET /events", access.RunsRead, p.events)
 	f.Page("GET /fleet", access.FleetRead, p.fleet)
 	f.Page("GET /fleet/dead-letters/{id}", access.FleetRead, p.letter)
 	f.Page("POST /fleet/dead-letters", access.DLQRedrive, p.changeLetters)

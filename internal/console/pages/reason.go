@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -36,7 +37,11 @@ func explain(r jobs.Result) reason {
 		return out
 	}
 	if v := r.Evidence.Visit; v != nil {
-		out.Said = said(v.Text)
+		title := ""
+		if p := r.Evidence.Page; p != nil {
+			title = p.Title
+		}
+		out.Said = said(v.Text, title)
 	}
 	i := failing(r)
 	switch {
@@ -71,30 +76,74 @@ func failing(r jobs.Result) int {
 // was done last, what was answered, and what was waited for in vain.
 func browserSentence(r jobs.Result, i int) string {
 	s := r.Steps[i]
-	problem, _, _ := strings.Cut(s.Error, "; the page is ")
-	tail := fmt.Sprintf("step %d, “%s”, did not succeed: %s.", i+1, stepWords(s.Name), strings.TrimSuffix(problem, "."))
+	tail := inVain(s, i+1)
 	act := i
 	if i > 0 && !acts(s.Action) {
 		for act = i - 1; act > 0 && !acts(r.Steps[act].Action); act-- { //nolint:revive // looks for the last action
 		}
 	}
-	answer := ""
-	if q := culprit(r.Evidence.Visit, r.Steps[act].At, s.At+s.Duration); q != nil {
-		answer = "the server answered " + q.Method + " " + path(q.URL) + " with " + statusWords(q.Status)
-		if q.Status == 0 {
-			answer = "the request " + q.Method + " " + path(q.URL) + " was not answered (" + q.Error + ")"
+	after := "After " + doing(r.Steps[act]) + ", "
+	q := culprit(r.Evidence.Visit, r.Steps[act].At, s.At+s.Duration)
+	if q == nil {
+		if act == i {
+			return upperFirst(tail)
 		}
-	}
-	after := "After “" + stepWords(r.Steps[act].Name) + "”, "
-	switch {
-	case answer != "" && act != i:
-		return after + answer + ". So " + tail
-	case answer != "":
-		return upperFirst(answer) + ". So " + tail
-	case act != i:
 		return after + tail
 	}
-	return upperFirst(tail)
+	answer := "the server answered " + q.Method + " " + path(q.URL) + " with " + statusWords(q.Status)
+	if q.Status == 0 {
+		answer = "the request " + q.Method + " " + path(q.URL) + " was not answered (" + q.Error + ")"
+	}
+	if act == i {
+		return upperFirst(answer) + ". So " + tail
+	}
+	return after + answer + ". So " + tail
+}
+
+// inVain says what a step waited for, or what became of it.
+func inVain(s jobs.StepResult, n int) string {
+	problem, _, _ := strings.Cut(s.Error, "; the page is ")
+	what := target(s.Name)
+	switch s.Action {
+	case check.ActionWaitElement, check.ActionExpectVisible:
+		if what != "" && strings.HasPrefix(problem, "0 elements") {
+			return fmt.Sprintf("%s did not appear within %s (step %d).", what, web.Interval(s.Duration.Round(time.Second)), n)
+		}
+	case check.ActionExpectText:
+		if what != "" {
+			return fmt.Sprintf("the text %s was not there within %s (step %d).", what, web.Interval(s.Duration.Round(time.Second)), n)
+		}
+	}
+	return fmt.Sprintf("step %d, %s, did not succeed: %s.", n, stepWords(s.Name), strings.TrimSuffix(firstOf(problem, "no reason was given"), "."))
+}
+
+// doing says an action as something that was done: clicking “Place order”.
+func doing(s jobs.StepResult) string {
+	what := target(s.Name)
+	if what == "" {
+		return "“" + stepWords(s.Name) + "”"
+	}
+	switch s.Action {
+	case check.ActionClick, check.ActionDoubleClick:
+		return "clicking " + what
+	case check.ActionOpen:
+		return "opening " + what
+	case check.ActionPress, check.ActionKeyDown:
+		return "pressing " + what
+	case check.ActionSelect:
+		return "selecting in " + what
+	}
+	return "“" + stepWords(s.Name) + "”"
+}
+
+// target is what stands in quotes in a step's name, "" where nothing does.
+func target(name string) string {
+	_, rest, ok := strings.Cut(stepWords(name), `"`)
+	end := strings.LastIndex(rest, `"`)
+	if !ok || end < 1 || strings.Contains(rest[:end], `"`) {
+		return ""
+	}
+	return "“" + rest[:end] + "”"
 }
 
 // acts reports whether an action does something that a page reacts to, and does
@@ -164,10 +213,23 @@ func statusWords(status int) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 }
 
-// said is what is worth quoting of the text of a page: its beginning, on one
-// line.
-func said(text string) string {
-	return web.Shorten(strings.Join(strings.Fields(text), " "), 300)
+// said is what is worth quoting of the text of a page: three lines, from its
+// heading on, where its title tells that.
+func said(text, title string) string {
+	heading := title
+	for _, sep := range []string{" · ", " | ", " – ", " - "} {
+		heading, _, _ = strings.Cut(heading, sep)
+	}
+	var lines []string
+	for l := range strings.SplitSeq(text, "\n") {
+		if l = strings.Join(strings.Fields(l), " "); l != "" {
+			lines = append(lines, l)
+		}
+	}
+	if at := slices.IndexFunc(lines, func(l string) bool { return len(heading) > 3 && strings.Contains(l, heading) }); at > 0 {
+		lines = lines[at:]
+	}
+	return web.Shorten(strings.Join(lines[:min(3, len(lines))], " · "), 160)
 }
 
 // path is the part of an address that tells requests of one site apart.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/dom"
 	"github.com/chromedp/cdproto/runtime"
 )
@@ -147,12 +148,10 @@ func (t *tab) query(ctx context.Context, fr *frame, w want, before pathWant, giv
 	roots := given
 	switch {
 	case len(before.Parts) > 0:
-		w.Paths, w.Recorded, w.Strict, w.Nth = []pathWant{before}, true, false, 0
-		root, err := t.element(ctx, fr, w, given)
-		if err != nil || root == "" {
+		w.Paths = []pathWant{before}
+		if roots, err = t.elements(ctx, fr, w, given); err != nil {
 			return nil, err
 		}
-		roots = []runtime.RemoteObjectID{root}
 	case before.Given < 0:
 		doc, err := call(ctx, s, runtime.Evaluate, runtime.EvaluateParams{Expression: "document", ContextID: id})
 		if err != nil {
@@ -161,6 +160,7 @@ func (t *tab) query(ctx context.Context, fr *frame, w want, before pathWant, giv
 		roots = []runtime.RemoteObjectID{doc.Result.ObjectID}
 	}
 	var elements []runtime.RemoteObjectID
+	had := map[cdp.BackendNodeID]bool{} // one may be below several
 	for _, root := range roots {
 		params := accessibility.QueryAXTreeParams{ObjectID: root, Role: q.role}
 		if !q.part {
@@ -172,7 +172,8 @@ func (t *tab) query(ctx context.Context, fr *frame, w want, before pathWant, giv
 		}
 		var nodes []*pending[dom.ResolveNodeResult]
 		for _, n := range tree.Nodes {
-			if isElement(n) && (!q.part || containsFold(axText(n.Name), q.name)) {
+			if isElement(n) && !had[n.BackendDOMNodeID] && (!q.part || containsFold(axText(n.Name), q.name)) {
+				had[n.BackendDOMNodeID] = true
 				nodes = append(nodes, send(ctx, s, dom.ResolveNode, dom.ResolveNodeParams{BackendNodeID: n.BackendDOMNodeID, ExecutionContextID: id}))
 			}
 		}
@@ -180,6 +181,33 @@ func (t *tab) query(ctx context.Context, fr *frame, w want, before pathWant, giv
 			if node, err := p.wait(ctx); err == nil && node.Object != nil {
 				elements = append(elements, node.Object.ObjectID)
 			}
+		}
+	}
+	return elements, nil
+}
+
+// maxRoots is the number of elements below which a part of a path is looked
+// for in the tree.
+const maxRoots = 50
+
+// elements are the elements that w.Paths lead to, as many as are looked below.
+func (t *tab) elements(ctx context.Context, fr *frame, w want, given []runtime.RemoteObjectID) ([]runtime.RemoteObjectID, error) {
+	w.Op, w.Handle = opAll, true
+	list, err := t.inFrame(ctx, fr, w, given)
+	if err != nil || list.Subtype != runtime.RemoteObjectSubtypeArray {
+		return nil, err
+	}
+	t.mu.Lock()
+	s := fr.view.session
+	t.mu.Unlock()
+	has, err := call(ctx, s, runtime.GetProperties, runtime.GetPropertiesParams{ObjectID: list.ObjectID, OwnProperties: ptr(true)})
+	if err != nil {
+		return nil, err
+	}
+	var elements []runtime.RemoteObjectID
+	for _, p := range has.Result {
+		if p.Value != nil && p.Value.Subtype == runtime.RemoteObjectSubtypeNode && len(elements) < maxRoots {
+			elements = append(elements, p.Value.ObjectID)
 		}
 	}
 	return elements, nil

@@ -35,6 +35,8 @@ type chromium struct {
 
 	// stop is closed by the supervisor where the browser is to end.
 	stop chan struct{}
+	// life is for what is said to the browser on nobody's behalf.
+	life context.Context
 	// film makes every tab keep a film strip.
 	film bool
 	// Guarded by the supervisor.
@@ -81,7 +83,7 @@ func (s *supervisor) launchAt(ctx context.Context, path string) (_ *chromium, er
 	}
 	b := &chromium{
 		proc: proc, conn: dial(ctx, pipe), profile: p, gate: gate, film: s.film,
-		stop: make(chan struct{}),
+		stop: make(chan struct{}), life: context.WithoutCancel(ctx),
 		tabs: make(map[target.ID]*tab),
 	}
 	if err := b.greet(ctx); err != nil {
@@ -102,6 +104,11 @@ func (b *chromium) greet(ctx context.Context) error {
 	}
 	b.product = v.Product
 	b.root().listen(b.handle)
+	if _, err := call(ctx, b.root(), target.SetAutoAttach, target.SetAutoAttachParams{
+		AutoAttach: true, WaitForDebuggerOnStart: true, Flatten: ptr(true), Filter: sharedWorkers,
+	}); err != nil {
+		return err
+	}
 	// Only so do crashes come with their cause.
 	_, err = call(ctx, b.root(), target.SetDiscoverTargets, target.SetDiscoverTargetsParams{
 		Discover: true,
@@ -128,6 +135,11 @@ func (b *chromium) handle(m *cdproto.Message) {
 			if t != nil {
 				t.gone(e.TargetID)
 			}
+		}
+	case cdproto.EventTargetAttachedToTarget:
+		e, ok := decode[target.EventAttachedToTarget](m)
+		if ok && e.TargetInfo != nil && (e.TargetInfo.Type == "shared_worker" || e.TargetInfo.Type == "service_worker") {
+			b.worker(e)
 		}
 	case cdproto.EventTargetTargetCreated:
 		if e, ok := decode[target.EventTargetCreated](m); ok && e.TargetInfo != nil {

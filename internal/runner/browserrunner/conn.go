@@ -165,19 +165,28 @@ func (p *pending[R]) wait(ctx context.Context) (result R, err error) {
 	}
 	select {
 	case m := <-p.reply:
-		if m.Error != nil {
-			return result, m.Error
-		}
-		if err := jsonv2.Unmarshal(m.Result, &result, chromedp.DefaultUnmarshalOptions); err != nil {
-			return result, fmt.Errorf("decoding the answer to %s: %w", p.method, err)
-		}
-		return result, nil
+		return p.read(m)
 	case <-p.conn.lost:
 		p.forget(errLost)
 	case <-ctx.Done():
 		p.forget(context.Cause(ctx))
 	}
-	return result, p.err
+	select {
+	case m := <-p.reply: // it came before the end
+		return p.read(m)
+	default:
+		return result, p.err
+	}
+}
+
+func (p *pending[R]) read(m *cdproto.Message) (result R, err error) {
+	if m.Error != nil {
+		return result, m.Error
+	}
+	if err := jsonv2.Unmarshal(m.Result, &result, chromedp.DefaultUnmarshalOptions); err != nil {
+		return result, fmt.Errorf("decoding the answer to %s: %w", p.method, err)
+	}
+	return result, nil
 }
 
 // call sends a command and waits for its answer; errors as in pending.wait.

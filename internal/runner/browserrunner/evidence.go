@@ -31,16 +31,18 @@ type picture struct {
 	contentType string
 }
 
-// picture takes a picture of the viewport, to be stored at the end of the run.
-// Where pictures are not kept it is only noted.
+// picture takes a picture of the viewport of the page that the last step was
+// for, to be stored at the end of the run. Where pictures are not kept it is
+// only noted.
 func (f *flow) picture(ctx context.Context, name string) error {
 	p := picture{name: f.unique(name)}
 	var err error
 	if f.runner.artifacts != nil {
-		f.tab.mask(ctx)
+		v := f.tab.shown()
+		f.tab.mask(ctx, v, f.scrub.unseen)
 		var shot page.CaptureScreenshotResult
 		// JPEG takes a third less time than PNG.
-		shot, err = call(ctx, f.tab.session, page.CaptureScreenshot, page.CaptureScreenshotParams{
+		shot, err = call(ctx, v.session, page.CaptureScreenshot, page.CaptureScreenshotParams{
 			Format:           page.CaptureScreenshotFormatJpeg,
 			Quality:          ptr[int64](quality),
 			OptimizeForSpeed: ptr(true),

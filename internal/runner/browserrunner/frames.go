@@ -137,20 +137,32 @@ func (t *tab) dropLocked(fr *frame) {
 	}
 }
 
-// growLocked adds what a view's tree of frames holds by now.
-func (t *tab) growLocked(v *view, tree *page.FrameTree, parent cdp.FrameID) {
+// journeys are the numbers of navigations of all frames.
+func (t *tab) journeys() map[*frame]int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	all := make(map[*frame]int, len(t.frames))
+	for _, fr := range t.frames {
+		all[fr] = fr.navigations
+	}
+	return all
+}
+
+// growLocked adds what a view's tree of frames held when it was asked for,
+// after journeys. Frames that have gone elsewhere since are left alone.
+func (t *tab) growLocked(v *view, tree *page.FrameTree, parent cdp.FrameID, before map[*frame]int) {
 	if tree == nil || tree.Frame == nil {
 		return
 	}
 	fr := t.frameAt(v, tree.Frame.ID, parent)
 	fr.view = v
-	if url := tree.Frame.URL + tree.Frame.URLFragment; url != fr.url {
+	if url := tree.Frame.URL + tree.Frame.URLFragment; url != fr.url && fr.navigations == before[fr] {
 		// Its process was taken over, or it went there before we listened.
 		fr.url = url
 		fr.navigations++
 	}
 	for _, c := range tree.ChildFrames {
-		t.growLocked(v, c, fr.id)
+		t.growLocked(v, c, fr.id, before)
 	}
 }
 

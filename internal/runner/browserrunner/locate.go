@@ -56,6 +56,7 @@ const (
 	opScroll     = "scroll"     // scroll
 	opKeep       = "keep"       // write into the storage
 	opInner      = "inner"      // the element itself
+	opAll        = "all"        // all of them, in an array
 	opText       = "text"       // a text is shown
 	opURL        = "url"        // the URL contains a text
 	opTitle      = "title"      // the title contains a text
@@ -83,8 +84,10 @@ type want struct {
 	Enabled  bool              `json:"enabled,omitempty"` // for opPoint
 	Files    []fileWant        `json:"files,omitempty"`
 	Elements *elementsWant     `json:"elements,omitempty"`
-	// Handle asks for the element itself in place of what is found.
+	// Handle asks for the elements themselves in place of what is found.
 	Handle bool `json:"handle,omitempty"`
+	// Hide makes the field that is filled unreadable in pictures.
+	Hide bool `json:"hide,omitempty"`
 	// Timeout is the time that the script waits, in milliseconds.
 	Timeout int64 `json:"timeout"`
 }

@@ -266,13 +266,25 @@ func run(t *testing.T, steps ...check.Step) jobs.Result {
 
 func runOn(t *testing.T, r *Runner, j jobs.Job) jobs.Result {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	// More than any check's timeout: a busy machine is no fault of a page.
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	res, err := r.Run(ctx, j)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return res
+}
+
+// patience is a time that this machine needs for much more than a simple run,
+// as it is now: what a test waits for in vain is not waited for longer.
+func patience(t *testing.T, r *Runner, url string) time.Duration {
+	t.Helper()
+	j := job(open(url))
+	j.Check.Timeout = time.Minute
+	began := time.Now()
+	passes(t, runOn(t, r, j))
+	return 2*time.Second + 4*time.Since(began)
 }
 
 func passes(t *testing.T, res jobs.Result) {

@@ -219,7 +219,7 @@ func play(t *testing.T, runner *Runner, r recorded, b pageBreak, change ...func(
 	}
 	for i := range rec.Steps {
 		// Only what is to fail fails soon: this machine may be a slow one.
-		rec.Steps[i].Timeout = 15 * time.Second
+		rec.Steps[i].Timeout = 30 * time.Second
 		if b.old != "" && i == b.step {
 			rec.Steps[i].Timeout = 1500 * time.Millisecond
 		}
@@ -228,7 +228,7 @@ func play(t *testing.T, runner *Runner, r recorded, b pageBreak, change ...func(
 		}
 	}
 	j := job(rec.Steps...)
-	j.Check.Timeout = 25 * time.Second
+	j.Check.Timeout = 90 * time.Second
 	return runOn(t, runner, j)
 }
 

@@ -107,15 +107,23 @@ func (t *tab) requestsLocked(v *view, m *cdproto.Message) bool {
 			t.identifyLocked(v, e)
 		}
 	case cdproto.EventNetworkResponseReceived:
-		if e, ok := decode[network.EventResponseReceived](m); ok && e.Response != nil && t.wantsResponses && len(t.responses) < maxSaid {
-			t.responses = append(t.responses, response{e.Response.URL, int(e.Response.Status)})
-			t.changedLocked()
-		}
+		t.respondedLocked(m)
 		return false // others may look at it too
 	default:
 		return false
 	}
 	return true
+}
+
+// respondedLocked notes a response where the flow has expectations of them.
+func (t *tab) respondedLocked(m *cdproto.Message) {
+	if m.Method != cdproto.EventNetworkResponseReceived || !t.wantsResponses || len(t.responses) >= maxSaid {
+		return
+	}
+	if e, ok := decode[network.EventResponseReceived](m); ok && e.Response != nil {
+		t.responses = append(t.responses, response{e.Response.URL, int(e.Response.Status)})
+		t.changedLocked()
+	}
 }
 
 // answerLocked answers a request that the browser holds.

@@ -257,7 +257,7 @@ func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 	if failure == nil {
 		_ = f.tab.await(ctx, func() bool { return f.tab.loaded || len(f.tab.loaders) == 0 })
 	}
-	where := f.tab.askPage(ctx) // answered while the picture is taken
+	asked := f.ask(ctx, failure)
 	if !errors.Is(failure, errPageCrashed) {
 		name := "end"
 		if failure != nil {
@@ -269,9 +269,9 @@ func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 			}
 		}
 	}
-	f.visit(ctx, failure)
+	f.visit(ctx, asked)
 	res.Evidence.Visit = f.seen
-	if p, err := pageOf(where.wait(ctx)); err == nil {
+	if p, err := pageOf(asked.where.wait(ctx)); err == nil {
 		res.Evidence.Page = &p
 	}
 	f.tab.mu.Lock()

@@ -2,6 +2,7 @@ package browserrunner
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,8 +12,27 @@ import (
 // pages repeat them rightly ("results for shoes").
 type scrubber struct {
 	secrets, values []string
+	// unseen are the secrets that fields were given: no picture shows a field
+	// that has one.
+	unseen []string
 	// redact hides the secrets of the job; nil hides none.
 	redact func(string) string
+}
+
+// secret reports whether there is something of a secret in value, and
+// remembers it for pictures.
+func (s *scrubber) secret(value string) bool {
+	if s.redact == nil || value == "" || s.redact(value) == value {
+		return false
+	}
+	s.hide(value)
+	return true
+}
+
+func (s *scrubber) hide(value string) {
+	if !slices.Contains(s.unseen, value) {
+		s.unseen = append(s.unseen, value)
+	}
 }
 
 const hidden = "•••"
@@ -25,6 +45,7 @@ func (s *scrubber) typed(value string, secret bool) {
 	switch {
 	case value == "":
 	case secret:
+		s.hide(value)
 		s.secrets = append(s.secrets, value, url.QueryEscape(value), url.PathEscape(value))
 	case utf8.RuneCountInString(value) >= minValue:
 		s.values = append(s.values, value, url.QueryEscape(value), url.PathEscape(value))

@@ -27,6 +27,7 @@ func (s *stepRun) spot(ctx context.Context) (*frame, error) {
 	if s.onMain() {
 		t.mu.Lock()
 		defer t.mu.Unlock()
+		t.looked = t.top
 		return t.top.root, nil
 	}
 	wait, cancel := context.WithDeadlineCause(ctx, s.end, errStepTime)
@@ -40,8 +41,12 @@ func (s *stepRun) spot(ctx context.Context) (*frame, error) {
 	if fr == nil && missing != "" && ctx.Err() == nil {
 		return nil, s.because(ctx, s.scrub.error(missing), false)
 	}
-	if err != nil || s.step.Iframe == "" {
+	if err != nil {
 		return fr, err
+	}
+	t.look(fr)
+	if s.step.Iframe == "" {
+		return fr, nil
 	}
 	return s.iframe(ctx, fr)
 }

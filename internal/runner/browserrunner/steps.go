@@ -91,6 +91,9 @@ func (s *stepRun) do(ctx context.Context) error {
 		return nil
 	case check.ActionScreenshot:
 		s.waitLoaded(ctx)
+		if _, err := s.spot(ctx); err != nil {
+			return err
+		}
 		return s.picture(ctx, s.step.Value)
 	}
 	return s.expect(ctx)
@@ -171,6 +174,7 @@ func (s *stepRun) want(op string) want {
 	w := want{
 		Op: op, Paths: paths(s.step.Any()), Recorded: s.step.Recorded, Strict: s.step.Strict,
 		Exact: s.step.Exact, Nth: s.step.Nth, Text: s.step.Value,
+		Hide: s.scrub.secret(s.step.Value),
 	}
 	if p := s.step.Point; p != nil {
 		w.Point = &pointWant{p.X, p.Y}

@@ -65,6 +65,8 @@ type tab struct {
 	top    *view
 	views  map[target.ID]*view
 	frames map[cdp.FrameID]*frame
+	// looked is the page that the last step was for.
+	looked *view
 	// settings are those of the flow so far, for views that come later.
 	settings       []*check.Page
 	rules          *rules
@@ -152,7 +154,7 @@ func (t *tab) attach(width, height int64) error {
 		send(t.ctx, t.session, page.Enable, page.EnableParams{}),
 		send(t.ctx, t.session, runtime.Enable, cdp.Empty{}),
 		send(t.ctx, t.session, log.Enable, cdp.Empty{}),
-		attachIframes(t.ctx, t.session),
+		attachRelated(t.ctx, t.session),
 		watchTraffic(t.ctx, t.session),
 	)
 	if !t.browser.headlessShell() {
@@ -167,6 +169,26 @@ func (t *tab) attach(width, height int64) error {
 		}
 	}
 	return nil
+}
+
+// look notes that a step is for a frame, and shown is the page of the last
+// one, or the run's own where that is closed.
+func (t *tab) look(fr *frame) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for fr.parent != nil {
+		fr = fr.parent
+	}
+	t.looked = fr.view
+}
+
+func (t *tab) shown() *view {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if v := t.looked; v != nil && t.views[v.id] == v {
+		return v
+	}
+	return t.top
 }
 
 // at is the URL of the document.

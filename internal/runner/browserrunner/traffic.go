@@ -98,7 +98,7 @@ func (x *exchange) failed() bool { return x.err != "" && !x.cancelled || x.statu
 // they were sent. Addresses that are no request (data:, blob:) and the
 // favicon, which not every browser asks for, are left out.
 func (t *traffic) exchanges() (all []*exchange) {
-	open := map[string]*exchange{} // by session and id
+	open := exchangesByID{}
 	for _, m := range t.events {
 		switch m.Method {
 		case cdproto.EventNetworkRequestWillBeSent:
@@ -106,14 +106,13 @@ func (t *traffic) exchanges() (all []*exchange) {
 			if !ok || e.Request == nil {
 				continue
 			}
-			key := string(m.SessionID) + string(e.RequestID)
 			at := e.Timestamp.Float64()
-			if was := open[key]; was != nil && e.RedirectResponse != nil {
+			if was := open.of(m, e.RequestID); was != nil && e.RedirectResponse != nil {
 				was.answer, was.to, was.bytes = e.RedirectResponse, at, int64(e.RedirectResponse.EncodedDataLength)
 			}
 			x := &exchange{method: e.Request.Method, url: e.Request.URL + e.Request.URLFragment, kind: string(e.Type), sent: e.Request, from: at}
 			x.wall = time.UnixMicro(int64(float64(e.WallTime) * 1e6)).UTC()
-			open[key] = x
+			open.add(m, e.RequestID, x)
 			if counts(x) {
 				all = append(all, x)
 			}
@@ -128,27 +127,43 @@ func (t *traffic) exchanges() (all []*exchange) {
 	return all
 }
 
+// exchangesByID finds requests by session and number, and by their number
+// alone: the script of a worker is asked for by its page and answered to the
+// worker.
+type exchangesByID map[string]*exchange
+
+func (all exchangesByID) add(m *cdproto.Message, id network.RequestID, x *exchange) {
+	all[string(m.SessionID)+" "+string(id)], all[string(id)] = x, x
+}
+
+func (all exchangesByID) of(m *cdproto.Message, id network.RequestID) *exchange {
+	if x := all[string(m.SessionID)+" "+string(id)]; x != nil {
+		return x
+	}
+	return all[string(id)]
+}
+
 // answer takes an event that tells what came of a request.
-func (t *traffic) answer(open map[string]*exchange, m *cdproto.Message) {
+func (t *traffic) answer(open exchangesByID, m *cdproto.Message) {
 	switch m.Method {
 	case cdproto.EventNetworkResponseReceived:
 		e, ok := decode[network.EventResponseReceived](m)
-		if x := open[string(m.SessionID)+string(e.RequestID)]; ok && x != nil && e.Response != nil {
+		if x := open.of(m, e.RequestID); ok && x != nil && e.Response != nil {
 			x.answer, x.cached = e.Response, x.cached || e.Response.FromDiskCache || e.Response.FromPrefetchCache
 		}
 	case cdproto.EventNetworkRequestServedFromCache:
 		e, ok := decode[network.EventRequestServedFromCache](m)
-		if x := open[string(m.SessionID)+string(e.RequestID)]; ok && x != nil {
+		if x := open.of(m, e.RequestID); ok && x != nil {
 			x.cached = true
 		}
 	case cdproto.EventNetworkLoadingFinished:
 		e, ok := decode[network.EventLoadingFinished](m)
-		if x := open[string(m.SessionID)+string(e.RequestID)]; ok && x != nil {
+		if x := open.of(m, e.RequestID); ok && x != nil {
 			x.to, x.bytes = e.Timestamp.Float64(), int64(e.EncodedDataLength)
 		}
 	case cdproto.EventNetworkLoadingFailed:
 		e, ok := decode[network.EventLoadingFailed](m)
-		if x := open[string(m.SessionID)+string(e.RequestID)]; ok && x != nil {
+		if x := open.of(m, e.RequestID); ok && x != nil {
 			x.to, x.err, x.cancelled = e.Timestamp.Float64(), strings.TrimPrefix(e.ErrorText, "net::"), e.Canceled
 		}
 	}

@@ -10,6 +10,8 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/cdproto/target"
+
+	"github.com/probefleet/probefleet/internal/check"
 )
 
 // viewTimeout bounds the attachment to a page or iframe that appears.
@@ -28,12 +30,18 @@ type view struct {
 	watched bool
 }
 
-// attachIframes asks for sessions of the iframes of v that have a process of
-// their own, as they come.
-func attachIframes(ctx context.Context, s session) *pending[cdp.Empty] {
+// attachRelated asks for sessions of what belongs to s, as it comes: iframes
+// that have a process of their own, and workers. Each waits until it is let go
+// on, so that nothing of it is missed.
+func attachRelated(ctx context.Context, s session) *pending[cdp.Empty] {
 	return send(ctx, s, target.SetAutoAttach, target.SetAutoAttachParams{
-		AutoAttach: true, Flatten: ptr(true), Filter: target.Filter{{Type: "iframe"}},
+		AutoAttach: true, WaitForDebuggerOnStart: true, Flatten: ptr(true), Filter: target.Filter{{Type: "iframe"}, {Type: "worker"}},
 	})
+}
+
+// letGo lets what a session is attached to go on.
+func letGo(ctx context.Context, s session) *pending[cdp.Empty] {
+	return send(ctx, s, runtime.RunIfWaitingForDebugger, cdp.Empty{})
 }
 
 // viewsLocked takes the events that tell of iframes in processes of their own.
@@ -41,8 +49,14 @@ func (t *tab) viewsLocked(m *cdproto.Message) bool {
 	switch m.Method {
 	case cdproto.EventTargetAttachedToTarget:
 		e, ok := decode[target.EventAttachedToTarget](m)
-		if !ok || e.TargetInfo == nil || e.TargetInfo.Type != "iframe" {
-			return ok
+		if !ok || e.TargetInfo == nil {
+			return false
+		}
+		if e.TargetInfo.Type == "worker" {
+			t.overhear(session{conn: t.browser.conn, id: e.SessionID})
+		}
+		if e.TargetInfo.Type != "iframe" {
+			return true
 		}
 		v := &view{session: session{conn: t.browser.conn, id: e.SessionID}, id: e.TargetInfo.TargetID}
 		parent := e.TargetInfo.ParentFrameID
@@ -90,36 +104,53 @@ func (t *tab) admitLocked(v *view) {
 	go func() {
 		ctx, cancel := context.WithTimeout(t.ctx, viewTimeout)
 		defer cancel()
-		for _, p := range []*pending[cdp.Empty]{
-			send(ctx, v.session, page.Enable, page.EnableParams{}),
-			send(ctx, v.session, runtime.Enable, cdp.Empty{}),
-			send(ctx, v.session, log.Enable, cdp.Empty{}),
-			attachIframes(ctx, v.session),
-			watchTraffic(ctx, v.session),
-		} {
-			if _, err := p.wait(ctx); err != nil {
-				return // it is gone already
-			}
+		if !t.attend(ctx, v, settings) {
+			return // it is gone already
 		}
-		for _, s := range settings {
-			if t.apply(ctx, v, s) != nil {
-				return
-			}
-		}
+		before := t.journeys()
 		got, err := call(ctx, v.session, page.GetFrameTree, cdp.Empty{})
 		if err != nil {
 			return
 		}
 		ready, err := call(ctx, v.session, runtime.Evaluate, runtime.EvaluateParams{Expression: "document.readyState"})
 		t.mu.Lock()
+		t.growLocked(v, got.FrameTree, "", before)
+		t.mu.Unlock()
+		t.watchNow(ctx, v)
+		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.growLocked(v, got.FrameTree, "")
 		if err == nil && ready.Result != nil && string(ready.Result.Value) == `"complete"` {
 			v.root.loaded = true
 		}
 		v.ready = true
 		t.changedLocked()
 	}()
+}
+
+// attend makes a view tell what happens in it, with the settings of the flow,
+// and lets it go on. It reports whether the view is still there.
+func (t *tab) attend(ctx context.Context, v *view, settings []*check.Page) bool {
+	defer letGo(ctx, v.session)
+	for _, p := range append(watchDocuments(ctx, v.session),
+		send(ctx, v.session, page.Enable, page.EnableParams{}),
+		send(ctx, v.session, runtime.Enable, cdp.Empty{}),
+		send(ctx, v.session, log.Enable, cdp.Empty{}),
+		attachRelated(ctx, v.session),
+		watchTraffic(ctx, v.session),
+	) {
+		if p.done(ctx) != nil {
+			return false
+		}
+	}
+	t.mu.Lock()
+	v.watched = true
+	t.mu.Unlock()
+	for _, s := range settings {
+		if t.apply(ctx, v, s) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // leaveLocked forgets a view. Its root stays where it is, for the process that

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/cdproto/target"
+
 	"github.com/probefleet/probefleet/internal/assert"
 	"github.com/probefleet/probefleet/internal/jobs"
 )
@@ -11,20 +14,35 @@ import (
 // maxText is the number of bytes kept of what the page showed.
 const maxText = 4 << 10
 
+// questions are asked of a finished flow's page before its picture is taken,
+// and answered meanwhile: drawing may take all the time that there is.
+type questions struct {
+	where        *pending[target.GetTargetInfoResult]
+	vitals, text *pending[runtime.EvaluateResult]
+}
+
+func (f *flow) ask(ctx context.Context, failure error) (q questions) {
+	q.where = f.tab.askPage(ctx)
+	if errors.Is(failure, errPageCrashed) || errors.Is(failure, errPageClosed) {
+		return q
+	}
+	q.vitals = f.tab.askWorld(ctx, f.tab.top.root, "globalThis.probefleetVitals?.() ?? ''")
+	if failure != nil {
+		q.text = f.tab.askWorld(ctx, f.tab.shown().root, "document.body?.innerText ?? ''")
+	}
+	return q
+}
+
 // visit fills in what was seen of the page beside its console, and keeps for
 // the store what is worth it: all requests and the film strip of a run that
 // did not pass, or was asked for them.
-func (f *flow) visit(ctx context.Context, failure error) {
+func (f *flow) visit(ctx context.Context, q questions) {
 	v := &jobs.Visit{Waited: f.waited}
-	if !errors.Is(failure, errPageCrashed) && !errors.Is(failure, errPageClosed) {
-		said := f.tab.askWorld(ctx, "globalThis.probefleetVitals?.() ?? ''")
-		if failure != nil {
-			v.Text = f.scrub.text(shorten(f.tab.askWorld(ctx, "document.body?.innerText ?? ''"), maxText))
-		}
-		f.tab.mu.Lock()
-		f.tab.vitalsLocked(said)
-		f.tab.mu.Unlock()
-	}
+	v.Text = f.scrub.text(shorten(said(ctx, q.text), maxText))
+	vitals := said(ctx, q.vitals)
+	f.tab.mu.Lock()
+	f.tab.vitalsLocked(vitals)
+	f.tab.mu.Unlock()
 	f.tab.mu.Lock()
 	all := f.tab.traffic.exchanges()
 	v.Vitals = f.tab.vitals

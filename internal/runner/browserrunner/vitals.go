@@ -80,33 +80,26 @@ func (t *tab) vitalsLocked(said string) {
 	})
 }
 
-// ask our world in the main frame; "" where the page is away or busy.
-func (t *tab) askWorld(ctx context.Context, expression string) string {
-	s, id, err := t.enter(ctx, t.top.root)
+// askWorld asks our world in a frame; nil where the page is away.
+func (t *tab) askWorld(ctx context.Context, fr *frame, expression string) *pending[runtime.EvaluateResult] {
+	s, id, err := t.enter(ctx, fr)
 	if err != nil {
-		return ""
-	}
-	res, err := call(ctx, s, runtime.Evaluate, runtime.EvaluateParams{
-		Expression: expression, ContextID: id, ReturnByValue: ptr(true), Silent: ptr(true),
-	})
-	if err != nil || res.ExceptionDetails != nil || res.Result == nil {
-		return ""
-	}
-	var said string
-	_ = unmarshal(res.Result.Value, &said)
-	return said
-}
-
-// mask hides marked fields in the next picture, where the page has undone it.
-// The answer is not waited for: the picture comes after it.
-func (t *tab) mask(ctx context.Context) *pending[runtime.EvaluateResult] {
-	t.mu.Lock()
-	id, s := t.top.root.world, t.session
-	t.mu.Unlock()
-	if id == 0 {
 		return nil
 	}
 	return send(ctx, s, runtime.Evaluate, runtime.EvaluateParams{
-		Expression: "globalThis.probefleetMask?.()", ContextID: id, Silent: ptr(true),
+		Expression: expression, ContextID: id, ReturnByValue: ptr(true), Silent: ptr(true),
 	})
+}
+
+// said is the text that askWorld brought; "" where the page is away or busy.
+func said(ctx context.Context, asked *pending[runtime.EvaluateResult]) (text string) {
+	if asked == nil {
+		return ""
+	}
+	res, err := asked.wait(ctx)
+	if err != nil || res.ExceptionDetails != nil || res.Result == nil {
+		return ""
+	}
+	_ = unmarshal(res.Result.Value, &text)
+	return text
 }

@@ -1,6 +1,9 @@
 // Runs in a world of its own at the start of every document: hides masked
 // fields in pictures, and watches the vitals of the page.
 (() => {
+  // The first document that a window shows may share its world with the next.
+  if (globalThis.probefleetOf === document) return;
+  globalThis.probefleetOf = document;
   const sheet = new CSSStyleSheet();
   sheet.replaceSync(`
     input[type=password], [data-probefleet-mask] { background: #9aa0a6 !important; }
@@ -14,9 +17,33 @@
   // A page may replace the list; then the mask is put back before the next
   // picture.
   const mask = () => {
-    if (!document.adoptedStyleSheets.includes(sheet)) document.adoptedStyleSheets = [...document.adoptedStyleSheets, sheet];
+    for (const root of roots) {
+      if (!root.adoptedStyleSheets.includes(sheet)) root.adoptedStyleSheets = [...root.adoptedStyleSheets, sheet];
+    }
   };
-  globalThis.probefleetMask = mask;
+  // Shadow trees see nothing of the document's style.
+  const roots = new Set([document]);
+  const hide = (el) => {
+    el.setAttribute('data-probefleet-mask', '');
+    roots.add(el.getRootNode());
+  };
+  const fields = function* (root) {
+    for (const el of root.querySelectorAll('*')) {
+      if (el.shadowRoot) yield* fields(el.shadowRoot);
+      if (el.matches('input, textarea') || el.isContentEditable) yield el;
+    }
+  };
+  // Before a picture: whatever field has one of the secrets, however it came
+  // there, is hidden too.
+  globalThis.probefleetMask = (secrets = []) => {
+    for (const el of secrets.length ? fields(document) : []) {
+      const text = el.value ?? el.textContent;
+      if (secrets.some((s) => s.length < 4 ? text === s : text.includes(s))) hide(el);
+      else if (el.type === 'password') roots.add(el.getRootNode());
+    }
+    mask();
+  };
+  globalThis.probefleetHide = (el) => { hide(el); mask() };
   mask();
   if (self !== top || !/^https?:/.test(location.protocol)) return;
 

@@ -60,6 +60,7 @@ const ready = async () => {
   const at = await steady(el);
   if (at.reason) return { reason: at.reason, by: describe(el) };
   const type = el instanceof HTMLInputElement ? el.type : '';
+  if (want.hide || type === 'password') globalThis.probefleetHide?.(el);
   if (unfillable.includes(type)) return { reason: 'field', final: true, by: '<input type="' + type + '">' };
   return { el, path: picked.path, x: at.x, y: at.y, type };
 };
@@ -211,3 +212,6 @@ const inner = async () => {
   const picked = pick(true);
   return picked.el ? done(picked) : picked;
 };
+
+// everyOne are all the elements, of all paths.
+const everyOne = async () => ({ ok: true, el: want.paths.flatMap(follow) });

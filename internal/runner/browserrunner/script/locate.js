@@ -21,7 +21,7 @@ const changed = () => new Promise((done) => {
 });
 
 const ops = {
-  point: aim, fill, change, select, checked, checkedNow, upload, focus, scroll, keep, inner,
+  point: aim, fill, change, select, checked, checkedNow, upload, focus, scroll, keep, inner, all: everyOne,
   text, url, title, visible: shown, hidden: hiddenNow, value, attribute, elements,
 };
 for (;;) {
