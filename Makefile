@@ -77,5 +77,18 @@ bars-short: deps ## the bars of delivery in their short form, about 10 minutes; 
 bars: deps ## the bars of delivery in full, some hours; SEED=n replays (needs a C compiler)
 	@$(GO) run ./e2e/chaos -full
 
+AXE := .probefleet/axe/node_modules/axe-core/axe.min.js
+
+$(AXE):
+	@command -v npm >/dev/null || { echo "axe-core comes by npm: install Node.js first"; exit 1; }
+	@mkdir -p .probefleet/axe
+	npm install --prefix .probefleet/axe --no-audit --no-fund --silent axe-core@4
+
+axe: deps $(AXE) ## every page of ours in Chromium under axe-core: nothing serious (needs npm)
+	PROBEFLEET_AXE="$(abspath $(AXE))" $(GO) test -count 1 -timeout 30m -run '^TestAxe' ./internal/dashboard/... ./internal/console/...
+
+bench-dashboard: deps ## the status page over CHECKS=n checks (default 10000) with 90 days, read by 50: p95, weight, memory; EXPLAIN into docs/queries.md with EXPLAIN=1
+	PROBEFLEET_BENCH_CHECKS=$(or $(CHECKS),10000) PROBEFLEET_BENCH_EXPLAIN=$(EXPLAIN) $(GO) test -count 1 -timeout 60m -v -run '^TestSpeedOfThePage$$' ./internal/dashboard
+
 clean: ## remove what was built; history stays in .probefleet
 	rm -rf $(BIN)
