@@ -152,7 +152,7 @@ func TestWhatPagesDo(t *testing.T) {
 	do("/settings/tokens", url.Values{"name": {"ci"}}, 422, "choose what it may do")
 	do("/settings/tokens", url.Values{"name": {"ci"}, "scope": {"runs:read"}, "days": {"-1"}}, 422, "1 to 3650")
 	do("/settings/tokens", url.Values{"name": {strings.Repeat("x", 101)}, "scope": {"runs:read"}}, 422, "more than 100")
-	if w := send(h, "tokens:admin", "POST", "/settings/tokens", url.Values{"name": {"ci"}, "scope": {"runs:read"}}); w.Code != 422 || !strings.Contains(w.Body.String(), "lacks runs:read") {
+	if w := send(h, "tokens:admin", "POST", "/settings/tokens", url.Values{"name": {"ci"}, "scope": {"runs:read"}}); w.Code != 422 || !strings.Contains(w.Body.String(), "lack runs:read") {
 		t.Errorf("a scope was given by somebody without it: %d %s", w.Code, w.Body)
 	}
 	do("/settings/tokens", url.Values{"name": {"ci"}, "scope": {"runs:read"}, "days": {"30"}}, 200, `value="pf_`)
