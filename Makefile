@@ -8,6 +8,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo deve
 # Static binaries; the race detector alone needs a C compiler.
 export CGO_ENABLED ?= 0
 FUZZTIME ?= 60s
+AXE_VERSION := 4.14.1
 
 .DEFAULT_GOAL := help
 # Every target that `make help` lists is a command, not a file.
@@ -67,6 +68,10 @@ race: deps ## every test under the race detector (needs a C compiler)
 
 bench-browser: deps ## browser checks: ours beside plain chromedp and hand-written CDP, interleaved; ROUNDS=n (about 40 s each)
 	PROBEFLEET_BENCH_BROWSER_ROUNDS=$(or $(ROUNDS),6) $(GO) test -count 1 -timeout 60m -v -run '^TestSpeed$$' ./internal/runner/browserrunner
+
+axe: deps ## the console's pages as axe-core sees them: phone and desktop, light and dark (needs npm; some minutes)
+	npm install --silent --no-save --prefix $(BIN)/axe axe-core@$(AXE_VERSION)
+	PROBEFLEET_AXE=$(CURDIR)/$(BIN)/axe/node_modules/axe-core/axe.min.js $(GO) test -count 1 -timeout 40m -tags axe -run '^TestAccessible$$' ./internal/console/pages
 
 chaos-browser: deps ## 500 browser checks of which a tenth crash, hang, leak or allocate without end; RUNS=n for another number
 	PROBEFLEET_CHAOS_BROWSER_RUNS=$(or $(RUNS),500) $(GO) test -count 1 -timeout 60m -v -run '^TestChaos$$' ./internal/runner/browserrunner

@@ -106,7 +106,7 @@ func TestScopes(t *testing.T) {
 		_, r, _, c := whole(t)
 		want := map[string]access.Scope{
 			"GET /api/v1/checks": access.ChecksRead, "GET /api/v1/checks/{id}": access.ChecksRead, "POST /api/v1/checks/plan": access.ChecksRead,
-			"PUT /api/v1/checks": access.ChecksWrite, "DELETE /api/v1/checks/{id}": access.ChecksWrite,
+			"PUT /api/v1/checks": access.ChecksWrite, "DELETE /api/v1/checks/{id}": access.ChecksWrite, "PATCH /api/v1/checks/{id}": access.ChecksWrite,
 			"GET /api/v1/runs": access.RunsRead, "GET /api/v1/runs/{id}": access.RunsRead, "GET /api/v1/status": access.RunsRead,
 			"GET /api/v1/channels": access.ChecksRead, "POST /api/v1/channels/plan": access.ChecksRead, "PUT /api/v1/channels": access.ChecksWrite,
 			"DELETE /api/v1/channels/{name}": access.ChecksWrite, "POST /api/v1/channels/{name}/test": access.ChecksWrite,
@@ -428,5 +428,25 @@ func TestStatusAPI(t *testing.T) {
 	}
 	if l := s.Checks[0].Locations; len(l) != 2 || !l[0].Fresh || l[0].Fault.Message != "503" || l[1].Fresh {
 		t.Errorf("%+v", l)
+	}
+}
+
+func TestSwitches(t *testing.T) {
+	s, _, _, c := whole(t)
+	s.checks["a"] = home("a")
+	h := c.Handler()
+	if w := ask(h, "PATCH", "/api/v1/checks/a", testToken, `{"active": false, "muted": true}`); w.Code != http.StatusNoContent || s.checks["a"].Active || !s.checks["a"].Muted {
+		t.Errorf("%d %s: %+v", w.Code, w.Body, s.checks["a"])
+	}
+	if w := ask(h, "PATCH", "/api/v1/checks/a", testToken, `{"active": true}`); w.Code != http.StatusNoContent || !s.checks["a"].Active || !s.checks["a"].Muted {
+		t.Errorf("what was not named was changed too: %+v", s.checks["a"])
+	}
+	for body, want := range map[string]int{`{}`: http.StatusUnprocessableEntity, `{"active": "no"}`: http.StatusUnprocessableEntity} {
+		if w := ask(h, "PATCH", "/api/v1/checks/a", testToken, body); w.Code != want {
+			t.Errorf("%s: %d %s", body, w.Code, w.Body)
+		}
+	}
+	if w := ask(h, "PATCH", "/api/v1/checks/b", testToken, `{"muted": true}`); w.Code != http.StatusNotFound {
+		t.Errorf("a check that is not there: %d", w.Code)
 	}
 }
