@@ -40,14 +40,22 @@ func TestWhatABinaryHolds(t *testing.T) {
 
 func TestLayers(t *testing.T) {
 	nouns := []string{"check", "jobs"}
-	rules := append([]string{"codec", "assert", "recording", "schedule", "status", "rollout", "nearest", "redact", "template", "access", "plan"}, nouns...)
+	ruled := []string{
+		"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template",
+		"access", "people", "plan", "kept", "ping", "heartbeat", "promotion",
+	}
+	rules := append(append([]string{"nearest"}, ruled...), nouns...)
 	for layer, l := range map[string]struct{ rooms, may []string }{
 		"nouns": {nouns, nouns},
-		"rules": {[]string{"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template", "access", "plan"}, rules},
+		"rules": {ruled, rules},
 		"services": {
 			[]string{"scheduler", "worker", "recorder", "console", "dashboard"},
-			append([]string{"queue", "failpoint"}, rules...),
+			append([]string{"queue", "failpoint", "tracing"}, rules...),
 		},
+		// The frame of the console's pages knows no room that does anything; the
+		// pages do everything through the console.
+		"frames": {[]string{"console/web"}, rules},
+		"pages":  {[]string{"console/pages", "console/login"}, append([]string{"console", "console/web"}, rules...)},
 	} {
 		for _, room := range l.rooms {
 			t.Run(layer+"/"+room, func(t *testing.T) {

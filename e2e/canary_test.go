@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/probefleet/probefleet/internal/secret"
@@ -91,6 +92,10 @@ type parrot struct {
 func (p *parrot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	name := strings.SplitN(strings.TrimPrefix(r.URL.Path, "/"), "/", 2)[0]
 	value := p.values[name]
+	if strings.Contains(r.URL.Path, "/socket") {
+		p.socket(w, r, name, value)
+		return
+	}
 	body, _ := io.ReadAll(r.Body)
 	user, password, _ := r.BasicAuth()
 	sent := fmt.Sprintln(r.URL.RawQuery, r.URL.Path, r.Header, string(body), user, password)
@@ -129,6 +134,34 @@ func (p *parrot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// socket answers a message as ServeHTTP does a request.
+func (p *parrot) socket(w http.ResponseWriter, r *http.Request, name, value string) {
+	out := map[string]string{}
+	for form, text := range writings(value) {
+		if out[form] = text; !strings.ContainsAny(text, "\r\n") {
+			w.Header().Set("X-"+form, text)
+		}
+	}
+	w.Header().Set("Set-Cookie", "s="+url.QueryEscape(value))
+	w.Header().Set("Authorization", r.Header.Get("Authorization"))
+	c, err := websocket.Accept(w, r, &websocket.AcceptOptions{InsecureSkipVerify: true})
+	if err != nil {
+		return
+	}
+	defer func() { _ = c.CloseNow() }()
+	_, message, err := c.Read(r.Context())
+	if err != nil {
+		return
+	}
+	said, _ := json.Marshal(out)
+	p.mu.Lock()
+	p.heard[name] = strings.Contains(string(message), value) && r.URL.Query().Get("q") == value
+	_, _ = p.said.Write(said)
+	p.mu.Unlock()
+	_ = c.Write(r.Context(), websocket.MessageText, said)
+	_, _, _ = c.Read(r.Context())
+}
+
 // positions are the places of a request in which a secret may stand.
 var positions = []string{
 	`request: {url: "BASE/NAME/{{ urlEncode(secrets.NAME) }}"}`,
@@ -143,6 +176,8 @@ var positions = []string{
 	`request: {method: POST, url: "BASE/NAME", graphql: {query: "{ a }", variables: {v: "{{ secrets.NAME }}"}}}`,
 	`request: {url: "BASE/NAME/redirect", query: {q: "{{ secrets.NAME }}"}}`,
 	`request: {url: "BASE/NAME/protocol", query: {q: "{{ secrets.NAME }}"}}`,
+	`websocket: {url: "ws://HOST/NAME/socket?q={{ urlEncode(secrets.NAME) }}", headers: {Authorization: "Bearer {{ urlEncode(secrets.NAME) }}"}, send: "x={{ secrets.NAME }}"}`,
+	`tcp: {address: "HOST", send: "GET /NAME?q={{ urlEncode(secrets.NAME) }} HTTP/1.0\r\n\r\n", until: never}`,
 	`request: {url: "BASE/NAME", auth: {oauth2: {token_url: "BASE/NAME/token", client_id: x, client_secret: "{{ secrets.NAME }}"}}}`,
 }
 
@@ -212,12 +247,20 @@ func TestCanaries(t *testing.T) {
 	file.WriteString("checks:\n")
 	for i := range 50 {
 		name := fmt.Sprintf("canary_%02d", i)
-		fmt.Fprintf(&file, "  - id: %s\n    every: 5s\n    %s\n    expect: [\"status == 999\", \"size < 0\"", name,
-			strings.NewReplacer("NAME", name, "BASE", target.URL).Replace(positions[i%len(positions)]))
+		position := positions[i%len(positions)]
+		fmt.Fprintf(&file, "  - id: %s\n    every: 5s\n    %s\n    expect: [\"size < 0\"", name,
+			strings.NewReplacer("NAME", name, "BASE", target.URL, "HOST", target.Listener.Addr().String()).Replace(position))
+		if strings.HasPrefix(position, "tcp:") {
+			file.WriteString(", \"body == 'x'\", \"json == 0\"]\n")
+			continue
+		}
+		if strings.HasPrefix(position, "request:") {
+			file.WriteString(", \"url == ''\"")
+		}
 		for form := range writings("") {
 			fmt.Fprintf(&file, `, "json['%s'] == 'x'", "headers['x-%s'] == 'x'", "'%s' in headers"`, form, form, form)
 		}
-		file.WriteString(", \"body == 'x'\", \"headers['set-cookie'] == ''\", \"url == ''\", \"len(headers) == 0\", \"json == 0\", \"toJSON(headers) == ''\"]\n")
+		file.WriteString(", \"body == 'x'\", \"headers['set-cookie'] == ''\", \"status == 999\", \"len(headers) == 0\", \"json == 0\", \"toJSON(headers) == ''\"]\n")
 	}
 	path := filepath.Join(f.dir, "canaries.yaml")
 	if err := os.WriteFile(path, []byte(file.String()), 0o600); err != nil {

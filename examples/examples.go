@@ -13,6 +13,15 @@ import (
 //go:embed checks/shop.yaml
 var Checks []byte
 
+// Network is the check file of what the shop answers besides HTTP, and of its
+// job, the heartbeat [Job].
+//
+//go:embed checks/network.yaml
+var Network []byte
+
+// Job is the id of the check that the shop's job calls for.
+const Job = "stocktaking"
+
 //go:embed checks/*.json
 var recordings embed.FS
 

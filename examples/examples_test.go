@@ -2,7 +2,9 @@ package examples_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"testing"
@@ -20,6 +22,7 @@ import (
 	"github.com/probefleet/probefleet/internal/runner"
 	"github.com/probefleet/probefleet/internal/runner/apirunner"
 	"github.com/probefleet/probefleet/internal/runner/browserrunner"
+	"github.com/probefleet/probefleet/internal/runner/netrunner"
 )
 
 func load(t *testing.T, base string) []check.Check {
@@ -111,4 +114,66 @@ func browser(t *testing.T) *browserrunner.Runner {
 		}
 	})
 	return b
+}
+
+// What the shop answers besides HTTP passes, through the runner that a worker
+// has; and its job says that it has run.
+func TestNetworkChecksAgainstTheShop(t *testing.T) {
+	n, err := shop.OpenNetwork(t.Context(), "127.0.0.1", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- n.Serve(ctx) }()
+	checks, err := checkfile.Parse("checks/network.yaml", examples.Network, checkfile.Options{Vars: n.Vars()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[check.Kind]runner.Runner{}
+	netrunner.New(netrunner.Options{}).Add(all)
+	mux := runner.NewMux(all, time.Now, slog.New(slog.DiscardHandler))
+	kinds := map[check.Kind]bool{}
+	for _, c := range checks {
+		kinds[c.Kind()] = true
+		if c.Kind() == check.KindHeartbeat {
+			if c.ID != examples.Job {
+				t.Errorf("the job calls for %s, and the check is %s", examples.Job, c.ID)
+			}
+			continue
+		}
+		now := time.Now()
+		res, err := mux.Run(t.Context(), jobs.New(c, "local", now, 1, now, now.Add(time.Minute)))
+		if err != nil || res.Outcome != jobs.Passed {
+			t.Errorf("%s: %s %+v (%v)", c.ID, res.Outcome, res.Fault, err)
+		}
+	}
+	for _, k := range []check.Kind{check.KindTCP, check.KindDNS, check.KindTLS, check.KindGRPC, check.KindWebSocket, check.KindHeartbeat} {
+		if !kinds[k] {
+			t.Errorf("no check is of kind %s", k)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("the network ended with %v", err)
+	}
+}
+
+func TestStocktake(t *testing.T) {
+	said := make(chan string, 10)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		said <- r.URL.Path + string(body)
+	}))
+	defer s.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- shop.Stocktake(ctx, s.URL+"/ping/x", time.Hour) }()
+	if first, second := <-said, <-said; first != "/ping/x/start" || second != `/ping/x/0{"counted": 12}` {
+		t.Errorf("the job said %q and %q", first, second)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/runner"
 	"github.com/probefleet/probefleet/internal/runner/apirunner"
+	"github.com/probefleet/probefleet/internal/runner/netrunner"
 	"github.com/probefleet/probefleet/internal/secret"
 )
 
@@ -40,6 +41,8 @@ func guide(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"id": 7, "token": "a-token"}`)
 	case strings.HasPrefix(r.URL.Path, "/orders/"):
 		fmt.Fprint(w, `{"id": 7}`)
+	case strings.HasPrefix(r.URL.Path, "/rdap/"):
+		fmt.Fprintf(w, `{"events": [{"eventAction": "registration", "eventDate": "2001-02-03T04:05:06Z"}, {"eventAction": "expiration", "eventDate": %q}]}`, time.Now().AddDate(1, 0, 0).UTC().Format(time.RFC3339))
 	case r.URL.Path == "/old":
 		http.Redirect(w, r, "/products", http.StatusFound)
 	case r.URL.Path == "/token":
@@ -84,7 +87,7 @@ func certificate(t *testing.T) (pair tls.Certificate, cert, key string) {
 }
 
 // exampleCell is the last cell of a row of a table: a part of a check.
-var exampleCell = regexp.MustCompile("(?m)^\\|.*\\| `((?:request|steps): .*)` \\|$")
+var exampleCell = regexp.MustCompile("(?m)^\\|.*\\| `((request|steps|tcp|dns|tls|icmp|grpc|websocket|heartbeat): .*)` \\|$")
 
 // TestExamplesOfTheDocument runs every example of the tables of docs/checks.md,
 // and reads its files.
@@ -107,23 +110,37 @@ func TestExamplesOfTheDocument(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	mux := runner.NewMux(map[check.Kind]runner.Runner{check.KindAPI: apirunner.New(apirunner.Options{})}, time.Now, slog.New(slog.DiscardHandler))
+	all := map[check.Kind]runner.Runner{check.KindAPI: apirunner.New(apirunner.Options{}), check.KindHeartbeat: jobRunner{t}}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM([]byte(cert))
+	netrunner.New(netrunner.Options{RootCAs: roots}).Add(all)
+	mux := runner.NewMux(all, time.Now, slog.New(slog.DiscardHandler))
 	mux.Use(known)
-	options := checkfile.Options{Vars: map[string]string{"base": plain.URL, "secure": secure.URL, "proxy": proxy.URL}}
+	options := checkfile.Options{Vars: map[string]string{
+		"base": plain.URL, "secure": secure.URL, "proxy": proxy.URL,
+		"tcp": lineServer(t), "tls": secure.Listener.Addr().String(), "dns": nameServer(t), "grpc": healthServer(t),
+		"ws": socketServer(t, nil), "wss": socketServer(t, &pair),
+	}}
 
 	examples := exampleCell.FindAllStringSubmatch(string(doc), -1)
-	if len(examples) < 38 {
+	if len(examples) < 63 {
 		t.Fatalf("%d examples: are they still in the tables?", len(examples))
 	}
 	for _, e := range examples {
-		text := strings.ReplaceAll(e[1], `\|`, "|")
-		cs, err := checkfile.Parse("checks.md", []byte("checks: [{id: example, kind: api, "+text+"}]"), options)
+		text, kind := strings.ReplaceAll(e[1], `\|`, "|"), e[2]
+		if kind == "request" || kind == "steps" {
+			kind = "api"
+		}
+		cs, err := checkfile.Parse("checks.md", []byte("checks: [{id: example, kind: "+kind+", "+text+"}]"), options)
 		if err != nil {
 			t.Errorf("%s\n%v", text, err)
 			continue
 		}
 		now := time.Now()
 		res, err := mux.Run(t.Context(), jobs.New(cs[0], "here", now, 1, now, now.Add(time.Minute)))
+		if kind == "icmp" && res.Outcome == jobs.Inconclusive && strings.Contains(res.Fault.Message, "ping_group_range") {
+			continue // this kernel lets nobody ping
+		}
 		if err != nil || res.Outcome != jobs.Passed {
 			t.Errorf("%s\n%s: %+v, %v", text, res.Outcome, res.Fault, err)
 		}
@@ -140,15 +157,86 @@ func TestExamplesOfTheDocument(t *testing.T) {
 	}
 }
 
-// Every key of a request that the parser knows is in the tables.
+// Every key of a request, and of what is looked at by other kinds, is in the
+// tables.
 func TestEveryKeyIsDocumented(t *testing.T) {
 	doc, err := os.ReadFile("../../docs/checks.md")
 	if err != nil {
 		t.Fatal(err)
 	}
+	var schema struct {
+		Defs map[string]struct{ Properties map[string]any } `json:"$defs"`
+	}
+	if err := json.Unmarshal(checkfile.Schema(), &schema); err != nil {
+		t.Fatal(err)
+	}
+	_, network, _ := strings.Cut(string(doc), "## Checks of the network")
+	for _, kind := range []string{"tcp", "dns", "tls", "icmp", "grpc", "websocket", "heartbeat"} {
+		properties := schema.Defs[kind+"Object"].Properties
+		if len(properties) == 0 {
+			t.Errorf("the schema does not have %sObject any more", kind)
+		}
+		for key := range properties {
+			row := regexp.MustCompile("(?m)^\\|.*`" + key + "`.*\\| `" + "[a-z]+: .*` \\|$")
+			if !row.MatchString(network) {
+				t.Errorf("docs/checks.md has no row with an example for `%s` of %s", key, kind)
+			}
+		}
+	}
 	for _, key := range checkfile.RequestKeys() {
 		if !strings.Contains(string(doc), "| `"+key+"`") && !strings.Contains(string(doc), "| `"+key+".") {
 			t.Errorf("docs/checks.md does not say what `%s` of a request is", key)
+		}
+	}
+}
+
+// theirs are the fields that whoever comes from Checkly or Gatus looks for.
+var theirs = map[string][]string{
+	"## Checkly: every check":   {"name", "description", "activated", "muted", "shouldFail", "locations", "tags", "frequency", "group", "alertChannels", "alertEscalationPolicy", "retryStrategy", "runParallel", "testOnly"},
+	"## Checkly: API checks":    {"url", "method", "ipFamily", "followRedirects", "skipSSL", "body", "bodyType", "JSON", "FORM", "RAW", "GRAPHQL", "NONE", "headers", "queryParameters", "basicAuth", "assertions", "setupScript", "tearDownScript", "source", "property", "comparison", "target", "regex", "STATUS_CODE", "JSON_BODY", "HEADERS", "TEXT_BODY", "RESPONSE_TIME", "EQUALS", "NOT_EQUALS", "GREATER_THAN", "LESS_THAN", "CONTAINS", "NOT_CONTAINS", "HAS_KEY", "NOT_HAS_KEY", "HAS_VALUE", "NOT_HAS_VALUE", "IS_EMPTY", "NOT_EMPTY", "IS_NULL", "NOT_NULL"},
+	"## Checkly: TCP, DNS, SSL": {"hostname", "port", "ipFamily", "data", "recordType", "query", "nameServer", "protocol", "alertDaysBeforeExpiry", "skipChainValidation"},
+	"## Checkly: heartbeats":    {"period", "grace"},
+	"## Checkly: retries":       {"LINEAR", "EXPONENTIAL", "FIXED", "SINGLE_RETRY", "NO_RETRIES", "baseBackoffSeconds", "maxRetries", "maxDurationSeconds", "sameRegion", "onlyOn", "NETWORK_ERROR"},
+	"## Checkly: alerts":        {"RUN_BASED", "TIME_BASED", "reminders", "parallelRunFailureThreshold", "sendFailure", "sendRecovery", "sendDegraded", "sslExpiry"},
+	"## Checkly: results":       {"FINAL", "ATTEMPT", "attempts", "hasFailures", "hasErrors", "isDegraded", "overMaxResponseTime", "runLocation", "startedAt", "stoppedAt", "wait", "dns", "tcp", "firstByte", "download"},
+	"## Checkly: commands":      {"test", "deploy", "import", "trigger"},
+	"## Gatus":                  {"[STATUS]", "[RESPONSE_TIME]", "[IP]", "[BODY]", "[CONNECTED]", "[CERTIFICATE_EXPIRATION]", "[DOMAIN_EXPIRATION]", "[DNS_RCODE]", "==", "!=", "<", "<=", ">", ">=", "len(", "has(", "pat(", "any("},
+}
+
+// Every field of theirs has a row in docs/coming-from.md that says where it
+// lives here, or is named in the words of one.
+func TestNoFieldOfTheirsIsWithoutAPlace(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/coming-from.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// maxResponseTime and degradedResponseTime are the same of every check.
+	for _, field := range []string{"maxResponseTime", "degradedResponseTime"} {
+		if !strings.Contains(string(doc), "| `"+field+"` | `") {
+			t.Errorf("docs/coming-from.md does not say where %s lives", field)
+		}
+	}
+	for heading, fields := range theirs {
+		_, section, found := strings.Cut(string(doc), "\n"+heading+"\n")
+		if !found {
+			t.Errorf("docs/coming-from.md has no %q", heading)
+			continue
+		}
+		section, _, _ = strings.Cut(section, "\n## ")
+		var left []string
+		for line := range strings.Lines(section) {
+			if cells := strings.Split(line, " | "); len(cells) >= 2 && strings.HasPrefix(line, "| ") && strings.Trim(cells[1], " |\n") != "" {
+				left = append(left, cells[0])
+			}
+		}
+		for _, field := range fields {
+			word := regexp.MustCompile(`(^|[^A-Za-z_])` + regexp.QuoteMeta(field) + `($|[^A-Za-z_])`)
+			if strings.HasSuffix(field, "(") {
+				word = regexp.MustCompile(regexp.QuoteMeta(field))
+			}
+			if !word.MatchString(strings.Join(left, "\n")) {
+				t.Errorf("docs/coming-from.md does not say where %s of %q lives", field, heading)
+			}
 		}
 	}
 }

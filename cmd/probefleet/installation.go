@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net"
+	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -18,12 +21,16 @@ import (
 	"github.com/probefleet/probefleet/cmd/internal/workercmd"
 	"github.com/probefleet/probefleet/examples"
 	"github.com/probefleet/probefleet/examples/shop/shop"
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/checkfile"
 	"github.com/probefleet/probefleet/internal/child"
+	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/localpg"
+	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/sqslocal"
 	"github.com/probefleet/probefleet/internal/store"
+	"github.com/probefleet/probefleet/internal/tracing"
 )
 
 // installation is everything that `up` runs. It is wiring: each service is
@@ -37,12 +44,16 @@ type installation struct {
 	parts   *parts
 
 	hurry    <-chan struct{} // cuts the stop short
+	tracer   *tracing.Tracer // nil where no traces are wanted
 	registry *prometheus.Registry
 	ready    daemon.Readiness
 	token    string
-	applied  int // checks that the status page will show
+	password string // of the first account, where it was made just now
+	applied  int    // checks that the status page will show
 
 	statusURL, consoleURL, adminURL, shopURL string
+	// shopVars say to the demo's check files where everything is.
+	shopVars map[string]string
 }
 
 // start starts the parts in the direction against the flow of data and applies
@@ -69,6 +80,7 @@ func (i *installation) start(ctx context.Context) error {
 		{"the worker", i.startWorker},
 		{"the scheduler", i.startScheduler},
 		{"the checks", i.applyChecks},
+		{"the job of the shop", i.startJob},
 	} {
 		i.say.wait("starting %s", step.what)
 		if err := step.run(ctx); err != nil {
@@ -138,6 +150,7 @@ func (i *installation) kit(service string) daemon.Kit {
 		Log:     i.log.With("service", service),
 		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"service": service}, i.registry),
 		Ready:   ready,
+		Tracer:  i.tracer,
 		Hurry:   i.hurry,
 		// The summary names every address.
 		Announce: func(string, string) {},
@@ -162,18 +175,38 @@ func (i *installation) startDashboard(ctx context.Context) error {
 }
 
 func (i *installation) startConsole(ctx context.Context) error {
+	if err := i.firstPerson(ctx); err != nil {
+		return err
+	}
 	l, err := i.listen(ctx, "console-addr", i.console)
 	if err != nil {
 		return err
 	}
 	i.consoleURL = "http://" + loopback(l)
 	c := consolecmd.Config{DatabaseURL: i.databaseURL, Token: i.token, StatusURL: i.statusURL, QueuePrefix: i.prefix,
+		Artifacts: "file://" + i.state.path("artifacts"),
 		TokenRate: consolecmd.DefaultTokenRate, AddressRate: consolecmd.DefaultAddressRate}
 	kit := i.kit("console")
 	i.parts.serve("the console", func(ctx context.Context) error {
 		return consolecmd.Serve(ctx, c, l, kit, i.ready.Check)
 	})
 	return nil
+}
+
+// firstAccount is the name of the account that is made where there is none.
+const firstAccount = "admin"
+
+// firstPerson makes the first account of the console, whose password the
+// summary prints this once.
+func (i *installation) firstPerson(ctx context.Context) error {
+	db, err := store.Open(ctx, i.databaseURL)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	ctx = access.WithActor(ctx, access.Actor{Kind: access.ActorSystem, Name: "probefleet up"})
+	i.password, err = people.NewDesk(people.Options{Book: db, Logger: i.log}).First(ctx, firstAccount)
+	return err
 }
 
 func (i *installation) startRecorder(context.Context) error {
@@ -196,7 +229,38 @@ func (i *installation) startShop(ctx context.Context) error {
 	}
 	i.shopURL = "http://" + loopback(l)
 	i.parts.serve("the demo shop", func(ctx context.Context) error {
-		return daemon.HTTP(ctx, l, shop.Handler(shop.Options{}), i.log)
+		return daemon.HTTP(ctx, l, shop.Handler(i.demoShop), i.log)
+	})
+	host, port, err := net.SplitHostPort(loopback(l))
+	if err != nil {
+		return err
+	}
+	first, err := strconv.Atoi(port)
+	if err != nil {
+		return err
+	}
+	network, err := shop.OpenNetwork(ctx, host, first+1)
+	if err != nil {
+		return err
+	}
+	i.shopVars = network.Vars()
+	i.shopVars["base"] = i.shopURL
+	i.parts.serve("the shop's network", network.Serve)
+	return nil
+}
+
+// startJob has the shop's job call the console, at a new address.
+func (i *installation) startJob(ctx context.Context) error {
+	if !i.demo {
+		return nil
+	}
+	var made console.PingAddress
+	err := consoleClient{i.consoleURL, i.token}.call(ctx, applyPatience, http.MethodPost, "/api/v1/checks/"+examples.Job+"/ping-address", nil, &made)
+	if err != nil {
+		return err
+	}
+	i.parts.serve("the shop's job", func(ctx context.Context) error {
+		return shop.Stocktake(ctx, i.consoleURL+made.Path, 30*time.Second)
 	})
 	return nil
 }
@@ -226,11 +290,13 @@ func (i *installation) startScheduler(context.Context) error {
 func (i *installation) applyChecks(ctx context.Context) error {
 	var checks []check.Check
 	if i.demo {
-		demo, err := checkfile.Parse("examples/checks/shop.yaml", examples.Checks, checkfile.Options{Vars: variables{"base": i.shopURL}, ReadFile: examples.ReadFile})
-		if err != nil {
-			return err
+		for name, file := range map[string][]byte{"examples/checks/shop.yaml": examples.Checks, "examples/checks/network.yaml": examples.Network} {
+			demo, err := checkfile.Parse(name, file, checkfile.Options{Vars: i.shopVars, ReadFile: examples.ReadFile})
+			if err != nil {
+				return err
+			}
+			checks = append(checks, demo...)
 		}
-		checks = demo
 	}
 	if len(i.files) > 0 {
 		own, err := load(i.files, i.source)
@@ -243,7 +309,7 @@ func (i *installation) applyChecks(ctx context.Context) error {
 		return nil
 	}
 	for _, c := range checks {
-		if c.Active && c.Public {
+		if c.Active && c.Public && !c.Kind().Jobless() { // it has a result once its job has called
 			i.applied++
 		}
 	}

@@ -36,10 +36,19 @@ func commands() []command {
 		{"export", "write the checks of a console as files", export, nil},
 		{"trigger", "run checks now, at their locations, and follow them", trigger, nil},
 		{"results", "list what runs have found", results, nil},
+		{"heartbeat", "make the address that a job calls, or list its calls", heartbeatAddress, nil},
+		{"incident", "write incidents down, and see to those there are", nil, incidentCommands()},
+		{"maintenance", "plan maintenance, list it, call it off", nil, maintenanceCommands()},
 		{"token", "make, list and revoke tokens of a console", nil, []command{
 			{"create", "make a token, and print it once", tokenCreate, nil},
 			{"list", "list tokens, without the tokens themselves", tokenList, nil},
 			{"revoke", "make tokens void", tokenRevoke, nil},
+		}},
+		{"people", "add, list, change and reset people of a console", nil, []command{
+			{"add", "add a person, and print a temporary password once", peopleAdd, nil},
+			{"list", "list people", peopleList, nil},
+			{"change", "change a person's role, disable or enable them", peopleChange, nil},
+			{"reset", "give a person a new temporary password", peopleReset, nil},
 		}},
 		{"secret", "set, list and remove the sealed secrets of a location", nil, secretCommands()},
 		{"dlq", "list, show, redrive and discard dead letters", nil, []command{

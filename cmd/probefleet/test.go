@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -63,6 +64,15 @@ func test(ctx context.Context, p daemon.Process) error {
 		if len(checks) == 0 {
 			return &daemon.ExitError{Code: 2, Err: fmt.Errorf("no check of these files has the id %q", c.only)}
 		}
+	}
+	checks = slices.DeleteFunc(checks, func(ch check.Check) bool {
+		if ch.Kind().Jobless() {
+			fmt.Fprintf(p.Stderr, "%s is not run: it is a heartbeat, whose job calls the console\n", ch.ID)
+		}
+		return ch.Kind().Jobless()
+	})
+	if len(checks) == 0 {
+		return &daemon.ExitError{Code: 2, Err: errors.New("nothing can be run: every one of these checks is a heartbeat")}
 	}
 	results, err := runHere(ctx, c, checks, p.Stderr)
 	if err != nil {

@@ -39,7 +39,7 @@ func trigger(ctx context.Context, p daemon.Process) error {
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
-	ids, err := c.chosen(ctx, f.Args())
+	ids, err := c.chosen(ctx, f.Args(), p.Stderr)
 	if err != nil {
 		return err
 	}
@@ -71,8 +71,9 @@ func trigger(ctx context.Context, p daemon.Process) error {
 	return verdict(results)
 }
 
-// chosen are the ids of the checks that are named, tagged or all.
-func (c triggerConfig) chosen(ctx context.Context, ids []string) ([]string, error) {
+// chosen are the ids of the checks that are named, tagged or all. Heartbeats
+// cannot be run: those that are tagged are left out, which w is told.
+func (c triggerConfig) chosen(ctx context.Context, ids []string, w io.Writer) ([]string, error) {
 	if c.tag == "" && !c.all {
 		if len(ids) == 0 {
 			return nil, &daemon.UsageError{Err: errors.New("no checks: name them by their ids, or give -tag or -all")}
@@ -86,6 +87,10 @@ func (c triggerConfig) chosen(ctx context.Context, ids []string) ([]string, erro
 	before := len(ids)
 	err := c.console.eachCheck(ctx, q, func(d console.Definition) error {
 		ch, err := codec.DecodeCheck(d.Version, d.Check)
+		if ch.Kind().Jobless() {
+			fmt.Fprintf(w, "%s is left out: it is a heartbeat, whose job calls the console\n", ch.ID)
+			return nil
+		}
 		ids = append(ids, ch.ID)
 		return err
 	})

@@ -12,6 +12,7 @@ import (
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/sealed"
 	"github.com/probefleet/probefleet/cmd/internal/workercmd"
+	"github.com/probefleet/probefleet/examples/shop/shop"
 	"github.com/probefleet/probefleet/internal/child"
 )
 
@@ -29,6 +30,9 @@ type upConfig struct {
 	logLevel               string
 	state                  string
 	databaseURL, queueURL  string
+	shopFault              string
+	// demoShop is how well the demo shop works.
+	demoShop shop.Options
 	// next says that an address is the default, which moves to the next free
 	// port.
 	next func(flagName string) bool
@@ -44,6 +48,7 @@ func parseUp(p daemon.Process) (upConfig, error) {
 	f.StringVar(&c.queue, "sqs-addr", "127.0.0.1:9324", "address of the local SQS server")
 	f.StringVar(&c.admin, "admin", "127.0.0.1:9100", "address of /healthz, /readyz and /metrics")
 	f.StringVar(&c.shop, "shop-addr", "127.0.0.1:8085", "address of the demo shop")
+	f.StringVar(&c.shopFault, "shop-fault", "none", "what to break in the demo shop, with commas between: "+shop.FaultNames())
 	f.StringVar(&c.location, "location", "local", "name of this machine's location")
 	f.StringVar(&c.prefix, "queue-prefix", "probefleet", "first part of the queues' names")
 	f.IntVar(&c.apiSlots, "api-slots", 20, "API checks at once")
@@ -56,6 +61,10 @@ func parseUp(p daemon.Process) (upConfig, error) {
 	f.Env("database", "DATABASE_URL")
 	if err := f.Parse(p.Args); err != nil {
 		return c, err
+	}
+	var err error
+	if c.demoShop.Faults, err = shop.ParseFaults(c.shopFault); err != nil {
+		return c, &daemon.UsageError{Err: fmt.Errorf("-shop-fault: %w", err)}
 	}
 	c.files = f.Args()
 	c.queueURL = p.Getenv("AWS_ENDPOINT_URL_SQS")
@@ -91,12 +100,17 @@ func up(ctx context.Context, p daemon.Process) error {
 	if err != nil {
 		return &daemon.UsageError{Err: err}
 	}
+	tracer, endTraces, err := daemon.Tracer(ctx, p, "up", log)
+	if err != nil {
+		return err
+	}
+	defer endTraces()
 	say := newProgress(p.Stdout)
 	say.say("state folder: %s", st.dir)
 	if st.moved != "" {
 		say.say("  (not in this folder: %s)", st.moved)
 	}
-	i := &installation{upConfig: c, account: account, state: st, log: log, say: say, parts: newParts(ctx), hurry: p.Hurry}
+	i := &installation{upConfig: c, account: account, state: st, log: log, say: say, parts: newParts(ctx), hurry: p.Hurry, tracer: tracer}
 	err = i.start(ctx)
 	if err == nil {
 		i.summary(p.Stdout)
@@ -126,6 +140,9 @@ func (i *installation) listen(ctx context.Context, flagName, addr string) (net.L
 func (i *installation) summary(w io.Writer) {
 	i.say.say("")
 	rows := [][2]string{{"status page", i.statusURL}, {"console", i.consoleURL}}
+	if i.password != "" {
+		rows = append(rows, [2]string{"log in", firstAccount + ", with the password " + i.password + " (shown this once; `probefleet people reset` makes another)"})
+	}
 	if i.shopURL != "" {
 		rows = append(rows, [2]string{"demo shop", i.shopURL})
 	}

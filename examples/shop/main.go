@@ -7,12 +7,16 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/probefleet/probefleet/examples/shop/shop"
 )
@@ -66,8 +70,28 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w; choose another with -addr", *addr, err)
 	}
+	network, err := openNetwork(ctx, l)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(out, "the shop is open on http://%s\n", l.Addr())
-	return serve(ctx, l, shop.Handler(o))
+	for _, name := range slices.Sorted(maps.Keys(network.Vars())) {
+		fmt.Fprintf(out, "  %-6s %s\n", name, network.Vars()[name])
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return network.Serve(ctx) })
+	g.Go(func() error { return serve(ctx, l, shop.Handler(o)) })
+	return g.Wait()
+}
+
+// openNetwork opens what the shop answers besides HTTP, at the ports behind
+// that of l.
+func openNetwork(ctx context.Context, l net.Listener) (*shop.Network, error) {
+	at, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return nil, fmt.Errorf("%s is no address of TCP", l.Addr())
+	}
+	return shop.OpenNetwork(ctx, at.IP.String(), at.Port+1)
 }
 
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {

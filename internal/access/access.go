@@ -1,6 +1,8 @@
-// Package access says who may ask the console, and for what: tokens, their
-// scopes and their validity. It refuses to know where tokens are kept (store)
-// and which request needs which scope (console).
+// Package access says who may ask the console, and for what: tokens with their
+// scopes and their validity, the roles of people, the one table that says what
+// each allows, and what is written down of every change. It refuses to know
+// where any of it is kept (store), which request needs which scope (console)
+// and how people prove who they are (people).
 package access
 
 import (
@@ -11,23 +13,6 @@ import (
 	"strings"
 	"time"
 )
-
-// Scope is one thing that a token allows. Scopes do not imply each other.
-type Scope string
-
-// The scopes of tokens.
-const (
-	ChecksRead  Scope = "checks:read"  // list and plan checks
-	ChecksWrite Scope = "checks:write" // create, change and delete checks
-	RunsRead    Scope = "runs:read"    // runs with their evidence, states, coverage
-	RunsTrigger Scope = "runs:trigger" // have checks run at once
-	FleetRead   Scope = "fleet:read"   // workers, locations, dead letters
-	FleetAdmin  Scope = "fleet:admin"  // pins; redrive and discard dead letters
-	TokensAdmin Scope = "tokens:admin" // list, make and revoke tokens
-)
-
-// Scopes lists every scope.
-var Scopes = []Scope{ChecksRead, ChecksWrite, RunsRead, RunsTrigger, FleetRead, FleetAdmin, TokensAdmin}
 
 // ParseScopes reads scopes separated by commas; "all" is every one.
 func ParseScopes(text string) ([]Scope, error) {

@@ -101,8 +101,12 @@ func compile(kind check.Kind, src string) (a *Assertion, err *CompileError) {
 		}
 	}()
 	rewritten, cols := rewriteDurations(src)
-	config := names.config()
+	config, ok := names.configs.Get().(*conf.Config)
+	if !ok {
+		config = names.config()
+	}
 	tree, failure := checker.ParseCheck(rewritten, config)
+	names.configs.Put(config) // not after a panic: nobody knows what it left
 	if failure != nil {
 		return nil, names.explainCompile(src, cols, failure)
 	}
@@ -122,7 +126,8 @@ func compile(kind check.Kind, src string) (a *Assertion, err *CompileError) {
 }
 
 // config is what expr's checker is told: the names, and which of its functions
-// are not for us.
+// are not for us. The checker changes nothing in it but a cache of types, so
+// that it may be used again.
 func (n *names) config() *conf.Config {
 	c := conf.CreateNew()
 	c.MaxNodes = maxNodes

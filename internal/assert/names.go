@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -17,6 +18,9 @@ type names struct {
 	example string
 	whose   string // "an API check"
 	draws   bool   // knows the clock and random data
+	// configs are those that no compilation uses just now: making one takes
+	// longer than a short line does.
+	configs sync.Pool
 }
 
 // kinds has the words of each kind of check.

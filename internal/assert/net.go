@@ -1,6 +1,7 @@
 package assert
 
 import (
+	"maps"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -31,6 +32,10 @@ type Net struct {
 	Authoritative bool
 	// Sent and Received count pings.
 	Sent, Received int
+	// ExitCode is that of a job's run, Timed says whether it told when it began:
+	// then Time.Total is how long it took.
+	ExitCode int
+	Timed    bool
 }
 
 // NetTimes are the phases of an attempt; those that did not happen are 0.
@@ -137,6 +142,19 @@ type websocketWords struct {
 	IP      string            `expr:"ip"`
 }
 
+type runTimeWords struct {
+	Total time.Duration `expr:"total"`
+}
+
+type heartbeatWords struct {
+	ExitCode int          `expr:"exit_code"`
+	Body     string       `expr:"body"`
+	JSON     any          `expr:"json"`
+	Size     int          `expr:"size"`
+	Time     runTimeWords `expr:"time"`
+	IP       string       `expr:"ip"`
+}
+
 // netKinds has the words of each kind of check of the network.
 var netKinds = map[check.Kind]*names{
 	check.KindTCP:       {env: tcpWords{}, read: netReaders, example: "`body startsWith '+PONG'`", whose: "a tcp check"},
@@ -145,6 +163,7 @@ var netKinds = map[check.Kind]*names{
 	check.KindICMP:      {env: icmpWords{}, read: netReaders, example: "`loss < 50`", whose: "an icmp check"},
 	check.KindGRPC:      {env: grpcWords{}, read: netReaders, example: "`status == 'SERVING'`", whose: "a grpc check"},
 	check.KindWebSocket: {env: websocketWords{}, read: websocketReaders(), example: "`json.type == 'pong'`", whose: "a websocket check"},
+	check.KindHeartbeat: {env: heartbeatWords{}, read: heartbeatReaders(), example: "`exit_code == 0`", whose: "a heartbeat"},
 }
 
 // netReaders read what a word, or a path of two, stands for. Which of them a
@@ -188,6 +207,19 @@ func websocketReaders() map[string]func(*frame) any {
 		if all[word] == nil {
 			all[word] = read
 		}
+	}
+	return all
+}
+
+// heartbeatReaders are netReaders with the time of a job's run.
+func heartbeatReaders() map[string]func(*frame) any {
+	all := maps.Clone(netReaders)
+	all["exit_code"] = func(f *frame) any { return f.seen.net.ExitCode }
+	all["time.total"] = func(f *frame) any {
+		if !f.seen.net.Timed {
+			return missingf("time.total is missing: the job did not say when it began; let it call its address with /start first")
+		}
+		return f.seen.net.Time.Total
 	}
 	return all
 }

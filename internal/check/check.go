@@ -19,10 +19,11 @@ const (
 	KindICMP      Kind = "icmp"
 	KindGRPC      Kind = "grpc"
 	KindWebSocket Kind = "websocket"
+	KindHeartbeat Kind = "heartbeat"
 )
 
 // Kinds lists every kind, in the order in which people should read them.
-var Kinds = []Kind{KindAPI, KindBrowser, KindTCP, KindDNS, KindTLS, KindICMP, KindGRPC, KindWebSocket}
+var Kinds = []Kind{KindAPI, KindBrowser, KindTCP, KindDNS, KindTLS, KindICMP, KindGRPC, KindWebSocket, KindHeartbeat}
 
 // Check is one thing that is watched from one or more locations. The zero
 // value is not valid; see [Check.Validate].

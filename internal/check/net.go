@@ -46,6 +46,9 @@ type TCP struct {
 	TLS *TLSClient
 	// Send is written once the connection stands; "" sends nothing.
 	Send string
+	// Templates says that Send is a template, to be filled in where the check
+	// runs; see package template.
+	Templates bool
 	// Until ends what is read: the text itself is the last of it. "" reads up
 	// to the first line break, and only where Send or an assertion asks for an
 	// answer. The end of the connection ends it too.
@@ -129,6 +132,9 @@ type WebSocket struct {
 	Send string
 	// MaxBody caps the message that is read, 1 to [MaxMaxBody].
 	MaxBody int64
+	// Templates says that URL, Send and the values of Headers are templates, to
+	// be filled in where the check runs; see package template.
+	Templates bool
 }
 
 // Kind implements [Spec].
@@ -202,19 +208,7 @@ func (g *GRPC) faults() []Fault {
 
 func (w *WebSocket) faults() []Fault {
 	fs := slices.Concat(familyFault("websocket", w.IPFamily), bodyFault("websocket", w.MaxBody))
-	asHTTP := w.URL
-	for ws, http := range map[string]string{"ws://": "http://", "wss://": "https://"} {
-		if rest, ok := strings.CutPrefix(w.URL, ws); ok {
-			asHTTP = http + rest
-		}
-	}
-	switch msg := urlFault(asHTTP); {
-	case asHTTP == w.URL && w.URL != "":
-		fs = append(fs, Fault{"websocket.url", fmt.Sprintf("%q does not start with ws:// or wss://", w.URL)})
-	case msg != "": // in the words of the scheme that was written
-		fs = append(fs, Fault{"websocket.url", strings.NewReplacer(`"http`, `"ws`, " http", " ws").Replace(msg)})
-	}
-	return fs
+	return append(fs, w.socketFault()...)
 }
 
 func (t *TCP) texts() []text {

@@ -15,11 +15,29 @@ func goodNet() []Spec {
 		&ICMP{Host: "fe80::1%eth0", Count: MaxPings},
 		&GRPC{Address: "localhost:1", Service: "shop.Orders"},
 		&WebSocket{URL: "wss://shop.example:8443/live?a=b", Headers: map[string]string{"Origin": "x"}, Protocols: []string{"chat"}, MaxBody: 1},
+		&Heartbeat{Period: MaxPeriod, Grace: MinGrace},
 	}
 }
 
 func netCheck(s Spec) Check {
-	return Check{ID: "net", Name: "Net", Every: time.Minute, Timeout: time.Second, Locations: []string{"local"}, Spec: s}
+	c := Check{ID: "net", Name: "Net", Every: time.Minute, Timeout: time.Second, Locations: []string{"local"}, Spec: s}
+	if s.Kind().Jobless() {
+		c.Locations = []string{HeartbeatLocation}
+	}
+	return c
+}
+
+// What a heartbeat shares with other checks, and may not say.
+func TestHeartbeatFaults(t *testing.T) {
+	c := netCheck(&Heartbeat{Period: time.Hour, Grace: time.Minute})
+	c.Every, c.Locations, c.Retry = time.Hour, []string{"eu"}, Retry{Strategy: RetryFixed, Base: time.Second, Max: 1, MaxDuration: time.Minute}
+	var paths []string
+	for _, f := range c.Validate() {
+		paths = append(paths, f.Path)
+	}
+	if got := strings.Join(paths, " "); got != "locations retry every" {
+		t.Errorf("faults of %s", got)
+	}
 }
 
 func TestGoodNetChecksHaveNoFaults(t *testing.T) {

@@ -77,6 +77,7 @@ func (c Check) Validate() []Fault {
 	}
 	fs = append(fs, c.Retry.faults()...)
 	fs = append(fs, c.alarmFaults()...)
+	fs = append(fs, c.heartbeatFaults()...)
 	texts := []text{{"name", c.Name}, {"description", c.Description}, {"group", c.Group}}
 	texts = append(texts, list("tags", c.Tags)...)
 	texts = append(texts, c.alarmTexts()...)

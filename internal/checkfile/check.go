@@ -58,6 +58,8 @@ func (d *decoder) check(n *yaml.Node) {
 		if c.Timeout == 0 {
 			c.Timeout = check.DefaultBrowserTimeout
 		}
+	case check.KindHeartbeat:
+		c.Spec = o.heartbeat(&c)
 	case "":
 		d.at["kind"], d.at["timeout"] = nil, nil
 	default:

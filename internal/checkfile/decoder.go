@@ -210,7 +210,8 @@ func (o *object) number(name string, into *int) {
 	})
 }
 
-func (o *object) duration(name string, into *time.Duration) {
+// duration reports whether there is one, and it was understood.
+func (o *object) duration(name string, into *time.Duration) (understood bool) {
 	o.read(name, func(n *yaml.Node, path string) bool {
 		s, ok := o.d.expanded(n, path)
 		if !ok {
@@ -221,9 +222,10 @@ func (o *object) duration(name string, into *time.Duration) {
 			o.d.fault(n, "%s: %s", path, durationWords(s))
 			return false
 		}
-		*into = v
+		*into, understood = v, true
 		return true
 	})
+	return understood
 }
 
 var (

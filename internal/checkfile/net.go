@@ -21,6 +21,7 @@ var netKinds = []struct {
 	{check.KindICMP, "icmp: example.com"},
 	{check.KindGRPC, "grpc: \"example.com:8443\""},
 	{check.KindWebSocket, "websocket: \"wss://example.com/live\""},
+	{check.KindHeartbeat, "heartbeat: 24h"},
 }
 
 // netKeys are the keys of a check that are named for its kind.
@@ -112,9 +113,18 @@ func (o *object) net(kind check.Kind) check.Spec {
 // named first. Where it is not understood check.Validate's opinion of it is not
 // asked for.
 func (o *object) part(kind check.Kind, n *yaml.Node, first string, into *string, more ...string) (*object, bool) {
+	return o.partBy(o.d.expanded, kind, n, first, into, more)
+}
+
+// templatedPart is part where the field named first may be a template.
+func (o *object) templatedPart(kind check.Kind, n *yaml.Node, first string, into *string, more ...string) (*object, bool) {
+	return o.partBy(o.d.templated, kind, n, first, into, more)
+}
+
+func (o *object) partBy(fill func(*yaml.Node, string) (string, bool), kind check.Kind, n *yaml.Node, first string, into *string, more []string) (*object, bool) {
 	path := string(kind)
 	if n.Kind == yaml.ScalarNode {
-		v, ok := o.d.expanded(n, path)
+		v, ok := fill(n, path)
 		*into = v
 		o.place(path+"."+first, n, ok)
 		return nil, false
@@ -124,7 +134,13 @@ func (o *object) part(kind check.Kind, n *yaml.Node, first string, into *string,
 		o.place(path, nil, false)
 		return nil, false
 	}
-	p.text(first, into)
+	p.read(first, func(n *yaml.Node, path string) bool {
+		v, ok := fill(n, path)
+		if ok {
+			*into = v
+		}
+		return ok
+	})
 	return p, true
 }
 
@@ -133,9 +149,14 @@ func (o *object) tcp(n *yaml.Node, lines check.Lines) check.Spec {
 	if p, ok := o.part(check.KindTCP, n, "address", &t.Address, "tls", "send", "until", "max_body"); ok {
 		p.number("ip_family", &t.IPFamily)
 		t.TLS = p.tlsClient()
-		p.text("send", &t.Send)
+		p.template("send", &t.Send)
 		p.text("until", &t.Until)
 		p.size("max_body", &t.MaxBody)
+	}
+	if t.Templates = o.d.runtime; !t.Templates {
+		if plain, err := t.Map(unescaped); err == nil { // a text with a fault was reported
+			return &plain
+		}
 	}
 	return t
 }
@@ -185,15 +206,20 @@ func (o *object) grpc(n *yaml.Node, lines check.Lines) check.Spec {
 
 func (o *object) websocket(n *yaml.Node, lines check.Lines) check.Spec {
 	w := &check.WebSocket{Lines: lines, MaxBody: check.DefaultMaxBody}
-	if p, ok := o.part(check.KindWebSocket, n, "url", &w.URL, "headers", "protocols", "skip_verify", "send", "max_body"); ok {
+	if p, ok := o.templatedPart(check.KindWebSocket, n, "url", &w.URL, "headers", "protocols", "skip_verify", "send", "max_body"); ok {
 		p.number("ip_family", &w.IPFamily)
 		if p.has("headers") {
 			w.Headers = p.headers()
 		}
 		p.texts("protocols", &w.Protocols)
 		p.flag("skip_verify", &w.SkipVerify)
-		p.text("send", &w.Send)
+		p.template("send", &w.Send)
 		p.size("max_body", &w.MaxBody)
+	}
+	if w.Templates = o.d.runtime; !w.Templates {
+		if plain, err := w.Map(unescaped); err == nil { // a text with a fault was reported
+			return &plain
+		}
 	}
 	return w
 }

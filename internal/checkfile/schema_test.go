@@ -152,6 +152,7 @@ var samples = map[string]sample{
 	"icmpObject":      {"{checks: [{id: a, icmp: %s}]}", def("icmpObject")},
 	"grpcObject":      {"{checks: [{id: a, grpc: %s}]}", def("grpcObject")},
 	"websocketObject": {"{checks: [{id: a, websocket: %s}]}", def("websocketObject")},
+	"heartbeatObject": {"{checks: [{id: a, heartbeat: %s}]}", def("heartbeatObject")},
 	"tlsClient":       {"{checks: [{id: a, tcp: {address: \"h:1\", tls: %s}}]}", def("tlsClient")},
 }
 
@@ -224,7 +225,7 @@ func TestSchemaTakesWhatTheParserTakes(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	for _, name := range append(files, "../../examples/checks/shop.yaml", "../../cmd/probefleet/starter/checks/website.yaml") {
+	for _, name := range append(files, "../../examples/checks/shop.yaml", "../../examples/checks/network.yaml", "../../cmd/probefleet/starter/checks/website.yaml") {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

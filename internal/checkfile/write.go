@@ -166,13 +166,16 @@ func nodeOf(c check.Check) *yaml.Node {
 	m.text("kind", string(c.Kind()))
 	m.text("group", c.Group)
 	m.texts("tags", c.Tags)
-	m.duration("every", c.Every, check.DefaultEvery)
+	heartbeat := c.Kind() == check.KindHeartbeat // its period says how often it is looked at, and where
+	if !heartbeat {
+		m.duration("every", c.Every, check.DefaultEvery)
+	}
 	timeout := check.DefaultAPITimeout
 	if c.Kind() == check.KindBrowser {
 		timeout = check.DefaultBrowserTimeout
 	}
 	m.duration("timeout", c.Timeout, timeout)
-	if !slices.Equal(c.Locations, []string{"local"}) {
+	if !slices.Equal(c.Locations, []string{"local"}) && !heartbeat {
 		m.texts("locations", c.Locations)
 	}
 	m.flag("active", c.Active, true)
@@ -185,6 +188,8 @@ func nodeOf(c check.Check) *yaml.Node {
 		(&requestWriter{templates: s.Templates}).check(m, s)
 	case *check.Browser:
 		(&stepWriter{requestWriter{templates: s.Templates}}).check(m, s)
+	case *check.Heartbeat:
+		m.heartbeat(s)
 	case nil:
 	default:
 		m.net(s)

@@ -64,7 +64,10 @@ func everything() []check.Check {
 		ID: "bare", Name: "bare", Every: check.DefaultEvery, Timeout: check.DefaultAPITimeout, Locations: []string{"local"}, Active: true, Public: true,
 		Spec: check.OneRequest(check.Request{Method: "GET", URL: "https://shop.example/", MaxRedirects: check.DefaultMaxRedirects, MaxBody: check.DefaultMaxBody}, nil, nil),
 	}
-	return []check.Check{one, steps, browser, bare, more, recorded}
+	heartbeat := bare
+	heartbeat.ID, heartbeat.Name, heartbeat.Every, heartbeat.Locations = "heartbeat", "Backup", 30*time.Second, []string{check.HeartbeatLocation}
+	heartbeat.Spec = &check.Heartbeat{Lines: check.Lines{Expect: []string{"exit_code in [0, 2]"}, Degraded: []string{"time.total < 10m"}}, Period: 30 * time.Second, Grace: 90 * time.Minute}
+	return []check.Check{one, steps, browser, bare, more, recorded, heartbeat}
 }
 
 // flowSpec has every sort of step, with what only recordings and other clients
@@ -149,7 +152,7 @@ func TestGoodFilesAreWritten(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal(files, err)
 	}
-	for _, name := range append(files, "../../examples/checks/shop.yaml") {
+	for _, name := range append(files, "../../examples/checks/shop.yaml", "../../examples/checks/network.yaml") {
 		data, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)

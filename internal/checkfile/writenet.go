@@ -15,7 +15,7 @@ func (m *mapping) net(spec check.Spec) {
 		of.text("address", s.Address)
 		of.number("ip_family", int64(s.IPFamily), 0)
 		of.tlsClient(s.TLS)
-		of.text("send", s.Send)
+		(&requestWriter{s.Templates}).text(of, "send", s.Send)
 		of.text("until", s.Until)
 		of.number("max_body", s.MaxBody, check.DefaultMaxBody)
 	case *check.DNS:
@@ -46,12 +46,13 @@ func (m *mapping) net(spec check.Spec) {
 		of.text("service", s.Service)
 	case *check.WebSocket:
 		lines = s.Lines
-		of.text("url", s.URL)
+		w := &requestWriter{s.Templates}
+		w.text(of, "url", s.URL)
 		of.number("ip_family", int64(s.IPFamily), 0)
-		(&requestWriter{}).pairs(of, "headers", s.Headers)
+		w.pairs(of, "headers", s.Headers)
 		of.texts("protocols", s.Protocols)
 		of.flag("skip_verify", s.SkipVerify, false)
-		of.text("send", s.Send)
+		w.text(of, "send", s.Send)
 		of.number("max_body", s.MaxBody, check.DefaultMaxBody)
 	}
 	m.put(string(spec.Kind()), of.node)

@@ -167,7 +167,7 @@ func EncodeResultAt(version int, r jobs.Result) ([]byte, error) {
 	}
 	return encode(TypeResult, r.JobID, MaxBytes, envelope[any]{
 		Type: TypeResult, V: version, Min: lowest,
-		ID: r.JobID, Time: stamp(at), Data: data,
+		ID: r.JobID, Time: stamp(at), Trace: r.TraceParent, Data: data,
 	})
 }
 

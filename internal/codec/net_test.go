@@ -26,6 +26,12 @@ func netSpecs() map[string]check.Spec {
 			Lines: lines, URL: "wss://shop.example/ws", IPFamily: 4, Headers: map[string]string{"Origin": "https://shop.example"},
 			Protocols: []string{"chat", "v2"}, SkipVerify: true, Send: `{"ping":1}`, MaxBody: 1 << 20,
 		},
+		"tcp-templates": &check.TCP{Lines: lines, Address: "192.0.2.1:6379", Send: "AUTH {{ secrets.cache }}\r\n", MaxBody: 1 << 10, Templates: true},
+		"websocket-templates": &check.WebSocket{
+			Lines: lines, URL: "wss://shop.example/ws?key={{ secrets.key }}", Headers: map[string]string{"Authorization": "Bearer {{ secrets.token }}"},
+			Send: `{"at":"{{ now() }}"}`, MaxBody: 1 << 20, Templates: true,
+		},
+		"heartbeat": &check.Heartbeat{Lines: lines, Period: 365 * 24 * time.Hour, Grace: 90 * time.Minute},
 	}
 }
 

@@ -18,6 +18,7 @@ type netV2 struct {
 	ICMP      *icmpV2      `json:"icmp,omitempty"`
 	GRPC      *grpcV2      `json:"grpc,omitempty"`
 	WebSocket *websocketV2 `json:"websocket,omitempty"`
+	Heartbeat *heartbeatV2 `json:"heartbeat,omitempty"`
 }
 
 type linesV2 struct {
@@ -37,6 +38,8 @@ type tcpV2 struct {
 	Send     string       `json:"send,omitempty"`
 	Until    string       `json:"until,omitempty"`
 	MaxBody  int64        `json:"max_body,omitempty"`
+	// Templates says that Send is one.
+	Templates bool `json:"templates,omitempty"`
 	linesV2
 }
 
@@ -79,6 +82,13 @@ type websocketV2 struct {
 	SkipVerify bool              `json:"skip_verify,omitempty"`
 	Send       string            `json:"send,omitempty"`
 	MaxBody    int64             `json:"max_body,omitempty"`
+	Templates  bool              `json:"templates,omitempty"`
+	linesV2
+}
+
+type heartbeatV2 struct {
+	Period micros `json:"period_us"`
+	Grace  micros `json:"grace_us"`
 	linesV2
 }
 
@@ -88,7 +98,7 @@ func newNetV2(spec check.Spec) (w netV2, kind check.Kind) {
 	switch s := spec.(type) {
 	case *check.TCP:
 		if s != nil {
-			w.TCP = &tcpV2{s.Address, s.IPFamily, (*tlsClientV2)(s.TLS), s.Send, s.Until, s.MaxBody, linesV2(s.Lines)}
+			w.TCP = &tcpV2{s.Address, s.IPFamily, (*tlsClientV2)(s.TLS), s.Send, s.Until, s.MaxBody, s.Templates, linesV2(s.Lines)}
 			kind = check.KindTCP
 		}
 	case *check.DNS:
@@ -113,8 +123,13 @@ func newNetV2(spec check.Spec) (w netV2, kind check.Kind) {
 		}
 	case *check.WebSocket:
 		if s != nil {
-			w.WebSocket = &websocketV2{s.URL, s.IPFamily, distinctKeys(s.Headers), s.Protocols, s.SkipVerify, s.Send, s.MaxBody, linesV2(s.Lines)}
+			w.WebSocket = &websocketV2{s.URL, s.IPFamily, distinctKeys(s.Headers), s.Protocols, s.SkipVerify, s.Send, s.MaxBody, s.Templates, linesV2(s.Lines)}
 			kind = check.KindWebSocket
+		}
+	case *check.Heartbeat:
+		if s != nil {
+			w.Heartbeat = &heartbeatV2{microsOf(s.Period), microsOf(s.Grace), linesV2(s.Lines)}
+			kind = check.KindHeartbeat
 		}
 	}
 	return w, kind
@@ -125,7 +140,7 @@ func (w netV2) spec(kind check.Kind) check.Spec {
 	switch {
 	case kind == check.KindTCP && w.TCP != nil:
 		s := w.TCP
-		return &check.TCP{Lines: s.lines(), Address: s.Address, IPFamily: s.IPFamily, TLS: (*check.TLSClient)(s.TLS), Send: s.Send, Until: s.Until, MaxBody: s.MaxBody}
+		return &check.TCP{Lines: s.lines(), Address: s.Address, IPFamily: s.IPFamily, TLS: (*check.TLSClient)(s.TLS), Send: s.Send, Until: s.Until, MaxBody: s.MaxBody, Templates: s.Templates}
 	case kind == check.KindDNS && w.DNS != nil:
 		s := w.DNS
 		return &check.DNS{Lines: s.lines(), Name: s.Name, Type: s.Type, Server: s.Server, Protocol: s.Protocol, IPFamily: s.IPFamily}
@@ -142,8 +157,11 @@ func (w netV2) spec(kind check.Kind) check.Spec {
 		s := w.WebSocket
 		return &check.WebSocket{
 			Lines: s.lines(), URL: s.URL, IPFamily: s.IPFamily, Headers: someKeys(s.Headers), Protocols: some(s.Protocols),
-			SkipVerify: s.SkipVerify, Send: s.Send, MaxBody: s.MaxBody,
+			SkipVerify: s.SkipVerify, Send: s.Send, MaxBody: s.MaxBody, Templates: s.Templates,
 		}
+	case kind == check.KindHeartbeat && w.Heartbeat != nil:
+		s := w.Heartbeat
+		return &check.Heartbeat{Lines: s.lines(), Period: s.Period.duration(), Grace: s.Grace.duration()}
 	}
 	return nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
 )
 
 // printed lists the fields of v that are not zero, one a line, in the order of
@@ -19,11 +20,20 @@ func printed(v any) []byte { return print(v, nil, false) }
 
 // printedUpcast is printed as when the golden values of what version 2 makes
 // of version 1 were written: unknown fields were not kept.
-func printedUpcast(v any) []byte { return print(v, []string{"Unknown"}, false) }
+func printedUpcast(v any) []byte { return print(v, later(v, "Unknown"), false) }
 
 // printedAsV1 is printed in the words of the nouns when the golden values of
 // version 1 were written: an API check was one request.
-func printedAsV1(v any) []byte { return print(v, []string{"Unknown", "Reply"}, true) }
+func printedAsV1(v any) []byte { return print(v, later(v, "Unknown", "Reply"), true) }
+
+// later are fields that values gained later, of which envelopes said something
+// before: results had no trace.
+func later(v any, names ...string) []string {
+	if _, ok := v.(jobs.Result); ok {
+		names = append(names, "TraceParent")
+	}
+	return names
+}
 
 func print(v any, without []string, asV1 bool) []byte {
 	p := printer{without: without, asV1: asV1}

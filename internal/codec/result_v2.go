@@ -149,7 +149,7 @@ func readResultV1(h Header, data []byte) (jobs.Result, error) {
 	if err != nil {
 		return jobs.Result{}, err
 	}
-	return resultOfV2(upcastResultV1(w)), nil
+	return traced(h, resultOfV2(upcastResultV1(w))), nil
 }
 
 func readResultV2(h Header, data []byte) (jobs.Result, error) {
@@ -157,7 +157,13 @@ func readResultV2(h Header, data []byte) (jobs.Result, error) {
 	if err != nil {
 		return jobs.Result{}, err
 	}
-	return resultOfV2(w), nil
+	return traced(h, resultOfV2(w)), nil
+}
+
+// traced adds what the envelope says of the trace.
+func traced(h Header, r jobs.Result) jobs.Result {
+	r.TraceParent = h.TraceParent
+	return r
 }
 
 func readResult[V, S, E any](h Header, data []byte) (*resultOf[V, S, E], error) {

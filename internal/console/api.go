@@ -11,6 +11,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/probefleet/probefleet/internal/access"
+	"github.com/probefleet/probefleet/internal/people"
 )
 
 // APIVersion is the version of the HTTP API, which its description names.
@@ -32,6 +33,9 @@ type Problem struct {
 
 // Error implements error.
 func (p *Problem) Error() string { return p.Detail }
+
+// Lines are the faults, for a page.
+func (p *Problem) Lines() []string { return p.Faults }
 
 // GetStatus implements [huma.StatusError].
 func (p *Problem) GetStatus() int { return p.Status }
@@ -110,7 +114,14 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 		e.runs()
 		e.triggers()
 	}
+	if c.o.Pings != nil {
+		e.pings()
+	}
 	e.tokens()
+	if c.o.Incidents != nil {
+		e.incidents()
+		e.maintenance()
+	}
 	if c.o.Fleet != nil {
 		e.locations()
 	}
@@ -119,6 +130,12 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 	}
 	if c.o.DeadQueues != nil {
 		e.dlq()
+	}
+	if c.o.Desk != nil {
+		e.people()
+	}
+	if c.o.Audit != nil {
+		e.audit()
 	}
 	return e
 }
@@ -152,7 +169,8 @@ func register[I, O any](e *endpoints, o operation, handler func(context.Context,
 // OpenAPI is the description of the whole API, as JSON.
 func OpenAPI() ([]byte, error) {
 	c := New(Options{
-		Runs: noRuns{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{},
+		Runs: noRuns{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{},
+		Desk: people.NewDesk(people.Options{}), Audit: noAudit{},
 	})
 	spec := c.newAPI(http.NewServeMux()).OpenAPI()
 	data, err := spec.MarshalJSON()
@@ -165,10 +183,13 @@ func OpenAPI() ([]byte, error) {
 // With these the whole API is put together for its description alone; they
 // are never asked.
 type (
-	noRuns     struct{ runs }
-	noFleet    struct{ fleet }
-	noRegistry struct{ registry }
-	noQueues   struct{ deadQueues }
+	noRuns      struct{ runs }
+	noPings     struct{ pingBook }
+	noFleet     struct{ fleet }
+	noRegistry  struct{ registry }
+	noQueues    struct{ deadQueues }
+	noAudit     struct{ auditLog }
+	noIncidents struct{ incidents }
 )
 
 // failed reports what the database did not do.

@@ -18,6 +18,7 @@ import (
 	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
@@ -27,7 +28,8 @@ func whole(t *testing.T) (*shelf, *ring, *past, *Console) {
 	s, r, p := &shelf{checks: map[string]check.Check{}}, newRing(), &past{}
 	y, _, _ := newYard()
 	return s, r, p, New(Options{
-		Store: s, Tokens: r, Runs: p, Fleet: &places{}, Registry: &members{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
+		Store: s, Tokens: r, Runs: p, Fleet: &places{}, Registry: &members{}, Incidents: &journal{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
+		Desk: people.NewDesk(people.Options{Book: &roster{}}), Audit: &diary{},
 		Logger: slog.New(slog.DiscardHandler),
 	})
 }
@@ -109,8 +111,14 @@ func TestScopes(t *testing.T) {
 			"GET /api/v1/coverage": access.RunsRead, "GET /api/v1/triggers/{id}": access.RunsRead, "POST /api/v1/triggers": access.RunsTrigger,
 			"GET /api/v1/fleet": access.FleetRead, "GET /api/v1/locations": access.FleetRead, "PUT /api/v1/fleet/pins": access.FleetAdmin,
 			"GET /api/v1/dlq": access.FleetRead, "GET /api/v1/dlq/{id}": access.FleetRead, "GET /api/v1/dlq/moves": access.FleetRead,
-			"POST /api/v1/dlq/redrive": access.FleetAdmin, "POST /api/v1/dlq/discard": access.FleetAdmin,
+			"POST /api/v1/dlq/redrive": access.DLQRedrive, "POST /api/v1/dlq/discard": access.FleetAdmin,
 			"GET /api/v1/tokens": access.TokensAdmin, "POST /api/v1/tokens": access.TokensAdmin, "DELETE /api/v1/tokens/{id}": access.TokensAdmin,
+			"GET /api/v1/people": access.PeopleAdmin, "POST /api/v1/people": access.PeopleAdmin, "PATCH /api/v1/people/{name}": access.PeopleAdmin,
+			"POST /api/v1/people/{name}/reset": access.PeopleAdmin, "GET /api/v1/audit": access.AuditRead,
+			"GET /api/v1/incidents": access.RunsRead, "GET /api/v1/incidents/{id}": access.RunsRead, "GET /api/v1/maintenance": access.RunsRead,
+			"POST /api/v1/incidents": access.IncidentsWrite, "PATCH /api/v1/incidents/{id}": access.IncidentsWrite,
+			"POST /api/v1/incidents/{id}/updates": access.IncidentsWrite, "POST /api/v1/incidents/{id}/merge": access.IncidentsWrite,
+			"POST /api/v1/maintenance": access.MaintenanceWrite, "DELETE /api/v1/maintenance/{id}": access.MaintenanceWrite,
 		}
 		got := described(t, c)
 		if d := cmp.Diff(want, got); d != "" {
@@ -123,7 +131,7 @@ func TestScopes(t *testing.T) {
 		h := c.Handler()
 		for endpoint, scope := range got {
 			method, path, _ := strings.Cut(endpoint, " ")
-			path = strings.ReplaceAll(path, "{id}", "x")
+			path = strings.NewReplacer("{id}", "x", "{name}", "x").Replace(path)
 			for _, s := range append(slices.Clone(access.Scopes), "none") {
 				w := ask(h, method, path, "pf_"+string(s), "{}")
 				refused := w.Code == http.StatusForbidden
@@ -183,7 +191,7 @@ func TestTokensAPI(t *testing.T) {
 		}
 		// A token gives nothing that it has not, and nothing for longer.
 		for body, word := range map[string]string{
-			`{"name":"x","scopes":["checks:write"],"expires_at":"2000-01-01T00:30:00Z"}`: "lacks checks:write",
+			`{"name":"x","scopes":["checks:write"],"expires_at":"2000-01-01T00:30:00Z"}`: "lack checks:write",
 			`{"name":"x","scopes":["checks:read"]}`:                                      "outlive",
 			`{"name":"x","scopes":["everything"]}`:                                       "not a scope",
 			`{"name":"x","scopes":[]}`:                                                   "scopes",
@@ -269,7 +277,7 @@ func TestLimitersAreBounded(t *testing.T) {
 	for remote, want := range map[string]string{
 		"192.0.2.7:80": "192.0.2.7", "[2001:db8:1:2:3::4]:80": "2001:db8:1:2::/64", "[fe80::1%eth0]:80": "fe80::/64", "nonsense": "nonsense",
 	} {
-		if got := network(remote); got != want {
+		if got := Network(remote); got != want {
 			t.Errorf("%s: %s, want %s", remote, got, want)
 		}
 	}

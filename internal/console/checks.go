@@ -2,11 +2,14 @@ package console
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
+	"sync"
 
 	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/assert"
@@ -60,38 +63,6 @@ type Applied struct {
 	Deleted   []string `json:"deleted" nullable:"false"`
 }
 
-// ApplyOptions say for whom checks are applied.
-type ApplyOptions struct {
-	Owner    string
-	TakeOver bool
-	Delete   []string
-}
-
-// OwnedError lists checks that belong to another set, with its name.
-type OwnedError struct{ Owners map[string]string }
-
-func (e *OwnedError) Error() string {
-	return fmt.Sprintf("%d checks belong to another set", len(e.Owners))
-}
-
-// StoredCheck is a check as it is kept.
-type StoredCheck struct {
-	ID, Owner string
-	Version   int
-	Spec      []byte
-	Revision  int64
-}
-
-// CheckFilter chooses checks; what is empty does not matter.
-type CheckFilter struct {
-	IDs                               []string
-	Kind, Group, Tag, Location, Owner string
-	Text                              string
-	Active                            *bool
-	After                             string
-	Limit                             int
-}
-
 // Define writes checks as the API carries them.
 func Define(checks []check.Check) ([]Definition, error) {
 	ds := make([]Definition, 0, len(checks))
@@ -129,7 +100,7 @@ func (e *endpoints) checks() {
 		id: "delete-check", method: http.MethodDelete, path: "/checks/{id}", scope: access.ChecksWrite, tag: "checks",
 		summary: "Delete a check", description: "Whatever set it belongs to. Its history stays.", errors: []int{http.StatusNotFound},
 	}, func(ctx context.Context, in *checkID) (*struct{}, error) {
-		removed, err := c.o.Store.RemoveChecks(ctx, []string{in.ID})
+		removed, err := c.o.Store.RemoveChecks(ctx, []string{in.ID}, holder(ctx).Name)
 		switch {
 		case err != nil:
 			return nil, c.failed("deleting the check", err)
@@ -139,6 +110,7 @@ func (e *endpoints) checks() {
 		c.o.Logger.Info("check deleted", "check", in.ID, "by", holder(ctx).Name)
 		return nil, nil
 	})
+	e.switches()
 }
 
 type checkID struct {
@@ -177,12 +149,12 @@ func (c *Console) listChecks(ctx context.Context, in *listChecksInput) (*out[Def
 		list.Next = found[in.Limit-1].ID
 	}
 	for _, s := range found {
-		list.Checks = append(list.Checks, s.definition())
+		list.Checks = append(list.Checks, define(s))
 	}
 	return answer(list), nil
 }
 
-func (s StoredCheck) definition() Definition {
+func define(s StoredCheck) Definition {
 	return Definition{Version: s.Version, Check: s.Spec, Owner: s.Owner, Revision: s.Revision}
 }
 
@@ -194,19 +166,19 @@ func (c *Console) getCheck(ctx context.Context, in *checkID) (*out[Definition], 
 	case len(found) == 0:
 		return nil, noCheck(in.ID)
 	}
-	return answer(found[0].definition()), nil
+	return answer(define(found[0])), nil
 }
 
 func (c *Console) applyChecks(ctx context.Context, in *struct{ Body Wanted }) (*out[Applied], error) {
 	w := in.Body
-	checks, faults := decode(w.Checks)
+	checks, faults := c.readChecks(w.Checks)
 	if len(faults) == 0 {
 		faults = w.deleteFaults(checks)
 	}
 	if len(faults) > 0 {
 		return nil, newProblem(http.StatusUnprocessableEntity, "nothing was applied: mend what is listed under faults", faults...)
 	}
-	done, err := c.o.Store.ApplySet(ctx, checks, ApplyOptions{Owner: w.Owner, TakeOver: w.TakeOver, Delete: w.Delete})
+	done, err := c.o.Store.ApplySet(ctx, checks, ApplyOptions{Owner: w.Owner, TakeOver: w.TakeOver, Delete: w.Delete, By: holder(ctx).Name})
 	if owned, ok := errors.AsType[*OwnedError](err); ok {
 		return nil, newProblem(http.StatusConflict, "nothing was applied: these checks belong to another set, or to none; name their owner, or take them over", conflicts(owned.Owners)...)
 	}
@@ -249,35 +221,74 @@ func conflicts(owners map[string]string) []string {
 	return lines
 }
 
-// decode reads definitions and lists everything that is wrong with them.
-func decode(ds []Definition) (checks []check.Check, faults []string) {
+// readChecks reads definitions and lists everything that is wrong with them. What
+// was found to be right before is not looked into again: an apply follows its
+// plan, and most of a set stays as it is.
+func (c *Console) readChecks(ds []Definition) (checks []check.Check, faults []string) {
 	seen := map[string]bool{}
 	compiled := map[expression]error{}
 	for i, d := range ds {
-		c, err := codec.DecodeCheck(d.Version, d.Check)
+		ch, err := codec.DecodeCheck(d.Version, d.Check)
 		if err != nil {
 			faults = append(faults, fmt.Sprintf("checks[%d]: %v", i, err))
 			continue
 		}
-		if seen[c.ID] {
-			faults = append(faults, fmt.Sprintf("check %q is there twice", c.ID))
+		if seen[ch.ID] {
+			faults = append(faults, fmt.Sprintf("check %q is there twice", ch.ID))
 		}
-		seen[c.ID] = true
-		for _, f := range c.Validate() {
-			faults = append(faults, fmt.Sprintf("check %q: %v", c.ID, f))
+		seen[ch.ID] = true
+		checks = append(checks, ch)
+		k := d.key()
+		if c.sound.has(k) {
+			continue
 		}
-		for _, line := range expressions(c) {
-			e := expression{c.Kind(), line}
+		before := len(faults)
+		for _, f := range ch.Validate() {
+			faults = append(faults, fmt.Sprintf("check %q: %v", ch.ID, f))
+		}
+		for _, line := range expressions(ch) {
+			e := expression{ch.Kind(), line}
 			if _, done := compiled[e]; !done {
-				_, compiled[e] = assert.Compile(c.Kind(), line)
+				_, compiled[e] = assert.Compile(ch.Kind(), line)
 			}
 			if err := compiled[e]; err != nil {
-				faults = append(faults, fmt.Sprintf("check %q: %s: %v", c.ID, line, err))
+				faults = append(faults, fmt.Sprintf("check %q: %s: %v", ch.ID, line, err))
 			}
 		}
-		checks = append(checks, c)
+		if len(faults) == before {
+			c.sound.add(k)
+		}
 	}
 	return checks, faults
+}
+
+// key stands for the definition, byte by byte.
+func (d Definition) key() [32]byte {
+	return sha256.Sum256(append(strconv.AppendInt(nil, int64(d.Version), 10), d.Check...))
+}
+
+// maxSound bounds the definitions that are remembered as right.
+const maxSound = 50_000
+
+// sound remembers definitions in which nothing was wrong.
+type sound struct {
+	mu    sync.Mutex
+	known map[[32]byte]bool
+}
+
+func (s *sound) has(k [32]byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known[k]
+}
+
+func (s *sound) add(k [32]byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known == nil || len(s.known) >= maxSound {
+		s.known = map[[32]byte]bool{}
+	}
+	s.known[k] = true
 }
 
 // expression is a line of a kind of check; many checks have the same.

@@ -74,6 +74,7 @@ func (c *Console) prune(ctx context.Context, now time.Time) {
 	if err := c.o.Runs.PruneTriggers(ctx, now.Add(-triggersKept)); err != nil && ctx.Err() == nil {
 		c.o.Logger.Warn("forgetting old triggers", "err", err)
 	}
+	c.prunePeople(ctx)
 }
 
 // count looks once.

@@ -113,7 +113,7 @@ func (e *endpoints) dlq() {
 		summary: "Show a dead letter with its body", errors: []int{http.StatusNotFound},
 	}, c.showLetter)
 	register(e, operation{
-		id: "redrive", method: http.MethodPost, path: "/dlq/redrive", scope: access.FleetAdmin, tag: "dead letters",
+		id: "redrive", method: http.MethodPost, path: "/dlq/redrive", scope: access.DLQRedrive, tag: "dead letters",
 		summary: "Send dead letters back to where they came from", errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 	}, func(ctx context.Context, in *struct{ Body Chosen }) (*out[Done], error) {
 		return c.change(ctx, "redriving dead letters", in.Body, c.redrive)

@@ -14,6 +14,8 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/codec"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/kept"
+	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
@@ -27,9 +29,9 @@ type shelf struct {
 	away   error
 }
 
-func (s *shelf) ApplySet(_ context.Context, checks []check.Check, o ApplyOptions) (Applied, error) {
+func (s *shelf) ApplySet(_ context.Context, checks []check.Check, o ApplyOptions) (kept.Applied, error) {
 	if s.away != nil {
-		return Applied{}, s.away
+		return kept.Applied{}, s.away
 	}
 	if s.owners == nil {
 		s.owners = map[string]string{}
@@ -46,9 +48,9 @@ func (s *shelf) ApplySet(_ context.Context, checks []check.Check, o ApplyOptions
 		}
 	}
 	if len(others) > 0 {
-		return Applied{}, &OwnedError{others}
+		return kept.Applied{}, &OwnedError{Owners: others}
 	}
-	var a Applied
+	var a kept.Applied
 	for _, c := range checks {
 		old, there := s.checks[c.ID]
 		switch {
@@ -63,11 +65,11 @@ func (s *shelf) ApplySet(_ context.Context, checks []check.Check, o ApplyOptions
 		s.owners[c.ID] = cmp.Or(o.Owner, s.owners[c.ID])
 	}
 	var err error
-	a.Deleted, err = s.RemoveChecks(context.Background(), o.Delete)
+	a.Deleted, err = s.RemoveChecks(context.Background(), o.Delete, o.By)
 	return a, err
 }
 
-func (s *shelf) RemoveChecks(_ context.Context, ids []string) (removed []string, err error) {
+func (s *shelf) RemoveChecks(_ context.Context, ids []string, _ string) (removed []string, err error) {
 	for _, id := range ids {
 		if _, there := s.checks[id]; there {
 			removed = append(removed, id)
@@ -76,6 +78,15 @@ func (s *shelf) RemoveChecks(_ context.Context, ids []string) (removed []string,
 		}
 	}
 	return removed, s.away
+}
+
+func (s *shelf) ChangeCheck(_ context.Context, id, _ string, change kept.Change) (bool, error) {
+	c, there := s.checks[id]
+	if there && s.away == nil {
+		change(&c)
+		s.checks[id] = c
+	}
+	return there, s.away
 }
 
 func (s *shelf) ActiveChecks(context.Context) ([]check.Check, int64, error) {
@@ -234,4 +245,28 @@ func (p *past) give(attempt string, fate jobs.Fate, outcome jobs.Outcome) {
 		run.Run = StoredRun{ID: attempt, Outcome: outcome, DataVersion: 1, Data: []byte(`{}`)}
 	}
 	p.answers[attempt] = run
+}
+
+// roster is a book of nobody.
+type roster struct{ people.Book }
+
+func (*roster) People(context.Context) ([]people.Account, error) { return nil, nil }
+
+func (*roster) PersonByName(context.Context, string) (people.Account, string, bool, error) {
+	return people.Account{}, "", false, nil
+}
+
+// diary is an audit log in memory.
+type diary struct {
+	auditLog
+	entries []access.Entry
+}
+
+func (d *diary) Note(_ context.Context, entries ...access.Entry) error {
+	d.entries = append(d.entries, entries...)
+	return nil
+}
+
+func (d *diary) Audit(context.Context, access.EntryFilter) ([]access.Entry, error) {
+	return d.entries, nil
 }

@@ -50,7 +50,7 @@ func registered(t *testing.T) (*members, http.Handler) {
 	}}
 	steps := check.Check{ID: "steps", Locations: []string{"here"}, Spec: &check.API{Steps: []check.APIStep{{ID: "a"}, {ID: "b"}}}}
 	return m, New(Options{
-		Store: &shelf{checks: map[string]check.Check{"steps": steps}}, Registry: m, Tokens: newRing(), Build: "test",
+		Store: &shelf{checks: map[string]check.Check{"steps": steps}}, Registry: m, Tokens: newRing(),
 		Logger: slog.New(slog.DiscardHandler), Ready: func(context.Context) error { return nil },
 	}).Handler()
 }
@@ -84,16 +84,6 @@ func TestFleet(t *testing.T) {
 	if d := cmp.Diff(want, read("GET", "/api/v1/fleet", "")); d != "" {
 		t.Errorf("(-want +got):\n%s", d)
 	}
-	page := ask(h, "GET", "/", "", "").Body.String()
-	for _, text := range []string{"1 checks are held", "<td>steps</td><td>here, api</td><td>2, 2</td>", "<td>old (silent)</td>", "api 1 of 4", "<td>jobs, here, api</td><td>1</td>", "<td>results</td><td>2</td>"} {
-		if !strings.Contains(page, text) {
-			t.Errorf("the page lacks %q:\n%s", text, page)
-		}
-	}
-	if strings.Contains(page, "older") {
-		t.Error("the page shows who is gone")
-	}
-
 	forced := read("PUT", "/api/v1/fleet/pins", `{"location":"here","class":"api","version":2}`)
 	if len(forced.Held) != 0 || forced.Pins[1].Version != 2 || forced.Pins[1].Override != 2 || forced.Pins[1].Computed != 1 {
 		t.Errorf("forced: %+v", forced)

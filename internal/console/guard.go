@@ -10,11 +10,10 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"golang.org/x/time/rate"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/probefleet/probefleet/internal/access"
 )
@@ -34,60 +33,133 @@ type tokenBook interface {
 // touchEvery is how exact the time of a token's last use is.
 const touchEvery = time.Minute
 
-type holderKey struct{}
+// holder is who makes a request.
+func holder(ctx context.Context) access.Actor { return access.ActorOf(ctx) }
 
-// holder is the token by which a request came in.
-func holder(ctx context.Context) access.Token {
-	t, _ := ctx.Value(holderKey{}).(access.Token)
-	return t
+// TokenActor is a token as one who does something.
+func TokenActor(t access.Token, address string) access.Actor {
+	return access.Actor{Kind: access.ActorToken, ID: t.ID, Name: t.Name, Scopes: t.Scopes, Address: address, ExpiresAt: t.ExpiresAt}
 }
 
-// guard lets a request pass that carries a valid token with the scope of the
-// operation, and does not come too often.
-func (c *Console) guard(a huma.API) func(huma.Context, func(huma.Context)) {
-	refuse := func(ctx huma.Context, p *Problem, headers ...string) {
-		for i := 0; i+1 < len(headers); i += 2 {
-			ctx.SetHeader(headers[i], headers[i+1])
+// refusal is why a request may not pass, with the headers that go with it.
+type refusal struct {
+	*Problem
+	headers map[string]string
+}
+
+const challenge = `Bearer realm="probefleet console"`
+
+// Admit finds the token of a secret, if it is valid and does not ask too often.
+// The error is a [*Problem].
+func (c *Console) Admit(ctx context.Context, secret string) (access.Token, error) {
+	t, no := c.admit(ctx, secret)
+	if no != nil {
+		return access.Token{}, no.Problem
+	}
+	return t, nil
+}
+
+func (c *Console) admit(ctx context.Context, secret string) (access.Token, *refusal) {
+	unknown := func(detail, challenge string) (access.Token, *refusal) {
+		return access.Token{}, &refusal{newProblem(http.StatusUnauthorized, detail), map[string]string{"WWW-Authenticate": challenge}}
+	}
+	if secret == "" {
+		return unknown("the console's token is missing or wrong; send one as `Authorization: Bearer TOKEN`", challenge)
+	}
+	now := time.Now()
+	t, found, err := c.o.Tokens.TokenByHash(ctx, access.Hash(secret))
+	switch {
+	case err != nil:
+		c.o.Logger.Error("looking for a token", "err", err)
+		return t, &refusal{
+			newProblem(http.StatusServiceUnavailable, "whether the token is valid cannot be told: the database is away; try again"),
+			map[string]string{"Retry-After": "5"},
 		}
+	case !found:
+		return unknown("the console's token is missing or wrong; make one by `probefleet token create`", challenge)
+	case t.Void(now) != "":
+		return unknown(fmt.Sprintf("the token %q (%s) was %s; make another by `probefleet token create`", t.Name, t.ID, t.Void(now)), challenge+`, error="invalid_token"`)
+	}
+	if wait := c.perToken.take(t.ID, now); wait > 0 {
+		return t, &refusal{tooMany("this token", wait), map[string]string{"Retry-After": seconds(wait)}}
+	}
+	if now.Sub(t.LastUsedAt) > touchEvery {
+		if err := c.o.Tokens.TouchToken(ctx, t.ID); err != nil {
+			c.o.Logger.Warn("noting that a token is used", "err", err)
+		}
+	}
+	return t, nil
+}
+
+// who finds out who makes a request: by its token, else by the session of the
+// browser, of which nothing is taken that another site has sent.
+func (c *Console) who(r *http.Request) (access.Actor, *refusal) {
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		if a, no := c.person(r); no != nil || a.Kind != "" {
+			return a, no
+		}
+	}
+	secret, ok := strings.CutPrefix(header, "Bearer ")
+	if !ok {
+		secret = ""
+	}
+	t, no := c.admit(r.Context(), secret)
+	return TokenActor(t, Address(r.RemoteAddr)), no
+}
+
+// sameSite refuses what another site has sent.
+var sameSite = http.NewCrossOriginProtection()
+
+// person is whose session the browser holds; the zero actor is nobody.
+func (c *Console) person(r *http.Request) (access.Actor, *refusal) {
+	if c.o.Desk == nil {
+		return access.Actor{}, nil
+	}
+	secret := c.o.Cookies.Session(r)
+	if secret == "" {
+		return access.Actor{}, nil
+	}
+	_, account, found, err := c.o.Desk.Recognise(r.Context(), secret)
+	switch {
+	case err != nil:
+		return access.Actor{}, &refusal{newProblem(http.StatusServiceUnavailable, err.Error()), map[string]string{"Retry-After": "5"}}
+	case !found:
+		return access.Actor{}, &refusal{newProblem(http.StatusUnauthorized, "the session is over; log in again"), map[string]string{"WWW-Authenticate": challenge}}
+	case sameSite.Check(r) != nil:
+		return access.Actor{}, &refusal{newProblem(http.StatusForbidden, "another site has sent this, so nothing was done"), nil}
+	case account.Temporary:
+		return access.Actor{}, &refusal{newProblem(http.StatusForbidden, "your password is a temporary one: change it first, on the page /account"), nil}
+	}
+	if wait := c.perToken.take("session "+account.ID, time.Now()); wait > 0 {
+		return access.Actor{}, &refusal{tooMany("you", wait), map[string]string{"Retry-After": seconds(wait)}}
+	}
+	return account.Actor(Address(r.RemoteAddr)), nil
+}
+
+// guard lets a request pass of somebody who has the scope of the operation,
+// and does not come too often.
+func (c *Console) guard(a huma.API) func(huma.Context, func(huma.Context)) {
+	refuse := func(ctx huma.Context, p *Problem) {
 		if err := huma.WriteErr(a, ctx, p.Status, p.Detail); err != nil {
 			c.o.Logger.Debug("writing a refusal", "err", err)
 		}
 	}
 	return func(ctx huma.Context, next func(huma.Context)) {
-		const challenge = `Bearer realm="probefleet console"`
-		secret, ok := strings.CutPrefix(ctx.Header("Authorization"), "Bearer ")
-		if !ok || secret == "" {
-			refuse(ctx, newProblem(http.StatusUnauthorized, "the console's token is missing or wrong; send one as `Authorization: Bearer TOKEN`"), "WWW-Authenticate", challenge)
-			return
-		}
-		now := time.Now()
-		t, found, err := c.o.Tokens.TokenByHash(ctx.Context(), access.Hash(secret))
-		switch {
-		case err != nil:
-			c.o.Logger.Error("looking for a token", "err", err)
-			refuse(ctx, newProblem(http.StatusServiceUnavailable, "whether the token is valid cannot be told: the database is away; try again"), "Retry-After", "5")
-			return
-		case !found:
-			refuse(ctx, newProblem(http.StatusUnauthorized, "the console's token is missing or wrong; make one by `probefleet token create`"), "WWW-Authenticate", challenge)
-			return
-		case t.Void(now) != "":
-			refuse(ctx, newProblem(http.StatusUnauthorized, fmt.Sprintf("the token %q (%s) was %s; make another by `probefleet token create`", t.Name, t.ID, t.Void(now))), "WWW-Authenticate", challenge+`, error="invalid_token"`)
-			return
-		}
-		if wait := c.perToken.take(t.ID, now); wait > 0 {
-			refuse(ctx, tooMany("this token", wait), "Retry-After", seconds(wait))
-			return
-		}
-		if scope := scopeOf(ctx.Operation()); !t.Allows(scope) {
-			refuse(ctx, newProblem(http.StatusForbidden, fmt.Sprintf("the token %q may not do this: it lacks the scope %s (it has: %s); use another token", t.Name, scope, access.Join(t.Scopes))))
-			return
-		}
-		if now.Sub(t.LastUsedAt) > touchEvery {
-			if err := c.o.Tokens.TouchToken(ctx.Context(), t.ID); err != nil {
-				c.o.Logger.Warn("noting that a token is used", "err", err)
+		r, _ := humago.Unwrap(ctx)
+		who, no := c.who(r)
+		if no != nil {
+			for name, value := range no.headers {
+				ctx.SetHeader(name, value)
 			}
+			refuse(ctx, no.Problem)
+			return
 		}
-		next(huma.WithValue(ctx, holderKey{}, t))
+		if scope := scopeOf(ctx.Operation()); !who.Allows(scope) {
+			refuse(ctx, newProblem(http.StatusForbidden, fmt.Sprintf("%s may not do this: the scope %s is missing (there are: %s)", who.Name, scope, access.Join(who.Scopes))))
+			return
+		}
+		next(huma.WithContext(ctx, access.WithActor(ctx.Context(), who)))
 	}
 }
 
@@ -105,10 +177,10 @@ func seconds(wait time.Duration) string {
 	return strconv.Itoa(max(1, int(math.Ceil(wait.Seconds()))))
 }
 
-// byAddress answers 429 to addresses that ask too often.
-func (c *Console) byAddress(next http.Handler) http.Handler {
+// ByAddress answers 429 to addresses that ask too often.
+func (c *Console) ByAddress(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if wait := c.perAddress.take(network(r.RemoteAddr), time.Now()); wait > 0 {
+		if wait := c.perAddress.take(Network(r.RemoteAddr), time.Now()); wait > 0 {
 			p := tooMany("this address", wait)
 			w.Header().Set("Retry-After", seconds(wait))
 			w.Header().Set("Content-Type", p.ContentType(""))
@@ -120,8 +192,17 @@ func (c *Console) byAddress(next http.Handler) http.Handler {
 	})
 }
 
-// network is what counts as one address: all of a site's for IPv6.
-func network(remote string) string {
+// Address is where a request comes from, without the port.
+func Address(remote string) string {
+	host, _, err := net.SplitHostPort(remote)
+	if err != nil {
+		return remote
+	}
+	return host
+}
+
+// Network is what counts as one address: all of a site's for IPv6.
+func Network(remote string) string {
 	host, _, err := net.SplitHostPort(remote)
 	if err != nil {
 		return remote
@@ -135,59 +216,4 @@ func network(remote string) string {
 		return host
 	}
 	return site.String()
-}
-
-// Limit is how often somebody may ask: so often a second in the long run, and
-// so many times at once. The zero value is no limit.
-type Limit struct {
-	PerSecond float64
-	Burst     int
-}
-
-// maxLimiters bounds the memory that strangers can make the console use.
-const maxLimiters = 10_000
-
-// limits holds one limiter for everybody who asks.
-type limits struct {
-	Limit
-	mu   sync.Mutex
-	each map[string]*rate.Limiter
-}
-
-// take counts one request of who, and says how long to wait where that is one
-// too many.
-func (l *limits) take(who string, now time.Time) (wait time.Duration) {
-	if l.PerSecond <= 0 {
-		return 0
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	one := l.each[who]
-	if one == nil {
-		if l.each == nil || len(l.each) >= maxLimiters {
-			l.forget(now)
-		}
-		one = rate.NewLimiter(rate.Limit(l.PerSecond), max(1, l.Burst))
-		l.each[who] = one
-	}
-	r := one.ReserveN(now, 1)
-	if wait = r.DelayFrom(now); wait > 0 {
-		r.CancelAt(now)
-	}
-	return wait
-}
-
-// forget drops those that have not asked for a while: they begin anew with the
-// same right. Where everybody asks, everybody begins anew.
-func (l *limits) forget(now time.Time) {
-	kept := map[string]*rate.Limiter{}
-	for who, one := range l.each {
-		if one.TokensAt(now) < float64(one.Burst()) {
-			kept[who] = one
-		}
-	}
-	if len(kept) >= maxLimiters {
-		clear(kept)
-	}
-	l.each = kept
 }

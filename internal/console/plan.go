@@ -39,7 +39,7 @@ func (p Plan) Empty() bool { return len(p.Create)+len(p.Change)+len(p.Delete) ==
 
 func (c *Console) planChecks(ctx context.Context, in *struct{ Body Wanted }) (*out[Plan], error) {
 	w := in.Body
-	checks, faults := decode(w.Checks)
+	checks, faults := c.readChecks(w.Checks)
 	if len(faults) > 0 {
 		return nil, newProblem(http.StatusUnprocessableEntity, "this could not be applied: mend what is listed under faults", faults...)
 	}

@@ -71,6 +71,7 @@ func (c *Console) change(ctx context.Context, doing string, ch Chosen, how func(
 	done := &Done{}
 	err := how(ctx, ch, done)
 	c.o.Logger.Info(doing, "messages", done.Messages, "rows", done.Rows, "moves", len(done.Moves), "failed", len(done.Failed), "err", err, "by", holder(ctx).Name)
+	c.noteLetters(ctx, doing, ch, done)
 	if err != nil && done.Messages+done.Rows+len(done.Moves) == 0 {
 		return nil, c.dlqFailed(doing, err)
 	}

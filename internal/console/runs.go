@@ -30,34 +30,6 @@ type runs interface {
 	PruneTriggers(ctx context.Context, before time.Time) error
 }
 
-// StoredRun is one attempt as it is kept.
-type StoredRun struct {
-	ID, RunID, CheckID, Location string
-	Slot                         time.Time
-	Attempt                      int
-	Kind                         string
-	Outcome                      jobs.Outcome
-	FaultClass                   jobs.FaultClass
-	FaultMessage                 string
-	StartedAt, FinishedAt        time.Time
-	Latency                      time.Duration
-	Worker                       string
-	DataVersion                  int
-	Data                         []byte
-}
-
-// RunFilter chooses runs; what is empty does not matter.
-type RunFilter struct {
-	Check, Location string
-	Outcomes        []jobs.Outcome
-	// Since and Until bound the slots; Until is not among them.
-	Since, Until time.Time
-	// Before continues a list after the run with that slot and id.
-	Before   time.Time
-	BeforeID string
-	Limit    int
-}
-
 // Run is one attempt.
 type Run struct {
 	ID       string       `json:"id" doc:"Of the attempt."`

@@ -58,17 +58,7 @@ func (e *endpoints) tokens() {
 	register(e, operation{
 		id: "list-tokens", method: http.MethodGet, path: "/tokens", scope: access.TokensAdmin, tag: "tokens",
 		summary: "List tokens", description: "Void ones too, the newest first; never the tokens themselves.",
-	}, func(ctx context.Context, _ *struct{}) (*out[Tokens], error) {
-		found, err := c.o.Tokens.Tokens(ctx)
-		if err != nil {
-			return nil, c.failed("reading the tokens", err)
-		}
-		list := Tokens{Tokens: []Token{}}
-		for _, t := range found {
-			list.Tokens = append(list.Tokens, ShowToken(t, time.Now()))
-		}
-		return answer(list), nil
-	})
+	}, c.listTokens)
 	register(e, operation{
 		id: "create-token", method: http.MethodPost, path: "/tokens", scope: access.TokensAdmin, tag: "tokens",
 		summary: "Make a token", description: "A token gives no scope that it lacks itself, and none that outlives it. The answer holds the secret, once.",
@@ -77,20 +67,34 @@ func (e *endpoints) tokens() {
 	register(e, operation{
 		id: "revoke-token", method: http.MethodDelete, path: "/tokens/{id}", scope: access.TokensAdmin, tag: "tokens",
 		summary: "Revoke a token", description: "It is void from the next request on.", errors: []int{http.StatusNotFound},
-	}, func(ctx context.Context, in *struct {
-		ID string `path:"id" maxLength:"100"`
-	},
-	) (*struct{}, error) {
-		ok, err := c.o.Tokens.RevokeToken(ctx, in.ID)
-		if err != nil {
-			return nil, c.failed("revoking the token", err)
-		}
-		if !ok {
-			return nil, newProblem(http.StatusNotFound, fmt.Sprintf("there is no token with the id %q; /api/v1/tokens lists them", in.ID))
-		}
-		c.o.Logger.Info("token revoked", "token", in.ID, "by", holder(ctx).Name)
-		return nil, nil
-	})
+	}, c.revokeToken)
+}
+
+func (c *Console) listTokens(ctx context.Context, _ *struct{}) (*out[Tokens], error) {
+	found, err := c.o.Tokens.Tokens(ctx)
+	if err != nil {
+		return nil, c.failed("reading the tokens", err)
+	}
+	list := Tokens{Tokens: []Token{}}
+	for _, t := range found {
+		list.Tokens = append(list.Tokens, ShowToken(t, time.Now()))
+	}
+	return answer(list), nil
+}
+
+func (c *Console) revokeToken(ctx context.Context, in *struct {
+	ID string `path:"id" maxLength:"100"`
+},
+) (*struct{}, error) {
+	ok, err := c.o.Tokens.RevokeToken(ctx, in.ID)
+	if err != nil {
+		return nil, c.failed("revoking the token", err)
+	}
+	if !ok {
+		return nil, newProblem(http.StatusNotFound, fmt.Sprintf("there is no token with the id %q; /api/v1/tokens lists them", in.ID))
+	}
+	c.o.Logger.Info("token revoked", "token", in.ID, "by", holder(ctx).Name)
+	return nil, nil
 }
 
 func (c *Console) createToken(ctx context.Context, in *struct{ Body NewToken }) (*out[CreatedToken], error) {
@@ -101,7 +105,7 @@ func (c *Console) createToken(ctx context.Context, in *struct{ Body NewToken }) 
 		case !slices.Contains(access.Scopes, s):
 			faults = append(faults, fmt.Sprintf("body.scopes: %q is not a scope; use some of %s", s, access.Join(access.Scopes)))
 		case !own.Allows(s):
-			faults = append(faults, fmt.Sprintf("body.scopes: your token lacks %s, and cannot give it", s))
+			faults = append(faults, fmt.Sprintf("body.scopes: you lack %s, and cannot give it", s))
 		}
 	}
 	var expires time.Time

@@ -24,21 +24,6 @@ const (
 	triggersKept = 30 * 24 * time.Hour
 )
 
-// TriggerRequest is a wish for runs apart from the schedule.
-type TriggerRequest struct {
-	ID, RequestedBy string
-	Runs            []jobs.Trigger
-}
-
-// TriggeredRun is one run that was asked for; its outcome is "" while there
-// is no result.
-type TriggeredRun struct {
-	RequestID, RequestedBy string
-	RequestedAt, ExpiresAt time.Time
-	Fate                   jobs.Fate
-	Run                    StoredRun
-}
-
 // NewTrigger is the body of POST /api/v1/triggers.
 type NewTrigger struct {
 	Checks    []string `json:"checks" minItems:"1" maxItems:"1000" nullable:"false" doc:"Ids of active checks."`
@@ -139,6 +124,9 @@ func runsOf(s StoredCheck, locations []string, now time.Time) (runs []jobs.Trigg
 	if err != nil {
 		return nil, fmt.Sprintf("check %q cannot be read by this console: %v", s.ID, err)
 	}
+	if ch.Kind().Jobless() {
+		return nil, fmt.Sprintf("check %q is a heartbeat: its job calls the console when it runs, and cannot be run from here", s.ID)
+	}
 	for _, l := range ch.Locations {
 		if len(locations) > 0 && !slices.Contains(locations, l) {
 			continue
@@ -176,7 +164,7 @@ func (c *Console) getTrigger(ctx context.Context, in *struct {
 	}
 	t := Trigger{ID: in.ID, RequestedBy: found[0].RequestedBy, RequestedAt: found[0].RequestedAt.UTC(), Done: true, Runs: []Triggered{}}
 	for _, f := range found {
-		one := f.show(time.Now())
+		one := showTriggered(f, time.Now())
 		t.Done = t.Done && (one.State == TriggerDone || one.State == TriggerLost)
 		t.Runs = append(t.Runs, one)
 	}
@@ -188,7 +176,7 @@ func (c *Console) getTrigger(ctx context.Context, in *struct {
 // longest timeout there is.
 const lostAfter = 11 * time.Minute
 
-func (f TriggeredRun) show(now time.Time) Triggered {
+func showTriggered(f TriggeredRun, now time.Time) Triggered {
 	t := Triggered{Check: f.Run.CheckID, Location: f.Run.Location, State: TriggerWaiting}
 	lost := func(reason string) { t.State, t.Reason = TriggerLost, reason }
 	switch {

@@ -2,12 +2,14 @@ package console
 
 import (
 	"log/slog"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/schedule"
 )
@@ -91,4 +93,16 @@ func TestOldTriggersAreForgotten(t *testing.T) {
 			t.Errorf("before %s", p.pruned)
 		}
 	})
+}
+
+// The job of a heartbeat is not ours to run, and that is said.
+func TestHeartbeatsAreNotTriggered(t *testing.T) {
+	s, _, p, c := whole(t)
+	beat := home("beat")
+	beat.Locations, beat.Spec = []string{check.HeartbeatLocation}, &check.Heartbeat{Period: time.Minute, Grace: time.Second}
+	s.checks["a"], s.checks["beat"] = home("a"), beat
+	w := ask(c.Handler(), "POST", "/api/v1/triggers", testToken, `{"checks":["a","beat"]}`)
+	if w.Code != 404 || !strings.Contains(w.Body.String(), `check \"beat\" is a heartbeat: its job calls the console`) || len(p.requests) != 0 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
 }

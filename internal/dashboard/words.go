@@ -56,6 +56,8 @@ func kindWord(k check.Kind) string {
 		return "gRPC"
 	case check.KindWebSocket:
 		return "WebSocket"
+	case check.KindHeartbeat:
+		return "Heartbeat"
 	}
 	return strings.ToUpper(string(k))
 }

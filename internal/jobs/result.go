@@ -50,6 +50,8 @@ const (
 	FaultStep      FaultClass = "step"      // a browser step did not succeed
 	FaultPage      FaultClass = "page"      // the page crashed
 	FaultEgress    FaultClass = "egress"    // the location may not dial the target
+	FaultLate      FaultClass = "late"      // the job of a heartbeat did not call in time
+	FaultJob       FaultClass = "job"       // it called, and said that it failed
 )
 
 // ... and of ourselves (outcomes inconclusive and expired).
@@ -59,6 +61,8 @@ const (
 	FaultInternal  FaultClass = "internal"   // a defect or an exhausted resource
 	FaultLocation  FaultClass = "location"   // the location's own network or DNS is away
 	FaultSecret    FaultClass = "secret"     // a secret that the check names is not here
+	FaultWaiting   FaultClass = "waiting"    // a heartbeat that nobody had to call yet
+	FaultAway      FaultClass = "away"       // the console was away when a heartbeat was due
 	FaultExpired   FaultClass = "expired"    // past Job.ExpiresAt before the start
 )
 
@@ -104,6 +108,10 @@ type Result struct {
 	Steps    []StepResult
 	Evidence Evidence
 	Worker   Worker
+
+	// TraceParent is the W3C trace context of the worker's span, or "". It is
+	// of the message, and not stored.
+	TraceParent string
 }
 
 // Timings are the phases of the attempt, or of one of its steps. Those that did

@@ -80,6 +80,28 @@ func TestBatcherLingersBriefly(t *testing.T) {
 	})
 }
 
+// Messages that come one after the other while a call is under way go together:
+// what is saved is calls, and they are what a queue costs.
+func TestBatcherGathersUnderLoad(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := &sizes{Queue: &queuetest.Queue{}, trip: 50 * time.Millisecond}
+		b := queue.NewBatcher(s, 0)
+		var all sync.WaitGroup
+		for i := range 50 {
+			all.Go(func() {
+				if err := b.Send(t.Context(), queue.Outgoing{Body: fmt.Sprint(i)}); err != nil {
+					t.Error(err)
+				}
+			})
+			idle(2 * time.Millisecond)
+		}
+		all.Wait()
+		if n := len(s.batches); n > 7 {
+			t.Errorf("%d calls for 50 messages in 100 ms: %v", n, s.batches)
+		}
+	})
+}
+
 func TestBatcherKeepsBatchesUnderTheLimit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := &sizes{Queue: &queuetest.Queue{}}

@@ -12,10 +12,14 @@ import (
 // by default for one host.
 const flights = 8
 
+// busyLinger is what linger is multiplied by while another batch is under way.
+const busyLinger = 4
+
 // coalescer turns single operations of many goroutines into calls with up to
 // MaxBatch entries and MaxBytes bytes. A batch leaves when it is full or when
-// its oldest entry has waited for linger. It has no goroutine while nothing
-// waits.
+// its oldest entry has waited for linger; while another batch is under way a
+// little longer, as more entries are coming then and a call costs much the same
+// whatever is in it. It has no goroutine while nothing waits.
 type coalescer[T any] struct {
 	// call does one batch; its answer is that of Sender.SendBatch.
 	call func(ctx context.Context, items []T) ([]error, error)
@@ -66,7 +70,11 @@ func (c *coalescer[T]) do(ctx context.Context, item T) error {
 func (c *coalescer[T]) wake() {
 	for c.flying < flights && len(c.waiting) > 0 {
 		n, full := c.fits()
-		rest := c.linger - time.Since(c.waiting[0].since)
+		linger := c.linger
+		if c.flying > 0 {
+			linger *= busyLinger
+		}
+		rest := linger - time.Since(c.waiting[0].since)
 		if !full && rest > 0 {
 			c.arm(rest)
 			return

@@ -17,6 +17,7 @@ import (
 	"github.com/probefleet/probefleet/internal/failpoint"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
+	"github.com/probefleet/probefleet/internal/tracing"
 )
 
 // store is what the recorder needs of the database.
@@ -54,6 +55,8 @@ type Options struct {
 	// forgotten that are older than RunsKept; default [DefaultRunsKept].
 	History  historian
 	RunsKept time.Duration
+	// Heartbeats, where it is set, is where jobs are judged by their calls.
+	Heartbeats heartbeatBook
 	// Queue is the name of the results queue, Receiver the way to it.
 	Queue    string
 	Receiver queue.Receiver
@@ -70,6 +73,8 @@ type Options struct {
 	Hurry <-chan struct{}
 
 	Logger *slog.Logger
+	// Tracer may be nil.
+	Tracer *tracing.Tracer
 	// Metrics and Queues measure this room and its Consume loop.
 	Metrics *Metrics
 	Queues  *queue.Metrics
@@ -133,6 +138,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 	if r.o.History != nil {
 		parts.Go(func() { r.keepHistory(work) })
+	}
+	if r.o.Heartbeats != nil {
+		parts.Go(func() { r.watchHeartbeats(work) })
 	}
 	// Asked once ahead: pollers that find others asking log it as an outage.
 	_ = r.breaker.check(ctx)
@@ -270,6 +278,9 @@ func (r *Recorder) record(ctx context.Context, results []jobs.Result, bodies []s
 		return err
 	}
 	m.batches.WithLabelValues("ok").Inc()
+	for _, res := range results {
+		r.o.Tracer.Stored(res, start, time.Now())
+	}
 	m.batchSize.Observe(float64(len(results)))
 	m.results.WithLabelValues("stored").Add(float64(rec.Stored))
 	m.results.WithLabelValues("duplicate").Add(float64(rec.Duplicates))

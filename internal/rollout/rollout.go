@@ -193,7 +193,7 @@ func (v Pins) Held(checks []check.Check) []Held {
 	var held []Held
 	for _, c := range checks {
 		for _, location := range c.Locations {
-			if v.Holds(c, location) {
+			if !c.Kind().Jobless() && v.Holds(c, location) {
 				held = append(held, Held{c.ID, TargetOf(c, location), codec.JobVersionOf(c), codec.ResultVersionOf(c)})
 			}
 		}

@@ -56,3 +56,23 @@ func TestNewKindsWaitForWorkers(t *testing.T) {
 		}
 	})
 }
+
+// Heartbeats get no jobs, and are not held either: nobody runs them.
+func TestHeartbeatsGetNoJobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		beat := apiCheck("beat", time.Second)
+		beat.Spec = &check.Heartbeat{Period: time.Minute, Grace: time.Second}
+		db, k := newMemory(beat, apiCheck("api", time.Second)), newSink(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan error)
+		go func() { done <- New(options(db.of("a"), "a", always(k), nil)).Run(ctx) }()
+		time.Sleep(time.Minute)
+		cancel()
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+		if beats, runs := k.slots("beat"), k.slots("api"); len(beats) != 0 || len(runs) == 0 {
+			t.Errorf("%d jobs of the heartbeat were sent, %d of the check", len(beats), len(runs))
+		}
+	})
+}

@@ -103,5 +103,6 @@ func (s *Scheduler) shape(w *slot, now time.Time) (err error) {
 func (s *Scheduler) encode(w *slot, now time.Time) ([]byte, error) {
 	j := w.job(now)
 	j.Reply = s.pins.Results()
+	w.sending = s.o.Tracer.Send(&j)
 	return w.form.Encode(j)
 }

@@ -72,11 +72,14 @@ func (c *planned) formIn(version int) (codec.JobForm, error) {
 }
 
 // planAll is what is kept of checks. One that cannot be written is reported, and
-// not scheduled.
+// not scheduled. Heartbeats get no jobs: the recorder judges them.
 func (s *Scheduler) planAll(checks []check.Check) []planned {
 	p := newPlanner()
 	all := make([]planned, 0, len(checks))
 	for _, c := range checks {
+		if c.Kind().Jobless() {
+			continue
+		}
 		one, err := p.plan(c)
 		if err != nil {
 			s.metrics.errors.WithLabelValues("encode").Inc()

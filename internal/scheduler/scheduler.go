@@ -21,6 +21,7 @@ import (
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/rollout"
 	"github.com/probefleet/probefleet/internal/schedule"
+	"github.com/probefleet/probefleet/internal/tracing"
 )
 
 // database is what the scheduler needs of the database.
@@ -55,6 +56,8 @@ type Options struct {
 	Owner   string
 	Logger  *slog.Logger
 	Metrics prometheus.Registerer // may be nil
+	// Tracer may be nil.
+	Tracer *tracing.Tracer
 }
 
 const (

@@ -67,6 +67,9 @@ func (q *queues) get(ctx context.Context, d destination) (queue.Sender, error) {
 	return sender, nil
 }
 
+// errLeaseEnded is why a job was not sent by this scheduler.
+var errLeaseEnded = errors.New("the lease of its shard ended first")
+
 // batch is what one call sends.
 type batch struct {
 	slots    []*slot
@@ -146,6 +149,7 @@ func (s *Scheduler) batches(slots []*slot, now time.Time) []batch {
 
 // unwritable reports a slot whose job cannot be encoded.
 func (s *Scheduler) unwritable(w *slot, now time.Time, err error) {
+	w.sending.End(err)
 	s.metrics.errors.WithLabelValues("encode").Inc()
 	s.o.Logger.Error("encoding a job", "check", w.check.ID, "location", w.location, "err", err)
 	w.expires = now // offering it again would not help
@@ -153,17 +157,20 @@ func (s *Scheduler) unwritable(w *slot, now time.Time, err error) {
 
 func (s *Scheduler) sendBatch(ctx context.Context, d destination, sender queue.Sender, b batch, now time.Time) {
 	if slices.ContainsFunc(b.slots, func(w *slot) bool { return !w.shard.held() }) {
+		b.ended(errLeaseEnded)
 		return // a lease ended while others were sent; the rest is offered again
 	}
 	failpoint.Hit(failpoint.SchedulerSendBefore)
 	errs, err := sender.SendBatch(ctx, b.outgoing)
 	failpoint.Hit(failpoint.SchedulerSendAfter)
 	if err != nil {
+		b.ended(err)
 		s.failed(d, len(b.slots), err)
 		return
 	}
 	sent := 0
 	for i, w := range b.slots {
+		w.sending.End(errs[i])
 		if errs[i] != nil {
 			s.failed(d, 1, errs[i])
 			continue
@@ -175,6 +182,13 @@ func (s *Scheduler) sendBatch(ctx context.Context, d destination, sender queue.S
 		}
 	}
 	s.metrics.sent.WithLabelValues(d.location, string(d.class)).Add(float64(sent))
+}
+
+// ended ends the spans of a batch of which nothing was accepted.
+func (b batch) ended(err error) {
+	for _, w := range b.slots {
+		w.sending.End(err)
+	}
 }
 
 // failed reports jobs that were not accepted; they are offered again at the

@@ -8,6 +8,7 @@ import (
 	"github.com/probefleet/probefleet/internal/codec"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/schedule"
+	"github.com/probefleet/probefleet/internal/tracing"
 )
 
 // series is one check at one location: its slots follow each other.
@@ -33,6 +34,7 @@ type slot struct {
 	held     bool   // its check waits for newer workers or recorders
 	rerun    *rerun // of an attempt after the first
 	asked    *asked // of a run that somebody asked for
+	sending  tracing.Sending
 }
 
 // shard is a part of all checks, for as long as the lease is ours.

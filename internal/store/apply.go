@@ -10,33 +10,11 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/plan"
 )
-
-// Applied lists the ids of the checks of an apply by what became of them, each
-// list in order.
-type Applied struct {
-	Created, Changed, Unchanged, Deleted []string
-}
-
-// ApplyOptions say for whom checks are applied.
-type ApplyOptions struct {
-	// Owner is the apply set to which the checks belong from then on; "" leaves
-	// those without an owner without one.
-	Owner string
-	// TakeOver allows to change checks that belong to another set.
-	TakeOver bool
-	// Delete names checks that are taken away; they have to belong to Owner.
-	Delete []string
-}
-
-// OwnedError lists checks that belong to another set, with its name.
-type OwnedError struct{ Owners map[string]string }
-
-func (e *OwnedError) Error() string {
-	return fmt.Sprintf("%d checks belong to another set", len(e.Owners))
-}
 
 // ApplyChecks is [Store.ApplySet] for checks that belong to no set.
 func (s *Store) ApplyChecks(ctx context.Context, checks []check.Check) (Applied, error) {
@@ -61,7 +39,7 @@ func (s *Store) ApplySet(ctx context.Context, checks []check.Check, o ApplyOptio
 	}
 	var a Applied
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockChecks); err != nil {
+		if err := beginChange(ctx, tx, o.By); err != nil {
 			return err
 		}
 		known, err := ownedChecks(ctx, tx, named, o)
@@ -73,6 +51,9 @@ func (s *Store) ApplySet(ctx context.Context, checks []check.Check, o ApplyOptio
 			return err
 		}
 		a = sortApplied(ids, known, written)
+		if err := audit(ctx, tx, tellApplied(a, checks, written, o.Owner)...); err != nil {
+			return err
+		}
 		if len(o.Delete) > 0 {
 			a.Deleted, err = removeChecks(ctx, tx, o.Delete)
 		}
@@ -109,21 +90,22 @@ func ownedChecks(ctx context.Context, tx pgx.Tx, ids []string, o ApplyOptions) (
 		return nil
 	})
 	if err == nil && len(others) > 0 {
-		err = &OwnedError{others}
+		err = &OwnedError{Owners: others}
 	}
 	return known, err
 }
 
 // sortApplied says what became of ids, given those that were known before;
 // both are in order.
-func sortApplied(ids, known []string, written map[string]bool) Applied {
+func sortApplied(ids, known []string, written map[string]former) Applied {
 	var a Applied
 	for _, id := range ids {
 		_, was := slices.BinarySearch(known, id)
+		_, changed := written[id]
 		switch {
 		case !was:
 			a.Created = append(a.Created, id)
-		case written[id]:
+		case changed:
 			a.Changed = append(a.Changed, id)
 		default:
 			a.Unchanged = append(a.Unchanged, id)
@@ -150,10 +132,51 @@ type checkRow struct {
 	Spec        json.RawMessage `json:"spec"`
 }
 
+// former is a check as it was before it was written; Version is 0 where there
+// was none.
+type former struct {
+	Version int
+	Spec    []byte
+	Owner   string
+}
+
+// tellApplied is what the audit log is told of an apply.
+func tellApplied(a Applied, checks []check.Check, written map[string]former, owner string) []access.Entry {
+	var entries []access.Entry
+	for _, id := range a.Created {
+		entries = append(entries, access.Entry{Action: actCheckCreate, Subject: id})
+	}
+	for _, c := range checks {
+		was, ok := written[c.ID]
+		if !ok || was.Version == 0 {
+			continue
+		}
+		e := access.Entry{Action: actCheckChange, Subject: c.ID}
+		if owner != "" && owner != was.Owner {
+			e.Before, e.After = append(e.Before, "(owner)"), append(e.After, "(owner)")
+		}
+		before, err := codec.DecodeCheck(was.Version, was.Spec)
+		if err != nil { // a newer release wrote it
+			e.Note = fmt.Sprintf("it was in version %d, which this release cannot read", was.Version)
+		} else {
+			for _, change := range plan.Diff(before, c) {
+				if change.Before != nil {
+					e.Before = append(e.Before, change.Path)
+				}
+				if change.After != nil {
+					e.After = append(e.After, change.Path)
+				}
+			}
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}
+
 // upsertChecks writes the checks that differ from what is there, with one new
-// revision, and names them. It is one statement, however many checks there
-// are, and touches none that stays as it is.
-func upsertChecks(ctx context.Context, tx pgx.Tx, checks []check.Check, owner string) (written map[string]bool, err error) {
+// revision, and answers what these were before. It is one statement, however
+// many checks there are, and touches none that stays as it is.
+func upsertChecks(ctx context.Context, tx pgx.Tx, checks []check.Check, owner string) (written map[string]former, err error) {
 	table := make([]checkRow, len(checks))
 	for i, c := range checks {
 		version, spec, err := codec.EncodeCheck(c)
@@ -172,7 +195,7 @@ func upsertChecks(ctx context.Context, tx pgx.Tx, checks []check.Check, owner st
 	// The stored shape is compared, not its bytes: jsonb keeps neither order
 	// nor space.
 	rows, err := tx.Query(ctx, `
-		WITH next AS MATERIALIZED (SELECT nextval('checks_revision') AS revision)
+		WITH next AS MATERIALIZED (SELECT nextval('checks_revision') AS revision), written AS (
 		INSERT INTO checks AS c (id, name, description, group_name, tags, kind, every_ms, timeout_ms,
 			locations, active, muted, public, spec_version, spec, revision, owner)
 		SELECT n.id, n.name, n.description, n.group_name, n.tags, n.kind, n.every_ms, n.timeout_ms,
@@ -189,36 +212,22 @@ func upsertChecks(ctx context.Context, tx pgx.Tx, checks []check.Check, owner st
 			excluded.every_ms, excluded.timeout_ms, excluded.locations, excluded.active, excluded.muted,
 			excluded.public, excluded.spec_version, excluded.spec, excluded.revision,
 			CASE WHEN excluded.owner = '' AND c.removed_at IS NULL THEN c.owner ELSE excluded.owner END, now(), NULL)
-		RETURNING id`, string(data), owner)
+		RETURNING c.id)
+		-- the same statement still sees the rows as they were
+		SELECT w.id, coalesce(o.spec_version, 0), o.spec, coalesce(o.owner, '')
+		FROM written w LEFT JOIN checks o ON o.id = w.id AND o.removed_at IS NULL`, string(data), owner)
 	if err != nil {
 		return nil, err
 	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	written = make(map[string]bool, len(ids))
-	for _, id := range ids {
-		written[id] = true
-	}
+	written = make(map[string]former)
+	var id string
+	var was former
+	_, err = pgx.ForEachRow(rows, []any{&id, &was.Version, &was.Spec, &was.Owner}, func() error {
+		written[id] = was
+		was.Spec = nil // the next row must not write into it
+		return nil
+	})
 	return written, err
-}
-
-// StoredCheck is a check as it is kept, in codec's shape.
-type StoredCheck struct {
-	ID, Owner string
-	Version   int
-	Spec      []byte
-	Revision  int64
-}
-
-// CheckFilter chooses checks; what is empty does not matter.
-type CheckFilter struct {
-	IDs                               []string
-	Kind, Group, Tag, Location, Owner string
-	// Text is looked for in id and name, in any case.
-	Text   string
-	Active *bool
-	// After continues a list after that id; Limit 0 is no limit.
-	After string
-	Limit int
 }
 
 // Catalogue lists the checks of a filter in the order of their ids, paused

@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/codec"
 )
@@ -76,12 +77,22 @@ func (s *Store) ChecksRevision(ctx context.Context) (int64, error) {
 	return revision, nil
 }
 
-// RemoveChecks takes checks away; their history stays. It answers which of
-// them were there.
-func (s *Store) RemoveChecks(ctx context.Context, ids []string) ([]string, error) {
+// beginChange makes others wait who change checks, until the transaction ends,
+// and says for the revisions who changes them.
+func beginChange(ctx context.Context, tx pgx.Tx, by string) error {
+	if _, err := tx.Exec(ctx, lockChecks); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, `SELECT set_config('probefleet.changed_by', $1, true)`, text(by))
+	return err
+}
+
+// RemoveChecks takes checks away in somebody's name; their history stays. It
+// answers which of them were there.
+func (s *Store) RemoveChecks(ctx context.Context, ids []string, by string) ([]string, error) {
 	var removed []string
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, lockChecks); err != nil {
+		if err := beginChange(ctx, tx, by); err != nil {
 			return err
 		}
 		var err error
@@ -105,8 +116,15 @@ func removeChecks(ctx context.Context, tx pgx.Tx, ids []string) ([]string, error
 		return nil, err
 	}
 	removed, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		return nil, err
+	}
 	slices.Sort(removed)
-	return removed, err
+	entries := make([]access.Entry, len(removed))
+	for i, id := range removed {
+		entries[i] = access.Entry{Action: actCheckDelete, Subject: id}
+	}
+	return removed, audit(ctx, tx, entries...)
 }
 
 // text is s as a text column takes it; codec treats the same text in the same

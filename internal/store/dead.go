@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/codec"
 	"github.com/probefleet/probefleet/internal/jobs"
 )
@@ -118,9 +119,16 @@ func (s *Store) DropDeadResults(ctx context.Context, ids []string) (int, error) 
 	if err != nil {
 		return 0, err
 	}
-	tag, err := s.pool.Exec(ctx, `DELETE FROM dead_results WHERE digest = ANY ($1)`, digests)
+	var gone int
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `DELETE FROM dead_results WHERE digest = ANY ($1)`, digests)
+		if gone = int(tag.RowsAffected()); err != nil || gone == 0 {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actDeadDrop, Note: fmt.Sprintf("%d dead results", gone)})
+	})
 	if err != nil {
 		return 0, s.failed("deleting dead results", err)
 	}
-	return int(tag.RowsAffected()), nil
+	return gone, nil
 }

@@ -3,10 +3,12 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/codec"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/rollout"
@@ -149,10 +151,18 @@ func (s *Store) KeepPins(ctx context.Context, pins []rollout.Pin) error {
 // OverridePin sets the version in which a target is written to, whatever is
 // computed; 0 takes the override away.
 func (s *Store) OverridePin(ctx context.Context, t rollout.Target, version int) error {
-	_, err := s.pool.Exec(ctx, `
-		INSERT INTO pins (location, class, computed, override) VALUES ($1, $2, 1, nullif($3, 0))
-		ON CONFLICT (location, class) DO UPDATE SET override = excluded.override, updated_at = now()`,
-		t.Location, string(t.Class), version)
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO pins (location, class, computed, override) VALUES ($1, $2, 1, nullif($3, 0))
+			ON CONFLICT (location, class) DO UPDATE SET override = excluded.override, updated_at = now()`,
+			t.Location, string(t.Class), version)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{
+			Action: actPin, Subject: strings.Trim(t.Location+"/"+string(t.Class), "/"), After: []string{"override"}, Note: fmt.Sprintf("version %d", version),
+		})
+	})
 	if err != nil {
 		return s.failed("setting a pin", err)
 	}

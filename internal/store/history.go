@@ -7,39 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-
-	"github.com/probefleet/probefleet/internal/jobs"
 )
-
-// StoredRun is one attempt as it is kept: what is searched, and the whole
-// result in codec's shape where that was asked for.
-type StoredRun struct {
-	ID, RunID, CheckID, Location string
-	Slot                         time.Time
-	Attempt                      int
-	Kind                         string
-	Outcome                      jobs.Outcome
-	FaultClass                   jobs.FaultClass
-	FaultMessage                 string
-	// StartedAt is the zero time where it was not started.
-	StartedAt, FinishedAt time.Time
-	Latency               time.Duration
-	Worker                string
-	DataVersion           int
-	Data                  []byte
-}
-
-// RunFilter chooses runs; what is empty does not matter.
-type RunFilter struct {
-	Check, Location string
-	Outcomes        []jobs.Outcome
-	// Since and Until bound the slots; Until is not among them.
-	Since, Until time.Time
-	// Before continues a list after the run with that slot and id.
-	Before   time.Time
-	BeforeID string
-	Limit    int
-}
 
 // Runs lists attempts, the newest slot first, without their data.
 func (s *Store) Runs(ctx context.Context, f RunFilter) ([]StoredRun, error) {
@@ -92,7 +60,7 @@ func (s *Store) Run(ctx context.Context, id string) (StoredRun, bool, error) {
 		SELECT `+storedRunColumns+`, data FROM runs WHERE id = $1
 		UNION ALL
 		SELECT attempt_id::text, run_id::text, check_id, location, slot, 1, kind, outcome, fault_class,
-			fault_message, started_at, finished_at, latency_us, worker, data_version, data
+			fault_message, started_at, finished_at, NULL, '', latency_us, worker, data_version, data
 		FROM triggers WHERE attempt_id = $1 AND outcome IS NOT NULL`, id)
 	if err != nil {
 		return StoredRun{}, false, s.failed("reading a run", err)
@@ -107,32 +75,46 @@ func (s *Store) Run(ctx context.Context, id string) (StoredRun, bool, error) {
 	return runs[0], true, nil
 }
 
+// Attempts are those of one slot, with their data, in order.
+func (s *Store) Attempts(ctx context.Context, checkID string, slot time.Time, runID string) ([]StoredRun, error) {
+	rows, err := s.pool.Query(ctx, `
+		SELECT `+storedRunColumns+`, data FROM runs WHERE check_id = $1 AND slot = $2 AND run_id = $3
+		ORDER BY attempt, stored_at LIMIT 20`, checkID, slot, runID)
+	if err != nil {
+		return nil, s.failed("reading the attempts of a slot", err)
+	}
+	runs, err := pgx.CollectRows(rows, scanStoredRun)
+	if err != nil {
+		return nil, s.failed("reading the attempts of a slot", err)
+	}
+	return runs, nil
+}
+
 // storedRunColumns are the columns behind storedRunScan, but for the data.
 const storedRunColumns = `id::text, run_id::text, check_id, location, slot, attempt, kind, outcome, fault_class,
-	fault_message, started_at, finished_at, latency_us, worker, data_version`
+	fault_message, started_at, finished_at, stored_at, coalesce(origin, ''), latency_us, worker, data_version`
 
 // storedRunScan reads a row of storedRunColumns and the data.
 type storedRunScan struct {
 	StoredRun
-	started, finished *time.Time
-	latency           int64
+	started, finished, stored *time.Time
+	latency                   int64
 }
 
 func (r *storedRunScan) targets() []any {
 	return []any{
 		&r.ID, &r.RunID, &r.CheckID, &r.Location, &r.Slot, &r.Attempt, &r.Kind, &r.Outcome, &r.FaultClass,
-		&r.FaultMessage, &r.started, &r.finished, &r.latency, &r.Worker, &r.DataVersion, &r.Data,
+		&r.FaultMessage, &r.started, &r.finished, &r.stored, &r.Origin, &r.latency, &r.Worker, &r.DataVersion, &r.Data,
 	}
 }
 
 func (r *storedRunScan) run() StoredRun {
 	run := r.StoredRun
 	run.Latency = time.Duration(r.latency) * time.Microsecond
-	if r.started != nil {
-		run.StartedAt = *r.started
-	}
-	if r.finished != nil {
-		run.FinishedAt = *r.finished
+	for from, to := range map[*time.Time]*time.Time{r.started: &run.StartedAt, r.finished: &run.FinishedAt, r.stored: &run.StoredAt} {
+		if from != nil {
+			*to = *from
+		}
 	}
 	return run
 }

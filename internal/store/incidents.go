@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
@@ -21,17 +21,6 @@ func (e *RefusedError) Error() string { return e.Reason }
 
 func refuse(format string, args ...any) error {
 	return &RefusedError{fmt.Sprintf(format, args...)}
-}
-
-// IncidentFilter chooses incidents; what is empty does not matter.
-type IncidentFilter struct {
-	Check string
-	Open  bool
-	// Since leaves out what was over before, Before what began then or later.
-	Since, Before time.Time
-	// Retracted asks for those as well that never were, or were merged.
-	Retracted bool
-	Limit     int // 0 stands for 100
 }
 
 const recordedColumns = incidentColumns + `, i.source = 'rules', coalesce(i.check_id, ''), i.checks, i.title, i.impact, i.public,
@@ -110,10 +99,16 @@ func (s *Store) OpenIncident(ctx context.Context, r status.Report) (id string, e
 		return "", &RefusedError{fault}
 	}
 	id = newUUID()
-	_, err = s.pool.Exec(ctx, `
-		INSERT INTO incidents (id, source, checks, title, impact, public, opened, created_by)
-		VALUES ($1, 'person', $2, $3, $4, $5, coalesce($6, now()), $7)`,
-		id, texts(r.Checks), text(r.Title), string(r.Impact), r.Public, someTime(r.Opened), text(r.Author))
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO incidents (id, source, checks, title, impact, public, opened, created_by)
+			VALUES ($1, 'person', $2, $3, $4, $5, coalesce($6, now()), $7)`,
+			id, texts(r.Checks), text(r.Title), string(r.Impact), r.Public, someTime(r.Opened), text(r.Author))
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actIncidentOpen, Subject: id})
+	})
 	if err != nil {
 		return "", s.failed("writing an incident", err)
 	}
@@ -208,7 +203,10 @@ func (s *Store) onIncident(ctx context.Context, doing, id string, f func(tx pgx.
 		if err != nil {
 			return err
 		}
-		return f(tx, i)
+		if err := f(tx, i); err != nil {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actIncidentChange, Subject: id, Note: doing})
 	})
 	if _, refusal := errors.AsType[*RefusedError](err); err == nil || refusal {
 		return err

@@ -96,12 +96,12 @@ func (s *Store) DeclareLocation(ctx context.Context, location string, healthy bo
 const locationEvents = 20
 
 // Locations lists the locations that active checks name or that were declared
-// unhealthy once, in order.
+// unhealthy once, in order. Heartbeats run at none.
 func (s *Store) Locations(ctx context.Context) ([]status.Location, error) {
 	rows, err := s.pool.Query(ctx, `
 		WITH named AS (
 			SELECT location, count(*) AS checks FROM checks, unnest(locations) AS location
-			WHERE active AND removed_at IS NULL GROUP BY location
+			WHERE active AND removed_at IS NULL AND kind <> 'heartbeat' GROUP BY location
 		), seen AS (SELECT location, max(slot) AS slot FROM latest GROUP BY location)
 		SELECT coalesce(n.location, h.location) AS name, coalesce(n.checks, 0), coalesce(h.healthy, true),
 			coalesce(h.reason, ''), coalesce(h.since, 'epoch'), coalesce(seen.slot, 'epoch')

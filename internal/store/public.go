@@ -123,13 +123,18 @@ const latencyPoints = 1440
 // as many equal periods stands for its neighbours: a failed one where there is
 // any, else the slowest.
 func (s *Store) PublicLatencies(ctx context.Context, checkID string, since time.Time) ([]status.Run, error) {
+	return s.latencies(ctx, `public_runs`, checkID, since)
+}
+
+// latencies reads the runs of a relation.
+func (s *Store) latencies(ctx context.Context, ofRuns, checkID string, since time.Time) ([]status.Run, error) {
 	return s.publicRuns(ctx, "reading latencies", `
 		SELECT `+publicRunColumns+` FROM (
-			SELECT DISTINCT ON (location, period) `+publicRunColumns+`
+			SELECT DISTINCT ON (location, period) *
 			FROM (
-				SELECT `+publicRunColumns+`,
+				SELECT run_id, check_id, location, slot, attempt, outcome, fault_class, fault_message, finished_at, latency_us,
 					floor(extract(epoch FROM slot - $2) * $3 / greatest(1, extract(epoch FROM now() - $2))) AS period
-				FROM public_runs
+				FROM `+ofRuns+`
 				WHERE check_id = $1 AND slot >= $2 AND outcome IN ('passed', 'degraded', 'failed')
 			) AS placed
 			ORDER BY location, period, outcome = 'failed' DESC, latency_us DESC

@@ -28,7 +28,7 @@ func TestThePublicSeesPublicChecksOnly(t *testing.T) {
 	if _, err := s.ApplyChecks(t.Context(), []check.Check{public, private, paused, gone}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.RemoveChecks(t.Context(), []string{"gone"}); err != nil {
+	if _, err := s.RemoveChecks(t.Context(), []string{"gone"}, ""); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []check.Check{public, private, paused, gone} {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,10 +29,16 @@ func scanToken(row pgx.CollectableRow) (access.Token, error) {
 
 // CreateToken keeps a token that is known by its hash from now on.
 func (s *Store) CreateToken(ctx context.Context, t access.Token, hash [32]byte) error {
-	_, err := s.pool.Exec(ctx, `
-		INSERT INTO api_tokens (id, name, hash, scopes, source, created_by, created_at, expires_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		t.ID, text(t.Name), hash[:], scopes(t.Scopes), t.Source, text(t.CreatedBy), t.CreatedAt, orNull(t.ExpiresAt))
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			INSERT INTO api_tokens (id, name, hash, scopes, source, created_by, created_at, expires_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			t.ID, text(t.Name), hash[:], scopes(t.Scopes), t.Source, text(t.CreatedBy), t.CreatedAt, orNull(t.ExpiresAt))
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actTokenMake, Subject: t.ID, Note: t.Name + ": " + access.Join(t.Scopes)})
+	})
 	if err != nil {
 		return s.failed("keeping a token", err)
 	}
@@ -99,25 +106,43 @@ func (s *Store) Tokens(ctx context.Context) ([]access.Token, error) {
 // RevokeToken makes a token void, and answers false where there is none with
 // that id. One that is void already stays as it is.
 func (s *Store) RevokeToken(ctx context.Context, id string) (bool, error) {
-	tag, err := s.pool.Exec(ctx, `UPDATE api_tokens SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1`, id)
+	found := true
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		var name string
+		err := tx.QueryRow(ctx, `UPDATE api_tokens SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1 RETURNING name`, id).Scan(&name)
+		if errors.Is(err, pgx.ErrNoRows) {
+			found = false
+			return nil
+		} else if err != nil {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actTokenRevoke, Subject: id, Note: name})
+	})
 	if err != nil {
 		return false, s.failed("revoking a token", err)
 	}
-	return tag.RowsAffected() > 0, nil
+	return found, nil
 }
 
 // KeepEnvironmentToken makes t the only valid token of the environment: those
 // of before are revoked. One that is known already stays as it is, revoked
-// where it was revoked.
+// where it was revoked, and has the scopes of t.
 func (s *Store) KeepEnvironmentToken(ctx context.Context, t access.Token, hash [32]byte) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `
-			INSERT INTO api_tokens (id, name, hash, scopes, source, created_by)
-			VALUES ($1, $2, $3, $4, 'environment', '') ON CONFLICT (hash) DO NOTHING`,
-			t.ID, text(t.Name), hash[:], scopes(t.Scopes)); err != nil {
+		tag, err := tx.Exec(ctx, `
+			INSERT INTO api_tokens AS t (id, name, hash, scopes, source, created_by)
+			VALUES ($1, $2, $3, $4, 'environment', '') ON CONFLICT (hash) DO UPDATE SET scopes = excluded.scopes
+			WHERE t.source = 'environment' AND t.scopes <> excluded.scopes`,
+			t.ID, text(t.Name), hash[:], scopes(t.Scopes))
+		if err != nil {
 			return err
 		}
-		_, err := tx.Exec(ctx, `
+		if tag.RowsAffected() > 0 {
+			if err := audit(ctx, tx, access.Entry{Action: actTokenMake, Subject: t.ID, Note: "of the environment"}); err != nil {
+				return err
+			}
+		}
+		_, err = tx.Exec(ctx, `
 			UPDATE api_tokens SET revoked_at = now()
 			WHERE source = 'environment' AND hash <> $1 AND revoked_at IS NULL`, hash[:])
 		return err

@@ -2,20 +2,15 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/schedule"
 )
-
-// TriggerRequest is a wish for runs apart from the schedule.
-type TriggerRequest struct {
-	ID          string // a UUID
-	RequestedBy string
-	Runs        []jobs.Trigger
-}
 
 // AddTriggers writes down what the scheduler is to send, all or nothing.
 func (s *Store) AddTriggers(ctx context.Context, r TriggerRequest) error {
@@ -27,7 +22,12 @@ func (s *Store) AddTriggers(ctx context.Context, r TriggerRequest) error {
 			t.AttemptID, r.ID, jobs.RunID(t.CheckID, t.Location, t.Slot), t.CheckID, t.Location, t.Slot,
 			schedule.Shard(t.CheckID), text(r.RequestedBy), t.ExpiresAt)
 	}
-	err := s.inTx(ctx, func(tx pgx.Tx) error { return tx.SendBatch(ctx, batch).Close() })
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actTrigger, Subject: r.ID, Note: fmt.Sprintf("%d runs, the first of %s", len(r.Runs), r.Runs[0].CheckID)})
+	})
 	if err != nil {
 		return s.failed("writing down what is to be run", err)
 	}
@@ -70,17 +70,6 @@ func (s *Store) SettleTriggers(ctx context.Context, triggers []jobs.Trigger) err
 	return nil
 }
 
-// TriggeredRun is one run that was asked for. Data is empty, and the outcome
-// "", while there is no result.
-type TriggeredRun struct {
-	RequestID   string
-	RequestedBy string
-	RequestedAt time.Time
-	ExpiresAt   time.Time
-	Fate        jobs.Fate
-	StoredRun
-}
-
 // Triggered lists the runs of a request in the order of check and location;
 // none where there is no such request.
 func (s *Store) Triggered(ctx context.Context, id string) ([]TriggeredRun, error) {
@@ -93,7 +82,7 @@ func (s *Store) Triggered(ctx context.Context, id string) ([]TriggeredRun, error
 		SELECT t.id::text, t.requested_by, t.requested_at, t.expires_at, t.fate,
 			t.attempt_id::text, t.run_id::text, t.check_id, t.location, t.slot, 1, coalesce(t.kind, r.kind, ''),
 			coalesce(t.outcome, r.outcome, ''), coalesce(t.fault_class, r.fault_class, ''), coalesce(t.fault_message, r.fault_message, ''),
-			coalesce(t.started_at, r.started_at), coalesce(t.finished_at, r.finished_at),
+			coalesce(t.started_at, r.started_at), coalesce(t.finished_at, r.finished_at), r.stored_at, '',
 			coalesce(t.latency_us, r.latency_us, 0), coalesce(t.worker, r.worker, ''),
 			coalesce(t.data_version, r.data_version, 0), coalesce(t.data, r.data)
 		FROM triggers t LEFT JOIN runs r ON r.id = t.attempt_id AND r.slot = t.slot
@@ -105,7 +94,7 @@ func (s *Store) Triggered(ctx context.Context, id string) ([]TriggeredRun, error
 		var t TriggeredRun
 		var run storedRunScan
 		err := row.Scan(append([]any{&t.RequestID, &t.RequestedBy, &t.RequestedAt, &t.ExpiresAt, &t.Fate}, run.targets()...)...)
-		t.StoredRun = run.run()
+		t.Run = run.run()
 		return t, err
 	})
 	if err != nil {

@@ -71,10 +71,10 @@ func TestTriggeredRunsAreApart(t *testing.T) {
 	if err != nil || len(runs) != 2 {
 		t.Fatalf("%d runs, %v", len(runs), err)
 	}
-	if r := runs[0]; r.Outcome != jobs.Failed || r.RequestedBy != "ci" || r.Fate != jobs.FateSent || r.Kind != "api" || len(r.Data) == 0 || r.Latency != time.Second {
+	if r := runs[0]; r.Run.Outcome != jobs.Failed || r.RequestedBy != "ci" || r.Fate != jobs.FateSent || r.Run.Kind != "api" || len(r.Run.Data) == 0 || r.Run.Latency != time.Second {
 		t.Errorf("here: %+v", r)
 	}
-	if r := runs[1]; r.Outcome != "" || r.Fate != jobs.FateExpired || r.Data != nil {
+	if r := runs[1]; r.Run.Outcome != "" || r.Fate != jobs.FateExpired || r.Run.Data != nil {
 		t.Errorf("there: %+v", r)
 	}
 	if r, ok, err := s.Run(t.Context(), here.AttemptID); err != nil || !ok || r.Outcome != jobs.Failed || r.Kind != "api" {

@@ -30,6 +30,7 @@ func decide(ctx context.Context, tx pgx.Tx, fresh []runRow) (map[string]next, er
 	var open []runRow
 	for _, row := range fresh {
 		switch {
+		case row.result.Kind.Jobless(): // nobody could be sent to look again
 		case row.result.Outcome == jobs.Failed && row.counts():
 			ids = append(ids, row.result.CheckID)
 			open = append(open, row)

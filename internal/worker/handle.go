@@ -25,6 +25,8 @@ func (w *Worker) handler(l *lane) queue.Handler {
 		if err != nil {
 			return err
 		}
+		span := w.Tracer.Work(job, m.ReceivedAt)
+		defer func() { span.End(err) }()
 		busy := w.Metrics.busy.WithLabelValues(string(l.class))
 		busy.Inc()
 		defer busy.Dec()
@@ -39,6 +41,7 @@ func (w *Worker) handler(l *lane) queue.Handler {
 		if res.Worker.Browser != "" {
 			w.browser.Store(&res.Worker.Browser)
 		}
+		span.Ran(&res)
 		failpoint.Hit(failpoint.WorkerResultBefore)
 		if err := w.send(ctx, l, job.Reply, res); err != nil {
 			return fmt.Errorf("sending result of job %q of check %q: %w", job.ID, job.Check.ID, err)

@@ -16,6 +16,7 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/queue"
+	"github.com/probefleet/probefleet/internal/tracing"
 )
 
 // runner runs one job; see runner.Runner.
@@ -71,6 +72,8 @@ type Options struct {
 	Hurry <-chan struct{}
 
 	Logger *slog.Logger
+	// Tracer may be nil.
+	Tracer *tracing.Tracer
 	// Metrics and Queues measure this room and its Consume loops.
 	Metrics *Metrics
 	Queues  *queue.Metrics

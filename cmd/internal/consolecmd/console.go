@@ -2,8 +2,11 @@
 package consolecmd
 
 import (
+	"bytes"
 	"context"
 	"net"
+	"net/http"
+	"slices"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -11,7 +14,14 @@ import (
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/database"
 	"github.com/probefleet/probefleet/internal/access"
+	"github.com/probefleet/probefleet/internal/blob"
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/checkfile"
 	"github.com/probefleet/probefleet/internal/console"
+	"github.com/probefleet/probefleet/internal/console/login"
+	"github.com/probefleet/probefleet/internal/console/pages"
+	"github.com/probefleet/probefleet/internal/console/web"
+	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/store"
 )
@@ -36,6 +46,11 @@ type Config struct {
 	// an address, may make in the long run; four times as many at once.
 	TokenRate, AddressRate float64
 	QueuePrefix            string
+	// People is how people log in.
+	People People
+	// Artifacts is the URL of the object store with the workers' pictures, ""
+	// where none is shown.
+	Artifacts string
 }
 
 // Run is the console's command.
@@ -49,6 +64,8 @@ func Run(ctx context.Context, p daemon.Process) error {
 	f.Float64Var(&c.TokenRate, "token-rate", DefaultTokenRate, "requests a second that a token may make in the long run, four times as many at once; 0 for no limit")
 	f.Float64Var(&c.AddressRate, "address-rate", DefaultAddressRate, "the same for an address; put it higher behind a proxy, which makes everybody one address")
 	f.StringVar(&c.QueuePrefix, "queue-prefix", "probefleet", "first part of the queues' names, to see to dead letters")
+	c.People.register(f)
+	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder, to show their pictures; none are shown where empty")
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	if err := f.Parse(p.Args); err != nil {
 		return err
@@ -77,17 +94,59 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	if queues.client, queues.away = sqsqueue.New(ctx); queues.away != nil {
 		kit.Log.Warn("the console cannot see to dead letters", "err", queues.away)
 	}
+	desk := people.NewDesk(people.Options{
+		Book: db, Params: c.People.params, Idle: c.People.Idle, Lasts: c.People.Lasts, Provider: c.People.provider(), Logger: kit.Log,
+	})
+	cookies := console.Cookies{Base: c.People.base}
 	h := console.New(console.Options{
-		Store: stored{db}, Tokens: db, Runs: stored{db}, Fleet: db, Registry: db, Ready: well,
+		Desk: desk, Cookies: cookies, Audit: db,
+		Store: db, Tokens: db, Runs: db, Pings: stored{db}, Fleet: db, Registry: db, Incidents: stored{db}, Ready: well,
 		PerToken: limit(c.TokenRate), PerAddress: limit(c.AddressRate),
-		StatusURL: c.StatusURL, Build: daemon.Build(), Logger: kit.Log,
+		Logger:     kit.Log,
 		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),
 	})
 	kit.Announce("console", "http://"+l.Addr().String())
+	site, closeSite, err := c.site(ctx, h, login.New(login.Options{Desk: desk, Cookies: cookies, Mapping: c.People.mapping, Tokens: pages.TokenDoor{Console: h}}), db, queues, kit)
+	if err != nil {
+		return err
+	}
+	defer closeSite()
+	mux := http.NewServeMux()
+	mux.Handle("/api/", h.Handler())
+	mux.Handle("/ping/", h.Handler())
+	mux.Handle("/", h.ByAddress(site))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.Run(ctx) })
-	g.Go(func() error { return daemon.HTTP(ctx, l, h.Handler(), kit.Log) })
+	g.Go(func() error { return h.KeepReceiver(ctx) })
+	g.Go(func() error { return daemon.HTTP(ctx, l, console.Proxies(c.People.proxies, mux), kit.Log) })
 	return g.Wait()
+}
+
+// site is the pages of the console.
+func (c Config) site(ctx context.Context, h *console.Console, room *login.Room, db *store.Store, queues *deadQueues, kit daemon.Kit) (_ http.Handler, stop func(), err error) {
+	frame := web.New(web.Options{
+		Door: room, Nav: slices.Concat(pages.Nav, login.Nav), Account: login.Account, LogOut: login.LogOut,
+		StatusURL: c.StatusURL, Build: daemon.Build(), Logger: kit.Log,
+	})
+	o := pages.Options{Frame: frame, Console: h, Records: db, Write: write, Queues: queues.depths, Logger: kit.Log}
+	stop = func() {}
+	if c.Artifacts != "" {
+		artifacts, err := blob.Open(ctx, c.Artifacts)
+		if err != nil {
+			return nil, nil, err
+		}
+		o.Artifacts = artifacts
+		stop = func() { _ = artifacts.Close() } // it was only read
+	}
+	pages.Add(o)
+	room.Add(frame, h)
+	return frame, stop, nil
+}
+
+// write writes a check as a file.
+func write(c check.Check) ([]byte, error) {
+	files, err := checkfile.Write([]check.Check{c})
+	return bytes.Join(files, nil), err
 }
 
 func limit(rate float64) console.Limit {

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/probefleet/probefleet/internal/console"
+	"github.com/probefleet/probefleet/internal/console/pages"
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/store"
@@ -45,6 +46,35 @@ func (d *deadQueues) Open(ctx context.Context, name string) (console.DeadQueue, 
 	}
 	d.opened.Store(name, deadQueue{q, d.client})
 	return deadQueue{q, d.client}, nil
+}
+
+// depths counts the messages of this installation's queues, but for the dead
+// letters, in the order of their names.
+func (d *deadQueues) depths(ctx context.Context) ([]pages.Queue, error) {
+	if d.away != nil {
+		return nil, d.away
+	}
+	names, err := d.client.List(ctx, d.prefix+"-")
+	if err != nil {
+		return nil, err
+	}
+	slices.Sort(names)
+	var found []pages.Queue
+	for _, name := range names {
+		if strings.HasSuffix(name, queue.DeadLetterName("")) {
+			continue
+		}
+		q, err := d.client.Open(ctx, name)
+		if err != nil {
+			return nil, err
+		}
+		depth, err := q.Depth(ctx)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, pages.Queue{Name: name, Waiting: depth.Visible + depth.Delayed, Held: depth.InFlight})
+	}
+	return found, nil
 }
 
 type deadQueue struct {

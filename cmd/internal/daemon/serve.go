@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/probefleet/probefleet/internal/tracing"
 )
 
 // Config is what every daemon can be told.
@@ -36,6 +38,8 @@ type Kit struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 	Ready   *Readiness
+	// Tracer makes traces; nil where none are wanted.
+	Tracer *tracing.Tracer
 	// Hurry is closed when a drain that is under way should be cut short; it
 	// may be nil.
 	Hurry <-chan struct{}
@@ -91,6 +95,12 @@ func Run(ctx context.Context, p Process, c Config, f *Flags, serve func(context.
 	kit := Kit{Log: log, Metrics: reg, Ready: &Readiness{}, Hurry: p.Hurry, Announce: func(what, address string) {
 		log.Info("serving", "what", what, "address", address)
 	}}
+	tracer, closeTracer, err := Tracer(ctx, p, f.Name(), log)
+	if err != nil {
+		return err
+	}
+	defer closeTracer()
+	kit.Tracer = tracer
 	l, err := Listen(ctx, c.Admin, "admin", !f.Explicit("admin"))
 	if err != nil {
 		return err

@@ -87,8 +87,8 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	}
 	r := recorder.New(recorder.Options{
 		Artifacts: old.Artifacts, KeepArtifacts: old.KeepArtifacts,
-		Store: db, Registry: db, Locations: db, History: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
-		Queue: name, Receiver: results, Logger: kit.Log,
+		Store: db, Registry: db, Locations: db, History: db, Heartbeats: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
+		Queue: name, Receiver: results, Logger: kit.Log, Tracer: kit.Tracer,
 		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,
 	})
 	kit.Ready.Add("recorder", r.Ready)

@@ -64,7 +64,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		return err
 	}
 	s := scheduler.New(scheduler.Options{
-		Store: db, Retries: db, Triggers: db, Owner: c.Name, Logger: kit.Log, Metrics: kit.Metrics,
+		Store: db, Retries: db, Triggers: db, Owner: c.Name, Logger: kit.Log, Tracer: kit.Tracer, Metrics: kit.Metrics,
 		Open: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
 			name := queue.JobsName(c.QueuePrefix, location, string(class))
 			if c.CreateQueues {

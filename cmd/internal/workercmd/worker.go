@@ -151,7 +151,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		AnnounceEvery: rollout.AnnounceEvery,
 		Location:      c.Location, Identity: daemon.Identity(), Lanes: lanes, Runner: local, Ready: well,
 		Results: queue.NewBatcher(results, 0), Visibility: c.Visibility, DrainBudget: c.DrainBudget, Hurry: kit.Hurry,
-		Logger: kit.Log, Metrics: worker.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics),
+		Logger: kit.Log, Tracer: kit.Tracer, Metrics: worker.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics),
 	})
 	kit.Ready.Add("queues", func(context.Context) error { return w.Check(time.Minute) })
 	return errors.Join(w.Run(ctx), closeRunners())

@@ -168,7 +168,7 @@ func (a *attempt) evidence() *jobs.Response {
 	return &jobs.Response{
 		Status:     a.answer.StatusCode,
 		Proto:      a.answer.Proto,
-		Headers:    shownHeaders(a.answer.Header, a.hidden),
+		Headers:    redact.Headers(a.answer.Header, a.hidden),
 		Excerpt:    a.body.excerpt(a.hidden),
 		Size:       a.body.size,
 		RemoteAddr: a.watch.peer(),

@@ -2,9 +2,7 @@ package apirunner
 
 import (
 	"encoding/base64"
-	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -16,27 +14,6 @@ const redacted = redact.Mark
 // minSecret is the length from which a credential is hidden wherever it shows
 // up: hiding shorter ones would eat words of the answer.
 const minSecret = 6
-
-// isSecret reports whether a header of a request carries credentials, by its
-// name.
-func isSecret(name string) bool {
-	name = strings.ToLower(name)
-	if name == "cookie" || name == "cookie2" {
-		return true
-	}
-	for _, part := range []string{"auth", "token", "secret", "api-key", "apikey", "password", "session"} {
-		if strings.Contains(name, part) {
-			return true
-		}
-	}
-	return false
-}
-
-// echoed are headers of requests, and tokens, that a careless server sends.
-var echoed = map[string]bool{
-	"authorization": true, "proxy-authorization": true, "cookie": true,
-	"x-api-key": true, "x-auth-token": true,
-}
 
 // credentials are what a request sends to say who asks. A server may echo them.
 func credentials(r check.Request) []string {
@@ -69,7 +46,7 @@ func credentials(r check.Request) []string {
 		basic(u.User.Username(), password)
 	}
 	for name, value := range r.Headers {
-		if isSecret(name) {
+		if redact.Credential(name) {
 			add(value)
 			if _, credentials, ok := strings.Cut(value, " "); ok {
 				add(credentials)
@@ -78,47 +55,6 @@ func credentials(r check.Request) []string {
 	}
 	return known
 }
-
-// shownHeaders are those of an answer, names in lower case, equal ones joined by
-// ", ", without credentials: a cookie keeps its name and attributes.
-func shownHeaders(h http.Header, hidden *redact.Redactor) map[string]string {
-	out := make(map[string]string, len(h))
-	for name, values := range h {
-		name = strings.ToLower(name)
-		switch {
-		case name == "set-cookie":
-			shown := make([]string, len(values))
-			for i, v := range values {
-				shown[i] = cookie(v)
-			}
-			out[name] = strings.Join(shown, ", ")
-		case name == "location" || name == "content-location":
-			out[name] = hidden.Hide(withoutUser(strings.Join(values, ", ")))
-		case echoed[name]:
-			out[name] = redacted
-		default:
-			out[name] = hidden.Hide(strings.Join(values, ", "))
-		}
-	}
-	return out
-}
-
-// cookie is a Set-Cookie line without the value.
-func cookie(line string) string {
-	pair, attributes, more := strings.Cut(line, ";")
-	name, _, ok := strings.Cut(pair, "=")
-	if !ok {
-		return redacted
-	}
-	if !more {
-		return name + "=" + redacted
-	}
-	return name + "=" + redacted + ";" + attributes
-}
-
-var userinfo = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*@`)
-
-func withoutUser(location string) string { return userinfo.ReplaceAllString(location, "$1//") }
 
 // show is a URL without user and password.
 func show(u *url.URL) string {

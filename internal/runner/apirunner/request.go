@@ -14,6 +14,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/redact"
 	"github.com/probefleet/probefleet/internal/runner/cause"
 )
 
@@ -108,7 +109,7 @@ func (h hop) follow(status int, location string) (hop, error) {
 	next := hop{method: h.method, url: to, header: h.header.Clone(), host: h.host, body: h.body}
 	if origin(to) != origin(h.url) {
 		next.host = ""
-		maps.DeleteFunc(next.header, func(name string, _ []string) bool { return isSecret(name) })
+		maps.DeleteFunc(next.header, func(name string, _ []string) bool { return redact.Credential(name) })
 	}
 	// RFC 9110, section 15.4, and the Fetch standard: 303 turns all but HEAD
 	// into GET, 301 and 302 turn POST.

@@ -18,8 +18,10 @@ import (
 	"github.com/probefleet/probefleet/internal/assert"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/redact"
 	"github.com/probefleet/probefleet/internal/runner"
 	"github.com/probefleet/probefleet/internal/runner/cause"
+	"github.com/probefleet/probefleet/internal/template"
 )
 
 // Kinds are the checks that a [Runner] runs.
@@ -75,6 +77,7 @@ type attempt struct {
 	dialled error
 	seen    assert.Net
 	kept    jobs.Response // the evidence
+	hidden  *redact.Redactor
 }
 
 // Run makes one attempt within the check's timeout. Where ctx ends before the
@@ -87,8 +90,12 @@ func (r *Runner) Run(ctx context.Context, j jobs.Job) (jobs.Result, error) {
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, timeout, errDeadline)
 	defer cancel()
-	a := &attempt{runner: r, clock: newClock()}
-	lines, err := a.look(limited, j.Check.Spec)
+	a := &attempt{runner: r, clock: newClock(), hidden: template.From(ctx).Hidden()}
+	spec, err := filled(j.Check.Spec, template.From(ctx))
+	var lines check.Lines
+	if err == nil {
+		lines, err = a.look(limited, spec)
+	}
 	res.Timings = a.clock.stop()
 	if err != nil && ctx.Err() != nil {
 		return jobs.Result{}, fmt.Errorf("running check %q: %w", j.Check.ID, context.Cause(ctx))

@@ -14,6 +14,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/redact"
 	"github.com/probefleet/probefleet/internal/runner/cause"
 )
 
@@ -26,7 +27,11 @@ func (a *attempt) websocket(ctx context.Context, s *check.WebSocket) error {
 	if err != nil {
 		return ours("the URL cannot be read: " + err.Error())
 	}
+	if u.Scheme != "ws" && u.Scheme != "wss" || u.Host == "" {
+		return ours("the URL of the check, filled in, is none of a WebSocket: it has to begin with ws:// or wss:// and a host")
+	}
 	a.target = u.Host
+	a.hideCredentials(s.Headers)
 	transport := a.transport(ctx, s)
 	defer transport.CloseIdleConnections()
 	o := &websocket.DialOptions{
@@ -104,7 +109,7 @@ func (a *attempt) handshake(answer *http.Response, u *url.URL) {
 		h[strings.ToLower(name)] = strings.Join(values, ", ")
 	}
 	a.seen.HTTPStatus, a.seen.Headers = answer.StatusCode, h
-	a.kept.Status, a.kept.Proto, a.kept.Headers, a.kept.URL = answer.StatusCode, answer.Proto, h, u.Redacted()
+	a.kept.Status, a.kept.Proto, a.kept.Headers, a.kept.URL = answer.StatusCode, answer.Proto, redact.Headers(answer.Header, a.hidden), u.Redacted()
 }
 
 // explainHandshake finds words for a handshake that did not come about.

@@ -1,0 +1,220 @@
+package pages
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/console/web"
+	"github.com/probefleet/probefleet/internal/kept"
+	"github.com/probefleet/probefleet/internal/status"
+)
+
+var (
+	incidentsPage = page("incidents")
+	incidentPage  = page("incident")
+)
+
+const incidentsPerPage = 50
+
+type incidentRow struct {
+	status.Recorded
+	Mark   web.Mark
+	Name   string
+	Opened *web.Stamp
+	Closed *web.Stamp
+	Lasted string
+}
+
+// newIncidentRow shows an incident; names are those of the checks by id, and
+// may be nil.
+func newIncidentRow(i status.Recorded, name func(id string) string, now time.Time) incidentRow {
+	row := incidentRow{Recorded: i, Mark: web.Mark{Code: "x", Word: "Open"}, Opened: web.NewStamp(i.Opened, now), Closed: web.NewStamp(i.Closed, now)}
+	until := now
+	if !i.Closed.IsZero() {
+		row.Mark, until = web.Mark{Code: "o", Word: "Over"}, i.Closed
+	}
+	if i.Retracted {
+		row.Mark = web.Mark{Code: "n", Word: "Taken back"}
+	}
+	row.Lasted = web.Span(until.Sub(i.Opened))
+	row.Name = firstOf(i.Title, i.CheckID)
+	if i.Title == "" && name != nil {
+		row.Name = name(i.CheckID)
+	}
+	return row
+}
+
+func (p *pages) name(r *http.Request) func(string) string {
+	all, byID, err := p.all.get(r.Context())
+	return func(id string) string {
+		if i, ok := byID[id]; err == nil && ok {
+			return all[i].Name
+		}
+		return id
+	}
+}
+
+func (p *pages) incidents(w http.ResponseWriter, r *http.Request) error {
+	now := time.Now()
+	f := kept.IncidentFilter{Limit: incidentsPerPage + 1, Open: r.URL.Query().Get("state") == "open"}
+	if before, err := time.Parse(time.RFC3339Nano, r.URL.Query().Get("before")); err == nil {
+		f.Before = before
+	}
+	found, err := p.Records.Incidents(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	v := struct {
+		Rows  []incidentRow
+		Open  bool
+		Older string
+	}{Open: f.Open}
+	if len(found) > incidentsPerPage {
+		found = found[:incidentsPerPage]
+		v.Older = "/incidents?before=" + found[len(found)-1].Opened.UTC().Format(time.RFC3339Nano)
+		if f.Open {
+			v.Older += "&state=open"
+		}
+	}
+	name := p.name(r)
+	for _, i := range found {
+		v.Rows = append(v.Rows, newIncidentRow(i, name, now))
+	}
+	return incidentsPage(w, r, p.Frame, web.Page{Title: "Incidents", Section: "incidents", Live: "incidents", Body: v})
+}
+
+// side is one of two runs that are compared.
+type side struct {
+	Heading string
+	Gone    bool // it is not kept any more
+	attempt
+}
+
+func (p *pages) incident(w http.ResponseWriter, r *http.Request) error {
+	i, ok, err := p.Records.Incident(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return missing("There is no such incident.")
+	}
+	now := time.Now()
+	v := struct {
+		incidentRow
+		Reason      reason
+		First, Last *web.Stamp
+		Sides       []side
+		Timings     []comparison
+		Names       map[string]string
+	}{incidentRow: newIncidentRow(i, p.name(r), now), First: web.NewStamp(i.First, now), Last: web.NewStamp(i.Last, now), Names: map[string]string{}}
+	name := p.name(r)
+	for _, id := range i.Checks {
+		v.Names[id] = name(id)
+	}
+	for _, s := range []struct {
+		heading string
+		ref     status.RunRef
+	}{{"Last run that passed", i.LastPass}, {"First run that failed", i.FirstFail}} {
+		if s.ref.ID == "" {
+			continue
+		}
+		run, found, err := p.Records.Run(r.Context(), s.ref.ID)
+		if err != nil {
+			return err
+		}
+		one := side{Heading: s.heading, Gone: !found}
+		if found {
+			ch, known := p.definitionAt(r, run.CheckID, run.Slot)
+			one.attempt = newAttempt(run, ch, known, now)
+		} else {
+			one.At = web.NewStamp(s.ref.Slot, now)
+		}
+		v.Sides = append(v.Sides, one)
+	}
+	if n := len(v.Sides); n > 0 && !v.Sides[n-1].Gone && v.Sides[n-1].Failed {
+		v.Reason = explain(v.Sides[n-1].Result)
+	}
+	if v.Reason.Sentence == "" && i.Message != "" {
+		v.Reason.Sentence = upperFirst(i.Message) + "."
+	}
+	if len(v.Sides) == 2 && !v.Sides[0].Gone && !v.Sides[1].Gone {
+		v.Timings = compare(v.Sides[0].attempt, v.Sides[1].attempt)
+	}
+	return incidentPage(w, r, p.Frame, web.Page{Title: v.Name + ": incident", Section: "incidents", Live: "incident:" + i.ID, Body: v})
+}
+
+// comparison is one figure of two runs.
+type comparison struct {
+	Name          string
+	Before, After string
+	Differs       bool
+}
+
+// compare lists what is to be set beside each other of two runs, timings and
+// headers; what is the same in both is said once.
+func compare(a, b attempt) []comparison {
+	var out []comparison
+	add := func(name, before, after string) {
+		if before != "" || after != "" {
+			out = append(out, comparison{name, firstOf(before, "–"), firstOf(after, "–"), before != after})
+		}
+	}
+	ta, tb := a.Result.Timings, b.Result.Timings
+	for _, t := range []struct {
+		name          string
+		before, after time.Duration
+	}{{"DNS", ta.DNS, tb.DNS}, {"Connect", ta.Connect, tb.Connect}, {"TLS", ta.TLS, tb.TLS}, {"First byte", ta.FirstByte, tb.FirstByte}, {"Download", ta.Download, tb.Download}, {"Total", ta.Total, tb.Total}} {
+		if t.before > 0 || t.after > 0 {
+			out = append(out, comparison{t.name, firstOf(web.Latency(t.before), "–"), firstOf(web.Latency(t.after), "–"), t.after > 2*t.before})
+		}
+	}
+	ra, rb := a.Result.Evidence.Response, b.Result.Evidence.Response
+	if ra != nil && rb != nil {
+		add("Status", statusWords(ra.Status), statusWords(rb.Status))
+		add("From", ra.RemoteAddr, rb.RemoteAddr)
+		names := map[string]bool{}
+		for n := range ra.Headers {
+			names[n] = true
+		}
+		for n := range rb.Headers {
+			names[n] = true
+		}
+		delete(names, "date")
+		for _, n := range sortedKeys(names) {
+			add(n, ra.Headers[n], rb.Headers[n])
+		}
+	}
+	if pa, pb := a.Result.Evidence.Page, b.Result.Evidence.Page; pa != nil && pb != nil {
+		add("Page", pa.URL, pb.URL)
+		add("Title", pa.Title, pb.Title)
+	}
+	if va, vb := a.Result.Evidence.Visit, b.Result.Evidence.Visit; va != nil && vb != nil {
+		add("Requests", fmt.Sprintf("%d, %d failed", va.Requests, va.Failed), fmt.Sprintf("%d, %d failed", vb.Requests, vb.Failed))
+	}
+	add("Steps done", done(a), done(b))
+	add("Console", messages(a), messages(b))
+	add("Worker", a.Run.Worker, b.Run.Worker)
+	add("Build", a.Result.Worker.Build, b.Result.Worker.Build)
+	return out
+}
+
+func done(a attempt) string {
+	n := 0
+	for _, s := range a.Result.Steps {
+		if s.OK {
+			n++
+		}
+	}
+	if len(a.Steps) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d", n, len(a.Steps))
+}
+
+func messages(a attempt) string {
+	if a.Result.Evidence.Visit == nil {
+		return ""
+	}
+	return web.Count(len(a.Result.Evidence.Console), "message")
+}

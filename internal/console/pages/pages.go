@@ -1,0 +1,134 @@
+// Package pages holds the pages of the operations console: what a person sees
+// and does there. It refuses to change anything by itself: what is done goes
+// through package console, as the API's requests do.
+package pages
+
+import (
+	"context"
+	"embed"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/access"
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/console"
+	"github.com/probefleet/probefleet/internal/console/web"
+	"github.com/probefleet/probefleet/internal/kept"
+	"github.com/probefleet/probefleet/internal/status"
+)
+
+//go:embed templates/*.html
+var templateFiles embed.FS
+
+// Nav is the navigation to the pages of this room.
+var Nav = []web.Link{
+	{Key: "checks", Title: "Checks", Href: "/checks", Scope: access.ChecksRead},
+	{Key: "incidents", Title: "Incidents", Href: "/incidents", Scope: access.RunsRead},
+	{Key: "fleet", Title: "Fleet", Href: "/fleet", Scope: access.FleetRead},
+	{Key: "settings", Title: "Settings", Href: "/settings", Scope: access.TokensAdmin},
+	{Key: "tokens", Title: "Tokens", Href: "/settings/tokens", Scope: access.TokensAdmin, Under: "settings"},
+}
+
+// records are what the pages read of the database.
+type records interface {
+	Overview(ctx context.Context) ([]kept.Watched, error)
+	// Recent are the newest runs of some checks, n of each at most.
+	Recent(ctx context.Context, ids []string, n int) (map[string][]status.Run, error)
+	Catalogue(ctx context.Context, f kept.CheckFilter) ([]kept.Check, int64, error)
+	Revisions(ctx context.Context, checkID string) ([]kept.Revision, error)
+	Runs(ctx context.Context, f kept.RunFilter) ([]kept.Run, error)
+	Run(ctx context.Context, id string) (kept.Run, bool, error)
+	Attempts(ctx context.Context, checkID string, slot time.Time, runID string) ([]kept.Run, error)
+	Latencies(ctx context.Context, checkID string, since time.Time) ([]status.Run, error)
+	Coverage(ctx context.Context, checkID string, since time.Time) ([]status.Coverage, error)
+	Incidents(ctx context.Context, q kept.IncidentFilter) ([]status.Recorded, error)
+	Incident(ctx context.Context, id string) (status.Recorded, bool, error)
+	Activity(ctx context.Context, within time.Duration) ([]kept.Activity, error)
+}
+
+// artifacts keep what does not fit into a result.
+type artifacts interface {
+	Get(ctx context.Context, key string) (data []byte, contentType string, err error)
+}
+
+// Options configure the pages.
+type Options struct {
+	Frame   *web.Frame
+	Console *console.Console
+	Records records
+	// Artifacts may be nil: then no picture is shown.
+	Artifacts artifacts
+	// Write writes a check as a file, as people do.
+	Write func(check.Check) ([]byte, error)
+	// Queues counts the jobs that wait; nil where nobody can.
+	Queues func(ctx context.Context) ([]Queue, error)
+	Logger *slog.Logger
+}
+
+// Queue is a queue of jobs or results.
+type Queue struct {
+	Name string
+	// Waiting messages are to be received, Held ones are being worked at.
+	Waiting, Held int
+}
+
+// pages answers the requests for pages.
+type pages struct {
+	Options
+	all  overview
+	live streams
+}
+
+// Add adds the pages to a frame.
+func Add(o Options) {
+	p := &pages{Options: o}
+	p.all.read = o.Records.Overview
+	f := o.Frame
+	f.Page("GET /{$}", access.ChecksRead, func(w http.ResponseWriter, r *http.Request) error {
+		http.Redirect(w, r, "/checks", http.StatusSeeOther)
+		return nil
+	})
+	f.Page("GET /checks", access.ChecksRead, p.checks)
+	f.Page("GET /checks/{id}", access.ChecksRead, p.check)
+	f.Page("GET /checks/{id}/definition", access.ChecksRead, p.definition)
+	f.Page("POST /checks/{id}/run", access.RunsTrigger, p.runNow)
+	f.Page("POST /checks/{id}/switch", access.ChecksWrite, p.switchCheck)
+	f.Page("GET /triggers/{id}", access.RunsRead, p.trigger)
+	f.Page("GET /runs/{id}", access.RunsRead, p.run)
+	f.Page("GET /runs/{id}/files/{n}", access.RunsRead, p.file)
+	f.Page("GET /incidents", access.RunsRead, p.incidents)
+	f.Page("GET /incidents/{id}", access.RunsRead, p.incident)
+	f.Page("GET /events", access.RunsRead, p.events)
+	f.Page("GET /fleet", access.FleetRead, p.fleet)
+	f.Page("GET /fleet/dead-letters/{id}", access.FleetRead, p.letter)
+	f.Page("POST /fleet/dead-letters", access.DLQRedrive, p.changeLetters)
+	f.Page("GET /settings", access.TokensAdmin, func(w http.ResponseWriter, r *http.Request) error {
+		http.Redirect(w, r, "/settings/tokens", http.StatusSeeOther)
+		return nil
+	})
+	f.Page("GET /settings/tokens", access.TokensAdmin, p.tokens)
+	f.Page("POST /settings/tokens", access.TokensAdmin, p.makeToken)
+	f.Page("POST /settings/tokens/{id}/revoke", access.TokensAdmin, p.revokeToken)
+}
+
+func page(name string) func(w http.ResponseWriter, r *http.Request, f *web.Frame, p web.Page) error {
+	t := web.Template(templateFiles, "templates/"+name+".html", "templates/shared.html")
+	return func(w http.ResponseWriter, r *http.Request, f *web.Frame, p web.Page) error {
+		return f.Show(w, r, t, p)
+	}
+}
+
+// href is an address with its parts escaped.
+func href(parts ...string) string {
+	out := ""
+	for _, p := range parts {
+		out += "/" + url.PathEscape(p)
+	}
+	return out
+}
+
+func missing(what string) error {
+	return web.Fault{Status: http.StatusNotFound, Text: what}
+}

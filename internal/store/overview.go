@@ -1,0 +1,138 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/kept"
+	"github.com/probefleet/probefleet/internal/status"
+)
+
+// Overview lists every check that was not removed, paused ones too, in the
+// order of their ids, each with its newest runs.
+func (s *Store) Overview(ctx context.Context) ([]kept.Watched, error) {
+	const doing = "reading all checks with their newest runs"
+	rows, err := s.pool.Query(ctx, `
+		SELECT id, name, description, group_name, tags, kind, every_ms, timeout_ms, locations, active, muted, owner
+		FROM checks WHERE removed_at IS NULL ORDER BY id`)
+	if err != nil {
+		return nil, s.failed(doing, err)
+	}
+	at := map[string]int{}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (w kept.Watched, err error) {
+		var kind string
+		var every, timeout int64
+		err = row.Scan(&w.ID, &w.Name, &w.Description, &w.Group, &w.Tags, &kind, &every, &timeout, &w.Locations, &w.Active, &w.Muted, &w.Owner)
+		w.Kind = check.Kind(kind)
+		w.Every, w.Timeout = time.Duration(every)*time.Millisecond, time.Duration(timeout)*time.Millisecond
+		at[w.ID] = len(at)
+		return w, err
+	})
+	if err != nil {
+		return nil, s.failed(doing, err)
+	}
+	rows, err = s.pool.Query(ctx, `
+		SELECT l.conclusive, `+publicRunColumns+` FROM latest_known l
+		WHERE EXISTS (SELECT FROM checks c WHERE c.id = l.check_id AND c.removed_at IS NULL AND l.location = ANY (c.locations))
+		ORDER BY check_id, location`)
+	if err != nil {
+		return nil, s.failed(doing, err)
+	}
+	var conclusive bool
+	var run publicRun
+	_, err = pgx.ForEachRow(rows, append([]any{&conclusive}, run.targets()...), func() error {
+		i, ok := at[run.CheckID]
+		switch {
+		case !ok: // it was made just now
+		case conclusive:
+			list[i].Conclusive = append(list[i].Conclusive, run.run())
+		default:
+			list[i].Last = append(list[i].Last, run.run())
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, s.failed(doing, err)
+	}
+	return list, nil
+}
+
+// Recent are the newest runs of each of some checks, the newest first, at most
+// n of each, without their reasons.
+func (s *Store) Recent(ctx context.Context, ids []string, n int) (map[string][]status.Run, error) {
+	runs, err := s.publicRuns(ctx, "reading the newest runs", `
+		SELECT r.run_id::text, c.id, r.location, r.slot, r.attempt, r.outcome, r.fault_class, '', r.finished_at, r.latency_us
+		FROM unnest($1::text[]) AS c (id) CROSS JOIN LATERAL (
+			SELECT run_id, location, slot, attempt, outcome, fault_class, finished_at, latency_us
+			FROM runs WHERE check_id = c.id ORDER BY slot DESC LIMIT $2) AS r`, ids, n)
+	if err != nil {
+		return nil, err
+	}
+	by := make(map[string][]status.Run, len(ids))
+	for _, r := range runs {
+		by[r.CheckID] = append(by[r.CheckID], r)
+	}
+	return by, nil
+}
+
+// Latencies is [Store.PublicLatencies] for every check, public or not.
+func (s *Store) Latencies(ctx context.Context, checkID string, since time.Time) ([]status.Run, error) {
+	return s.latencies(ctx, `runs`, checkID, since)
+}
+
+// Activity is what was measured at each location within a while, in the order
+// of their names.
+func (s *Store) Activity(ctx context.Context, within time.Duration) ([]kept.Activity, error) {
+	const doing = "reading what was measured lately"
+	rows, err := s.pool.Query(ctx, `
+		WITH done AS (
+			SELECT location, outcome, extract(epoch FROM finished_at - started_at) AS took,
+				extract(epoch FROM (data->>'received_at')::timestamptz - (data->>'sent_at')::timestamptz) AS waited
+			FROM runs WHERE slot > now() - make_interval(secs => $1)
+		), counted AS (
+			SELECT location, count(*) FILTER (WHERE outcome = 'passed') AS passed, count(*) FILTER (WHERE outcome = 'degraded') AS degraded,
+				count(*) FILTER (WHERE outcome = 'failed') AS failed, count(*) FILTER (WHERE outcome = 'inconclusive') AS inconclusive,
+				count(*) FILTER (WHERE outcome = 'expired') AS expired,
+				percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY waited) AS waited,
+				percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY took) AS took
+			FROM done GROUP BY location
+		), due AS (
+			SELECT p.location, c.id, extract(epoch FROM now() - coalesce(l.slot, c.updated_at)) - (c.every_ms + c.timeout_ms) / 1000.0 AS late
+			FROM checks c CROSS JOIN unnest(c.locations) AS p (location)
+			LEFT JOIN latest l ON l.check_id = c.id AND l.location = p.location AND NOT l.conclusive
+			WHERE c.active AND c.removed_at IS NULL
+		), latest_due AS (SELECT DISTINCT ON (location) location, id, late FROM due ORDER BY location, late DESC)
+		SELECT coalesce(n.location, d.location) AS name, coalesce(passed, 0), coalesce(degraded, 0), coalesce(failed, 0),
+			coalesce(inconclusive, 0), coalesce(expired, 0), waited, took, coalesce(d.late, 0)::float8, coalesce(d.id, '')
+		FROM counted n FULL JOIN latest_due d ON d.location = n.location ORDER BY 1`, within.Seconds())
+	if err != nil {
+		return nil, s.failed(doing, err)
+	}
+	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (a kept.Activity, err error) {
+		var waited, took []*float64
+		var late float64
+		err = row.Scan(&a.Location, &a.Passed, &a.Degraded, &a.Failed, &a.Inconclusive, &a.Expired, &waited, &took, &late, &a.OverdueCheck)
+		a.Wait, a.Run = percentiles(waited), percentiles(took)
+		a.Overdue = max(0, inSeconds(late))
+		return a, err
+	})
+	if err != nil {
+		return nil, s.failed(doing, err)
+	}
+	return list, nil
+}
+
+func inSeconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+// percentiles are three numbers of seconds, any of which may be absent.
+func percentiles(list []*float64) (p kept.Percentiles) {
+	for i, to := range []*time.Duration{&p.P50, &p.P95, &p.P99} {
+		if i < len(list) && list[i] != nil {
+			*to = max(0, inSeconds(*list[i]))
+		}
+	}
+	return p
+}
