@@ -110,7 +110,7 @@ func TestScopes(t *testing.T) {
 			"GET /api/v1/runs": access.RunsRead, "GET /api/v1/runs/{id}": access.RunsRead, "GET /api/v1/status": access.RunsRead,
 			"GET /api/v1/channels": access.ChecksRead, "POST /api/v1/channels/plan": access.ChecksRead, "PUT /api/v1/channels": access.ChecksWrite,
 			"DELETE /api/v1/channels/{name}": access.ChecksWrite, "POST /api/v1/channels/{name}/test": access.ChecksWrite,
-			"PATCH /api/v1/checks/{id}": access.ChecksWrite, "GET /api/v1/alerts": access.RunsRead, "GET /api/v1/deliveries": access.RunsRead, "GET /api/v1/deliveries/{id}": access.RunsRead,
+			"GET /api/v1/alerts": access.RunsRead, "GET /api/v1/deliveries": access.RunsRead, "GET /api/v1/deliveries/{id}": access.RunsRead,
 			"GET /api/v1/coverage": access.RunsRead, "GET /api/v1/triggers/{id}": access.RunsRead, "POST /api/v1/triggers": access.RunsTrigger,
 			"GET /api/v1/fleet": access.FleetRead, "GET /api/v1/locations": access.FleetRead, "PUT /api/v1/fleet/pins": access.FleetAdmin,
 			"GET /api/v1/dlq": access.FleetRead, "GET /api/v1/dlq/{id}": access.FleetRead, "GET /api/v1/dlq/moves": access.FleetRead,
