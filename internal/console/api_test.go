@@ -113,7 +113,7 @@ func TestScopes(t *testing.T) {
 			"GET /api/v1/dlq": access.FleetRead, "GET /api/v1/dlq/{id}": access.FleetRead, "GET /api/v1/dlq/moves": access.FleetRead,
 			"POST /api/v1/dlq/redrive": access.DLQRedrive, "POST /api/v1/dlq/discard": access.FleetAdmin,
 			"GET /api/v1/tokens": access.TokensAdmin, "POST /api/v1/tokens": access.TokensAdmin, "DELETE /api/v1/tokens/{id}": access.TokensAdmin,
-			"GET /api/v1/people": access.PeopleAdmin, "POST /api/v1/people": access.PeopleAdmin, "PATCH /api/v1/people/{name}": access.PeopleAdmin,
+			"GET /api/v1/people": access.PeopleAdmin, "POST /api/v1/people": access.PeopleAdmin, "PATCH /api/v1/checks/{id}": access.ChecksWrite, "PATCH /api/v1/people/{name}": access.PeopleAdmin,
 			"POST /api/v1/people/{name}/reset": access.PeopleAdmin, "GET /api/v1/audit": access.AuditRead,
 			"GET /api/v1/incidents": access.RunsRead, "GET /api/v1/incidents/{id}": access.RunsRead, "GET /api/v1/maintenance": access.RunsRead,
 			"POST /api/v1/incidents": access.IncidentsWrite, "PATCH /api/v1/incidents/{id}": access.IncidentsWrite,
