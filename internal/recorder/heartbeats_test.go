@@ -29,19 +29,6 @@ import (
 // books is a store in the words of a console that takes calls, and no more.
 type books struct{ *store.Store }
 
-func (b books) ApplySet(context.Context, []check.Check, console.ApplyOptions) (kept.Applied, error) {
-	panic("not asked for")
-}
-
-func (b books) Catalogue(ctx context.Context, f console.CheckFilter) ([]console.StoredCheck, int64, error) {
-	found, revision, err := b.Store.Catalogue(ctx, store.CheckFilter(f))
-	all := make([]console.StoredCheck, len(found))
-	for i, c := range found {
-		all[i] = console.StoredCheck(c)
-	}
-	return all, revision, err
-}
-
 func (b books) PingsOf(ctx context.Context, id string, limit int) ([]console.Ping, error) {
 	found, err := b.Store.Pings(ctx, id, limit)
 	all := make([]console.Ping, len(found))
