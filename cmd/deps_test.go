@@ -23,6 +23,8 @@ func TestWhatABinaryHolds(t *testing.T) {
 		"dashboard": {aws, chromedp, module + "queue", module + "runner", module + "codec/", "github.com/expr-lang/expr"},
 		// The console sees to dead letters, hence the queues; it runs nothing.
 		"console":    {chromedp, module + "runner", module + "sqslocal", module + "dashboard"},
+		// The deployer knows the fleet by the console's API alone.
+		"deployer":   {pgx, chromedp, module + "runner", module + "store", module + "queue", module + "console", module + "dashboard", module + "sqslocal", module + "codec", "go.yaml.in/yaml"},
 		"probefleet": {},
 	} {
 		t.Run(command, func(t *testing.T) {

@@ -201,7 +201,8 @@ func (d *Deployer) Round(ctx context.Context) (promotion.Plan, error) {
 		d.tell(s)
 	}
 	for _, s := range plan.Stages {
-		if d.only != "" && s.Stage != d.only {
+		// Without the ledger nothing is begun, and nothing given up either.
+		if d.only != "" && s.Stage != d.only || !o.LedgerRead {
 			continue
 		}
 		var err error
