@@ -263,7 +263,7 @@ func TestTwoDeployers(t *testing.T) {
 			wg.Go(func() { _ = d.deployer(holder).Run(ctx, time.Minute) })
 		}
 		for i := range 12 {
-			time.Sleep(9 * time.Minute) //nolint:forbidigo // in a bubble of synctest
+			time.Sleep(9 * time.Minute)
 			d.mu.Lock()
 			id := fmt.Sprintf("n%02d", i)
 			d.trunk, d.takes[id] = append(d.trunk, id), time.Duration(i%3)*time.Minute
@@ -287,7 +287,7 @@ func TestARollbackIsHandedToWhoIsAtWork(t *testing.T) {
 		defer stop()
 		var wg sync.WaitGroup
 		wg.Go(func() { _ = d.deployer("desk").Run(ctx, time.Minute) })
-		time.Sleep(90 * time.Second) //nolint:forbidigo // in a bubble of synctest
+		time.Sleep(90 * time.Second)
 		person := d.deployer("laptop")
 		e, err := person.Rollback(t.Context(), "staging", "", "ada", "it smells")
 		if err != nil || e.Commit != "one" || e.From != "two" {
