@@ -130,6 +130,8 @@ func (d *Deployer) Once(ctx context.Context) (promotion.Plan, error) {
 	for err == nil && d.busy() {
 		if err = d.await(ctx); err == nil {
 			_, err = d.Round(ctx)
+		} else {
+			err = fmt.Errorf("stopped while a deploy is under way; the next run goes on with it: %w", err)
 		}
 	}
 	return first, err
