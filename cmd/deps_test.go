@@ -22,7 +22,9 @@ func TestWhatABinaryHolds(t *testing.T) {
 		"recorder":  {chromedp, module + "runner", module + "dashboard", module + "sqslocal"},
 		"dashboard": {aws, chromedp, module + "queue", module + "runner", module + "codec/", "github.com/expr-lang/expr"},
 		// The console sees to dead letters, hence the queues; it runs nothing.
-		"console":    {chromedp, module + "runner", module + "sqslocal", module + "dashboard"},
+		"console": {chromedp, module + "runner", module + "sqslocal", module + "dashboard"},
+		// The deployer knows the fleet by the console's API alone.
+		"deployer":   {pgx, chromedp, module + "runner", module + "store", module + "queue", module + "console", module + "dashboard", module + "sqslocal", module + "codec", "go.yaml.in/yaml"},
 		"probefleet": {},
 	} {
 		t.Run(command, func(t *testing.T) {
@@ -49,8 +51,8 @@ func TestLayers(t *testing.T) {
 		"nouns": {nouns, nouns},
 		"rules": {ruled, rules},
 		"services": {
-			[]string{"scheduler", "worker", "recorder", "console", "dashboard"},
-			append([]string{"queue", "failpoint", "tracing"}, rules...),
+			[]string{"scheduler", "worker", "recorder", "console", "dashboard", "deployer"},
+			append([]string{"queue", "failpoint", "tracing", "driver"}, rules...),
 		},
 		// The frame of the console's pages knows no room that does anything; the
 		// pages do everything through the console.

@@ -130,6 +130,8 @@ func (d *Deployer) Once(ctx context.Context) (promotion.Plan, error) {
 	for err == nil && d.busy() {
 		if err = d.await(ctx); err == nil {
 			_, err = d.Round(ctx)
+		} else {
+			err = fmt.Errorf("stopped while a deploy is under way; the next run goes on with it: %w", err)
 		}
 	}
 	return first, err
@@ -201,7 +203,8 @@ func (d *Deployer) Round(ctx context.Context) (promotion.Plan, error) {
 		d.tell(s)
 	}
 	for _, s := range plan.Stages {
-		if d.only != "" && s.Stage != d.only {
+		// Without the ledger nothing is begun, and nothing given up either.
+		if d.only != "" && s.Stage != d.only || !o.LedgerRead {
 			continue
 		}
 		var err error

@@ -206,8 +206,16 @@ func (g *gathering) alarm(ctx context.Context, stage string, a Alarm) {
 	g.add(func(o *promotion.Observations) { o.Alarms = append(o.Alarms, read) })
 }
 
+// farBack is how far back runs are counted; the console keeps and answers no
+// more than a month.
+const farBack = 30 * 24 * time.Hour
+
 func (g *gathering) checks(ctx context.Context, s promotion.Stage, since time.Time) {
-	runs, err := g.d.o.Checks(ctx, s.Bake.Tags, since, g.d.o.Now())
+	now := g.d.o.Now()
+	if oldest := now.Add(-farBack); since.Before(oldest) {
+		since = oldest
+	}
+	runs, err := g.d.o.Checks(ctx, s.Bake.Tags, since, now)
 	if err != nil {
 		g.gap(promotion.GateChecks, s.Name, "", err)
 		return

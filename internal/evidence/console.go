@@ -13,8 +13,8 @@ import (
 	"github.com/probefleet/probefleet/internal/promotion"
 )
 
-// Console asks the fleet's console. Its token needs checks:read, runs:read and
-// incidents:read.
+// Console asks the fleet's console. Its token needs checks:read and runs:read,
+// nothing more.
 type Console struct{ Source Source }
 
 // maxPages bounds how far a list is read: 50,000 runs of a check.

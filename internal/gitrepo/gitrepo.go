@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,7 @@ var userInfo = regexp.MustCompile(`://[^/@\s]*@`)
 // git runs git and returns what it prints. code is its exit code where it ran.
 func (r *Repo) git(ctx context.Context, input string, env []string, args ...string) (out string, code int, err error) {
 	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", r.Dir}, args...)...)
-	cmd.Env = append(os.Environ(), append([]string{"GIT_TERMINAL_PROMPT=0", "LC_ALL=C", "GIT_CONFIG_NOSYSTEM=1"}, env...)...)
+	cmd.Env = append(surroundings(), append([]string{"GIT_TERMINAL_PROMPT=0", "LC_ALL=C"}, env...)...)
 	cmd.Stdin = strings.NewReader(input)
 	cmd.WaitDelay = 5 * time.Second
 	var stdout, stderr strings.Builder
@@ -49,6 +50,15 @@ func (r *Repo) git(ctx context.Context, input string, env []string, args ...stri
 		code = exit.ExitCode()
 	}
 	return stdout.String(), code, fmt.Errorf("git %s: %w: %s", args[0], err, words)
+}
+
+// surroundings are ours without what would lead git to another repository, as
+// it does inside of a hook.
+func surroundings() []string {
+	return slices.DeleteFunc(os.Environ(), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return slices.Contains([]string{"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE", "GIT_CEILING_DIRECTORIES"}, name)
+	})
 }
 
 func (r *Repo) trunk() string {

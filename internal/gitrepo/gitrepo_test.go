@@ -57,6 +57,7 @@ func upstream(t *testing.T) (origin string, clones [2]*Repo, trunk []string, bra
 func TestTrunkAndAncestors(t *testing.T) {
 	origin, clones, trunk, branch := upstream(t)
 	newest := commit(t, origin, "four")
+	t.Setenv("GIT_DIR", "/nowhere") // as if we were run by a hook of another repository
 	r := clones[0]
 	if err := r.Fetch(t.Context()); err != nil {
 		t.Fatal(err)

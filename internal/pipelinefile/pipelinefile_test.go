@@ -150,3 +150,35 @@ func TestFaults(t *testing.T) {
 		t.Errorf("the schema refuses the example: %v", err)
 	}
 }
+
+// TestDocsHaveEveryField: docs/deployer.md says of each field what the schema
+// says, and the examples in its words are those of the file.
+func TestDocsHaveEveryField(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/deployer.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root struct {
+		Properties map[string]map[string]any `json:"properties"`
+		Defs       map[string]struct {
+			Description string                    `json:"description"`
+			Properties  map[string]map[string]any `json:"properties"`
+		} `json:"$defs"`
+	}
+	if err := json.Unmarshal(Schema(), &root); err != nil {
+		t.Fatal(err)
+	}
+	for name, def := range root.Defs {
+		_, section, ok := strings.Cut(string(doc), "\n### "+name+"\n")
+		section, _, _ = strings.Cut(section, "\n### ")
+		if !ok || !strings.Contains(section, def.Description) {
+			t.Errorf("docs/deployer.md has no section %q that says: %s", name, def.Description)
+		}
+		for field, p := range def.Properties {
+			words, _ := p["description"].(string)
+			if !strings.Contains(section, "| `"+field+"` |") || !strings.Contains(section, strings.ReplaceAll(words, "|", "\\|")) {
+				t.Errorf("docs/deployer.md does not say of %s of %s: %s", field, name, words)
+			}
+		}
+	}
+}

@@ -146,15 +146,6 @@ type LocationRuns struct {
 	NewestFailed bool `json:"newest_failed,omitempty"`
 }
 
-func (o *Observations) commit(id string) (Commit, bool) {
-	for _, c := range o.Commits {
-		if c.ID == id {
-			return c, true
-		}
-	}
-	return Commit{ID: id, Back: -1}, false
-}
-
 // onTrunk is Yes only where nothing that was seen says otherwise.
 func (o *Observations) onTrunk(id string) Known {
 	var answers []Known

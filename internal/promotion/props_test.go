@@ -82,7 +82,11 @@ func (w *world) stage(i int, s Stage, holes int) {
 	came := w.o.Now.Add(-time.Duration(w.IntN(180)) * time.Minute)
 	add := func(e Entry) { e.Stage = s.Name; w.o.Entries = append(w.o.Entries, e) }
 	if !w.chance(holes) {
-		w.o.Stages = append(w.o.Stages, Seen{Stage: s.Name, Commit: runs, Mixed: w.chance(5)})
+		seen := Seen{Stage: s.Name, Commit: runs, Mixed: w.chance(5)}
+		if w.chance(50) {
+			seen.Since = came
+		}
+		w.o.Stages = append(w.o.Stages, seen)
 	}
 	if !w.chance(holes) {
 		id := fmt.Sprint("was", i)
@@ -242,6 +246,10 @@ func (w *world) pieces(i int, commit string) map[string]func(o *Observations) {
 		}
 		m["when it came to the stage before"] = func(o *Observations) {
 			o.Entries = slices.DeleteFunc(slices.Clone(o.Entries), func(e Entry) bool { return e.Stage == before })
+			o.Stages = slices.Clone(o.Stages)
+			for i := range o.Stages {
+				o.Stages[i].Since = time.Time{}
+			}
 		}
 		if i == 1 {
 			m["the checks"] = func(o *Observations) { o.Checks = nil }
@@ -315,6 +323,9 @@ func TestARollbackIsNeverGated(t *testing.T) {
 		case 3: // it takes too long
 			begin.Until = w.o.Now
 			w.o.Entries = append(w.o.Entries, begin)
+		}
+		if w.chance(50) { // somebody holds the stage, after it came
+			w.o.Entries = append(w.o.Entries, Entry{Seq: 1002, ID: "held", Kind: EntryHold, Stage: s.Name, Actor: "ada", Reason: "sale"})
 		}
 		if d := Decide(w.service, w.o).of(s.Name); d.Do != RollBack || d.Commit != good {
 			t.Errorf("%s: %s %s: %s", d.Stage, d.Do, d.Commit, d.Reason)

@@ -3,6 +3,7 @@ package deployercmd
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -125,21 +126,22 @@ func run(ctx context.Context, p daemon.Process, c verb) error {
 		})
 	}
 	var plans []promotion.Plan
+	var errs []error // of one service: the others are seen to all the same
 	for _, s := range services {
 		one, err := d.deployer(ctx, s, d.logger())
 		if err != nil {
-			return err
+			errs = append(errs, err)
+			continue
 		}
 		made, err := one.Once(ctx)
-		if err != nil {
-			return err
-		}
-		plans = append(plans, made)
+		plans, errs = append(plans, made), append(errs, err)
 	}
 	if d.form == "json" {
-		return writeJSON(p.Stdout, plans)
+		errs = append(errs, writeJSON(p.Stdout, plans))
+	} else {
+		errs = append(errs, planTable(p.Stdout, plans))
 	}
-	return planTable(p.Stdout, plans)
+	return errors.Join(errs...)
 }
 
 // serve sees to every service in a goroutine of its own, so that none waits for

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/internal/promotion"
@@ -28,12 +29,32 @@ func orDash(s string) string {
 	return promotion.Short(s)
 }
 
+// cells are what goes into a row or a line: commits and commands are other
+// people's, and may not steer a terminal or break a table.
+func cells(words ...string) []any {
+	list := make([]any, len(words))
+	for i, w := range words {
+		list[i] = strings.Map(func(r rune) rune {
+			if unicode.IsControl(r) {
+				return ' '
+			}
+			return r
+		}, w)
+	}
+	return list
+}
+
+func row(w io.Writer, words ...string) {
+	form := strings.TrimSuffix(strings.Repeat("%s\t", len(words)), "\t") + "\n"
+	fmt.Fprintf(w, form, cells(words...)...)
+}
+
 func planTable(w io.Writer, plans []promotion.Plan) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SERVICE\tSTAGE\tRUNNING\tDO\tCOMMIT\tOPENS\tWHY")
 	for _, p := range plans {
 		for _, s := range p.Stages {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.Service, s.Stage, orDash(s.Running), s.Do, orDash(s.Commit), moment(s.OpensAt), s.Reason)
+			row(t, p.Service, s.Stage, orDash(s.Running), string(s.Do), orDash(s.Commit), moment(s.OpensAt), s.Reason)
 		}
 	}
 	return t.Flush()
@@ -64,7 +85,7 @@ func sentence(w io.Writer, service string, s promotion.StagePlan) error {
 	case promotion.Continue, promotion.Busy:
 		words += s.Reason
 	}
-	_, err := fmt.Fprintln(w, words)
+	_, err := fmt.Fprintln(w, cells(words)...)
 	return err
 }
 
@@ -113,12 +134,12 @@ func gateTable(w io.Writer, verdicts []promotion.Verdict) error {
 		if v.Overridden != "" {
 			answer += ", overridden"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", v.Gate, answer, moment(v.OpensAt), v.Reason)
+		row(t, string(v.Gate), answer, moment(v.OpensAt), v.Reason)
 		if v.Overridden != "" {
-			fmt.Fprintf(t, "\t\t\t  overridden by %s\n", v.Overridden)
+			row(t, "", "", "", "  overridden by "+v.Overridden)
 		}
 		for _, line := range v.Evidence {
-			fmt.Fprintf(t, "\t\t\t  %s\n", line)
+			row(t, "", "", "", "  "+line)
 		}
 	}
 	return t.Flush()
@@ -165,7 +186,7 @@ func status(ctx context.Context, p daemon.Process, c verb) error {
 	t := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "SERVICE\tSTAGE\tRUNNING\tSINCE\tSUBJECT\tSTATE")
 	for _, s := range list {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Service, s.Stage, orDash(s.Running), moment(s.Since), s.Subject, s.state())
+		row(t, s.Service, s.Stage, orDash(s.Running), moment(s.Since), s.Subject, s.state())
 	}
 	return t.Flush()
 }
@@ -256,7 +277,7 @@ func history(ctx context.Context, p daemon.Process, c verb) error {
 	t := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "AT\tSTAGE\tWHAT\tCOMMIT\tBY\tWHY")
 	for _, e := range list {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", moment(&e.At), e.Stage, what(e), orDash(e.Commit), e.Actor, e.Reason)
+		row(t, moment(&e.At), e.Stage, what(e), orDash(e.Commit), e.Actor, e.Reason)
 	}
 	return t.Flush()
 }

@@ -257,7 +257,7 @@ func TestFromCommitToProduction(t *testing.T) {
 	w.because("production-eu", one[:10]+" waits: not yet baked in staging: 0s of 30m have passed; 2 of 40 runs", "it may go on at 2026-11-24 09:00 UTC")
 
 	w.passes(10 * time.Minute)
-	two := w.commit("another one") // lands within the bake, and has to wait for the next train
+	two := w.commit("another one\x1b[2J") // lands within the bake, and has to wait for the next train
 	w.must("run")
 	w.runs(one, old, old)
 	w.because("staging", two[:10]+" waits: "+one[:10]+", which runs in staging, still has its bake to complete; it may go on at 2026-11-24 09:00 UTC")
@@ -275,7 +275,7 @@ func TestFromCommitToProduction(t *testing.T) {
 	w.passes(30 * time.Minute)
 	w.must("run")
 	w.runs(two, two, two)
-	if out := w.must("status"); strings.Count(out, "another one") != 3 || strings.Count(out, "steady") != 3 {
+	if out := w.must("status"); strings.Count(out, "another one [2J") != 3 || strings.Contains(out, "\x1b") || strings.Count(out, "steady") != 3 {
 		t.Errorf("status: %s", out)
 	}
 	if got := strings.Count(w.read("deploys"), "\n") + 1; got != 6 {

@@ -108,7 +108,7 @@ func (d *Driver) Deploy(ctx context.Context, r driver.Release) error {
 	made, err := d.client.RegisterTaskDefinition(ctx, &ecs.RegisterTaskDefinitionInput{
 		Family: td.Family, ContainerDefinitions: td.ContainerDefinitions, Cpu: td.Cpu, Memory: td.Memory,
 		EnableFaultInjection: td.EnableFaultInjection, EphemeralStorage: td.EphemeralStorage, ExecutionRoleArn: td.ExecutionRoleArn,
-		InferenceAccelerators: td.InferenceAccelerators, IpcMode: td.IpcMode, NetworkMode: td.NetworkMode, PidMode: td.PidMode,
+		IpcMode: td.IpcMode, NetworkMode: td.NetworkMode, PidMode: td.PidMode,
 		PlacementConstraints: td.PlacementConstraints, ProxyConfiguration: td.ProxyConfiguration, RequiresCompatibilities: td.RequiresCompatibilities,
 		RuntimePlatform: td.RuntimePlatform, TaskRoleArn: td.TaskRoleArn, Volumes: td.Volumes, Tags: tags(task.Tags, r.Commit),
 	})

@@ -39,7 +39,7 @@ func New(run command.Runner, c Commands, service, stage string) *Driver {
 	return &Driver{run, c, service, stage}
 }
 
-var commitForm = regexp.MustCompile(`^[0-9a-f]{7,64}$`)
+var commitForm = regexp.MustCompile(`^[0-9a-f]{40}([0-9a-f]{24})?$`)
 
 // answer is what the running command may print instead of a commit alone.
 type answer struct {
@@ -58,7 +58,7 @@ func (d *Driver) Running(ctx context.Context) (driver.Running, error) {
 	text := strings.TrimSpace(out)
 	if !strings.HasPrefix(text, "{") {
 		if text != "" && !commitForm.MatchString(text) {
-			return driver.Running{}, fmt.Errorf("the command %q printed %.80q: print the commit that runs, nothing, or JSON", d.commands.Running[0], text)
+			return driver.Running{}, fmt.Errorf("the command %q printed %.80q: print the whole id of the commit that runs, nothing, or JSON", d.commands.Running[0], text)
 		}
 		return driver.Running{Commit: text}, nil
 	}

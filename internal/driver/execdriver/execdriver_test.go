@@ -15,12 +15,14 @@ func stage(c Commands) *Driver {
 	return New(command.Runner{Timeout: time.Minute}, c, "shop", "staging")
 }
 
+const whole = "0123456789abcdef0123456789abcdef01234567"
+
 func TestRunning(t *testing.T) {
 	for script, want := range map[string]driver.Running{
-		"echo 0123456789abcdef": {Commit: "0123456789abcdef"},
-		"true":                  {},
-		`echo '{"commit":"0123456","since":"2026-11-24T10:00:00Z","mixed":true,"detail":"2 of 3"}'`: {
-			Commit: "0123456", Since: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Mixed: true, Detail: "2 of 3",
+		"echo " + whole: {Commit: whole},
+		"true":          {},
+		`echo '{"commit":"` + whole + `","since":"2026-11-24T10:00:00Z","mixed":true,"detail":"2 of 3"}'`: {
+			Commit: whole, Since: time.Date(2026, 11, 24, 10, 0, 0, 0, time.UTC), Mixed: true, Detail: "2 of 3",
 		},
 	} {
 		if got, err := stage(Commands{Running: sh(script)}).Running(t.Context()); err != nil || got != want {
@@ -28,7 +30,8 @@ func TestRunning(t *testing.T) {
 		}
 	}
 	for script, words := range map[string]string{
-		"echo latest":                   "print the commit",
+		"echo 0123456":                  "print the whole id",
+		"echo latest":                   "print the whole id",
 		"echo 0123456; exit 1":          "ended with 1",
 		`echo '{"comit":"0123456"}'`:    "not understood",
 		`echo '{"commit":"--version"}'`: "which is none",
