@@ -2,8 +2,8 @@ package console
 
 import "github.com/probefleet/probefleet/internal/kept"
 
-// The shapes of what the database keeps are those that it is kept in.
 type (
+	// ApplyOptions and all others are shared by those who keep and those who ask.
 	ApplyOptions   = kept.ApplyOptions
 	OwnedError     = kept.OwnedError
 	StoredCheck    = kept.Check

@@ -2,8 +2,8 @@ package store
 
 import "github.com/probefleet/probefleet/internal/kept"
 
-// The shapes of checks and runs are shared with those who ask for them.
 type (
+	// Applied and all others are shared by those who keep and those who ask.
 	Applied        = kept.Applied
 	ApplyOptions   = kept.ApplyOptions
 	OwnedError     = kept.OwnedError

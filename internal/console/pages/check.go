@@ -204,10 +204,9 @@ func (p *pages) places(r *http.Request, v *checkView, now time.Time) error {
 func alerting(c check.Check) string {
 	r := status.NewRules(c, time.Time{})
 	var b strings.Builder
-	switch {
-	case r.Runs == 1:
+	if r.Runs == 1 {
 		b.WriteString("An outage begins with the first slot that fails")
-	default:
+	} else {
 		fmt.Fprintf(&b, "An outage begins when %s in a row failed", web.Count(r.Runs, "slot"))
 	}
 	if r.For > 0 {

@@ -219,17 +219,12 @@ func newCheckRow(w kept.Watched, s status.State, now time.Time) checkRow {
 	var sum time.Duration
 	n := 0
 	for _, r := range w.Conclusive {
-		switch {
-		case r.Outcome == jobs.Failed || r.Outcome == jobs.Degraded:
-			if row.Why == "" || r.Outcome == jobs.Failed {
-				row.Why = web.Shorten(r.FaultMessage, 160)
-			}
-			fallthrough
-		default:
-			if r.Latency > 0 {
-				sum += r.Latency
-				n++
-			}
+		if r.Outcome == jobs.Failed || r.Outcome == jobs.Degraded && row.Why == "" {
+			row.Why = web.Shorten(r.FaultMessage, 160)
+		}
+		if r.Latency > 0 {
+			sum += r.Latency
+			n++
 		}
 	}
 	if n > 0 {

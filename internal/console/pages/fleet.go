@@ -80,7 +80,7 @@ type event struct {
 func (p *pages) fleet(w http.ResponseWriter, r *http.Request) error {
 	ctx, now := r.Context(), time.Now()
 	v := fleetView{Health: p.Console.Health(ctx)}
-	activity, err := p.Records.Activity(ctx, activityWithin)
+	activity, err := p.lately.get(ctx, p.Records.Activity)
 	if err != nil {
 		p.Logger.Error("reading what was measured lately", "err", err)
 		v.Warnings = append(v.Warnings, "What was measured in the last ten minutes cannot be read from the database.")

@@ -130,16 +130,16 @@ func newSite(t *testing.T, text string, dark bool) *site {
 // reporting has browsers tell what the content security policy kept them from.
 func (s *site) reporting(next http.Handler, dark bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/csp-report":
+		switch r.URL.Path {
+		case "/csp-report":
 			body, _ := io.ReadAll(io.LimitReader(r.Body, 1<<16))
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			s.reports = append(s.reports, string(body))
-		case r.URL.Path == "/naive": // a page that does it wrong, to see that this is seen
+		case "/naive": // a page that does it wrong, to see that this is seen
 			w.Header().Set("Content-Security-Policy", "default-src 'none'; script-src 'self'; report-uri /csp-report")
 			fmt.Fprintf(w, "<!doctype html><title>naive</title><body>%s", all)
-		case r.URL.Path == "/naked":
+		case "/naked":
 			fmt.Fprintf(w, "<!doctype html><title>naked</title><body>%s", all)
 		default:
 			rec := httptest.NewRecorder()

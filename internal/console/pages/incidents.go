@@ -160,7 +160,7 @@ func compare(a, b attempt) []comparison {
 			out = append(out, comparison{name, firstOf(before, "–"), firstOf(after, "–"), before != after})
 		}
 	}
-	ta, tb := a.Result.Timings, b.Result.Timings
+	ta, tb := a.Timings, b.Timings
 	for _, t := range []struct {
 		name          string
 		before, after time.Duration
@@ -169,7 +169,7 @@ func compare(a, b attempt) []comparison {
 			out = append(out, comparison{t.name, firstOf(web.Latency(t.before), "–"), firstOf(web.Latency(t.after), "–"), t.after > 2*t.before})
 		}
 	}
-	ra, rb := a.Result.Evidence.Response, b.Result.Evidence.Response
+	ra, rb := a.Evidence.Response, b.Evidence.Response
 	if ra != nil && rb != nil {
 		add("Status", statusWords(ra.Status), statusWords(rb.Status))
 		add("From", ra.RemoteAddr, rb.RemoteAddr)
@@ -185,11 +185,11 @@ func compare(a, b attempt) []comparison {
 			add(n, ra.Headers[n], rb.Headers[n])
 		}
 	}
-	if pa, pb := a.Result.Evidence.Page, b.Result.Evidence.Page; pa != nil && pb != nil {
+	if pa, pb := a.Evidence.Page, b.Evidence.Page; pa != nil && pb != nil {
 		add("Page", pa.URL, pb.URL)
 		add("Title", pa.Title, pb.Title)
 	}
-	if va, vb := a.Result.Evidence.Visit, b.Result.Evidence.Visit; va != nil && vb != nil {
+	if va, vb := a.Evidence.Visit, b.Evidence.Visit; va != nil && vb != nil {
 		add("Requests", fmt.Sprintf("%d, %d failed", va.Requests, va.Failed), fmt.Sprintf("%d, %d failed", vb.Requests, vb.Failed))
 	}
 	add("Steps done", done(a), done(b))
@@ -213,8 +213,8 @@ func done(a attempt) string {
 }
 
 func messages(a attempt) string {
-	if a.Result.Evidence.Visit == nil {
+	if a.Evidence.Visit == nil {
 		return ""
 	}
-	return web.Count(len(a.Result.Evidence.Console), "message")
+	return web.Count(len(a.Evidence.Console), "message")
 }

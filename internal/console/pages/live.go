@@ -68,11 +68,11 @@ func (p *pages) events(w http.ResponseWriter, r *http.Request) error {
 			last = now
 			for _, err := range []error{c.SetReadDeadline(time.Time{}), c.SetWriteDeadline(now.Add(writeBudget))} {
 				if err != nil && !errors.Is(err, http.ErrNotSupported) {
-					return nil //nolint:nilerr // the reader has left
+					return nil
 				}
 			}
-			if _, err := w.Write([]byte(event)); err != nil || c.Flush() != nil {
-				return nil //nolint:nilerr // the reader has left
+			if _, err := w.Write([]byte(event)); err != nil || c.Flush() != nil { //nolint:gosec // G705: a number, in a stream that is no page
+				return nil
 			}
 		}
 		select {

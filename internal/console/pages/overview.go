@@ -44,6 +44,33 @@ func (o *overview) get(ctx context.Context) ([]kept.Watched, map[string]int, err
 	return o.list, o.byID, nil
 }
 
+// activityFor is how long what was measured lately is shown: it is counted from
+// every run of ten minutes.
+const activityFor = 4 * time.Second
+
+// recently is what was last read of what was measured.
+type recently struct {
+	mu   sync.Mutex
+	at   time.Time
+	list []kept.Activity
+}
+
+// get reads it, or answers what was read a moment ago; others wait meanwhile.
+func (c *recently) get(ctx context.Context, read func(context.Context, time.Duration) ([]kept.Activity, error)) ([]kept.Activity, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.list != nil && time.Since(c.at) < activityFor {
+		return c.list, nil
+	}
+	began := time.Now()
+	list, err := read(ctx, activityWithin)
+	if err != nil {
+		return nil, err
+	}
+	c.list, c.at = list, began
+	return list, nil
+}
+
 // forget has the next reader read anew: something was changed here.
 func (o *overview) forget() {
 	o.mu.Lock()

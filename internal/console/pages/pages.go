@@ -78,8 +78,9 @@ type Queue struct {
 // pages answers the requests for pages.
 type pages struct {
 	Options
-	all  overview
-	live streams
+	all    overview
+	lately recently
+	live   streams
 }
 
 // Add adds the pages to a frame.

@@ -79,7 +79,7 @@ func browserSentence(r jobs.Result, i int) string {
 	tail := inVain(s, i+1)
 	act := i
 	if i > 0 && !acts(s.Action) {
-		for act = i - 1; act > 0 && !acts(r.Steps[act].Action); act-- { //nolint:revive // looks for the last action
+		for act = i - 1; act > 0 && !acts(r.Steps[act].Action); act-- {
 		}
 	}
 	after := "After " + doing(r.Steps[act]) + ", "

@@ -33,7 +33,7 @@ func (f *Frame) Redirect(w http.ResponseWriter, r *http.Request, to string, say 
 }
 
 func setFlash(w http.ResponseWriter, r *http.Request, value string, seconds int) {
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: the console may be on plain HTTP, and this is no secret
 		Name: flashCookie, Value: value, Path: "/", MaxAge: seconds,
 		HttpOnly: true, SameSite: http.SameSiteStrictMode, Secure: r.TLS != nil,
 	})
