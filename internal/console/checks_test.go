@@ -170,7 +170,7 @@ func TestHealth(t *testing.T) {
 
 // What was right once is remembered, byte by byte; what was wrong never is.
 func TestWhatWasWrongStaysWrong(t *testing.T) {
-	s, h, _ := newConsole(t)
+	s, h := newConsole(t)
 	good, bad := home("a"), home("a")
 	bad.Spec.(*check.Browser).Expect = []string{"titel != ''"}
 	for i, step := range []struct {
