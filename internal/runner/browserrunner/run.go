@@ -20,6 +20,10 @@ import (
 // before the time is over.
 const minReserve = 500 * time.Millisecond
 
+// lastWords is kept of the run's deadline for what is done once the page was
+// looked at for the last time.
+const lastWords = 100 * time.Millisecond
+
 // Run runs the flow of j's check in a browser context of its own, within ctx's
 // deadline and the check's timeout, whichever ends first. What the target does
 // is in the result, also where this worker has no browser or loses it. The
@@ -252,7 +256,11 @@ func (f *flow) name(s check.Step) string {
 // gather fills in what was seen: page, console, and the last picture.
 func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 	res.Timings.Total = f.took
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pictureTimeout)
+	limit := pictureTimeout
+	if d, ok := ctx.Deadline(); ok { // where the browser's start took much of the run's time
+		limit = min(limit, max(time.Until(d)-lastWords, 2*lastWords))
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
 	defer cancel()
 	if failure == nil {
 		_ = f.tab.await(ctx, func() bool { return f.tab.loaded || len(f.tab.loaders) == 0 })

@@ -40,8 +40,8 @@ func attachRelated(ctx context.Context, s session) *pending[cdp.Empty] {
 }
 
 // letGo lets what a session is attached to go on.
-func letGo(ctx context.Context, s session) *pending[cdp.Empty] {
-	return send(ctx, s, runtime.RunIfWaitingForDebugger, cdp.Empty{})
+func letGo(ctx context.Context, s session) {
+	send(ctx, s, runtime.RunIfWaitingForDebugger, cdp.Empty{})
 }
 
 // viewsLocked takes the events that tell of iframes in processes of their own.

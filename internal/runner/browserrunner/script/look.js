@@ -85,18 +85,19 @@ const intersects = (el) => new Promise((done) => {
 });
 
 // steady brings el into view and resolves to its point once its box stood still
-// for two animation frames, else to the reason why not.
+// from the last animation frame to the next, else to the reason why not.
 const steady = async (el) => {
   let p = point(el);
   const seen = window.top === window || await intersects(el);
   if (!seen || !p || !loose && !reaches(p, el)) el.scrollIntoView({ block: 'center', inline: 'center', behavior: 'instant' });
   // An animation that is about to begin stands still, but not for long.
   const begins = () => document.getAnimations().some((a) => a.pending && a.effect && a.effect.target && within(el, a.effect.target));
-  const first = await frame();
   const pending = begins();
+  // What is seen now is of the last frame, whose time the timeline keeps.
+  const last = document.timeline.currentTime ?? 0;
   const a = el.getBoundingClientRect();
-  // A second frame may come for the same moment.
-  while (await frame() - first < 5);
+  // The next may come for the same moment.
+  while (await frame() - last < 5);
   const b = el.getBoundingClientRect();
   if (!el.isConnected) return { reason: 'none' };
   if (pending || begins() || a.x !== b.x || a.y !== b.y || a.width !== b.width || a.height !== b.height) return { reason: 'moving' };
