@@ -101,7 +101,7 @@ func (n *Network) Serve(ctx context.Context) error {
 // over is the end of a server: none of an error where it was told to end.
 func over(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // it was told to end
 	}
 	return err
 }
