@@ -27,7 +27,7 @@ const (
 // Kinds lists every kind.
 var Kinds = []Kind{Outage, Degraded, Certificate, Location, Coverage, DeadLetters}
 
-// Recovery, among what a channel is sent, is the end of all others.
+// Recovery is the end of all others, among what a channel is sent.
 const Recovery Kind = "recovery"
 
 // Alert is one thing that is wrong, or was.

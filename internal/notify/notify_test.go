@@ -113,7 +113,7 @@ func TestAnswers(t *testing.T) {
 		"500": {func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "xoxb-very-secret broke", 500) }, false, 0, 500},
 		"400": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }, true, 0, 400},
 		"429": {func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("Retry-After", "7"); w.WriteHeader(429) }, false, 7 * time.Second, 429},
-		"302": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", 302) }, false, 0, 302},
+		"302": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) }, false, 0, 302},
 	} {
 		r := newReceiver(t, c.answer)
 		o := send(newNotifier(), alert.Channel{Webhook: &alert.Webhook{URL: r.URL, Headers: map[string]string{"X-Token": "{{ secrets.token }}"}}}, message(alert.TellOpened))
