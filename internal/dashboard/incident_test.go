@@ -100,7 +100,7 @@ func TestFeeds(t *testing.T) {
 	w := get(t, d, "/feed.json")
 	var feed struct {
 		Version string
-		Items   []struct{ ID, Title, Content_text string } //nolint:revive // as JSON Feed names it
+		Items   []struct{ ID, Title, Content_text string }
 	}
 	if err := json.Unmarshal(w.Body.Bytes(), &feed); err != nil {
 		t.Fatal(err)

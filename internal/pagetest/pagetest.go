@@ -178,7 +178,7 @@ func shoot(ctx context.Context, t testing.TB, v View) {
 	}
 	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	if err == nil {
-		err = os.WriteFile(filepath.Join(dir, v.Shot+".png"), picture, 0o600)
+		err = os.WriteFile(filepath.Join(dir, v.Shot+".png"), picture, 0o600) //nolint:gosec // the person names the folder, the test the picture
 	}
 	if err != nil {
 		t.Errorf("taking a picture: %v", err)

@@ -41,7 +41,7 @@ func HTML(markdown string) template.HTML {
 func Text(markdown string) string {
 	source := []byte(markdown)
 	var b strings.Builder
-	_ = ast.Walk(converter.Parser().Parse(text.NewReader(source)), func(n ast.Node, entering bool) (ast.WalkStatus, error) { //nolint:errcheck // the function answers no error
+	_ = ast.Walk(converter.Parser().Parse(text.NewReader(source)), func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if !entering {
 			if n.Type() == ast.TypeBlock {
 				b.WriteByte(' ')
@@ -72,7 +72,7 @@ type tamer struct{}
 // Transform implements [parser.ASTTransformer].
 func (tamer) Transform(doc *ast.Document, r text.Reader, _ parser.Context) {
 	var found []ast.Node
-	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) { //nolint:errcheck // the function answers no error
+	_ = ast.Walk(doc, func(n ast.Node, entering bool) (ast.WalkStatus, error) {
 		if entering {
 			found = append(found, n)
 		}

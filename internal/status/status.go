@@ -106,7 +106,7 @@ func (b Bucket) Latency() time.Duration {
 }
 
 // Judged are the counts without those in maintenance.
-func (b Bucket) Judged() Counts { return b.Counts.less(b.Maintenance) }
+func (b Bucket) Judged() Counts { return b.less(b.Maintenance) }
 
 // less takes d away.
 func (c Counts) less(d Counts) Counts {
