@@ -10,6 +10,7 @@ import (
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/checkfile"
 	"github.com/probefleet/probefleet/internal/console"
 )
 
@@ -40,13 +41,37 @@ func (c *applyConfig) flags(f *daemon.Flags) {
 }
 
 // wanted reads the files.
-func (c *applyConfig) wanted(paths []string) (console.Wanted, error) {
-	checks, err := load(paths, c.files)
+func (c *applyConfig) wanted(paths []string) (w console.Wanted, told console.WantedChannels, err error) {
+	f, err := loadAll(paths, c.files)
 	if err != nil {
-		return console.Wanted{}, err
+		return w, told, err
 	}
-	ds, err := console.Define(checks)
-	return console.Wanted{Checks: ds, Owner: c.owner, TakeOver: c.takeOver}, err
+	if told, err = wantedChannels(f.Channels, c.owner, c.takeOver); err != nil {
+		return w, told, err
+	}
+	ds, err := console.Define(f.Checks)
+	return console.Wanted{Checks: ds, Owner: c.owner, TakeOver: c.takeOver}, told, err
+}
+
+// planned is what an apply would do to checks and channels.
+type planned struct {
+	console.Plan
+	Channels *console.ChannelsPlan `json:"channels,omitempty"`
+}
+
+func (p planned) empty() bool {
+	return p.Plan.Empty() && (p.Channels == nil || len(p.Channels.Create)+len(p.Channels.Change) == 0)
+}
+
+// planAll is plan with channels; a console is asked of them where there are
+// some.
+func (c *applyConfig) planAll(ctx context.Context, w console.Wanted, told console.WantedChannels) (p planned, err error) {
+	if p.Plan, err = c.plan(ctx, w); err != nil || len(told.Channels) == 0 {
+		return p, err
+	}
+	p.Channels = &console.ChannelsPlan{}
+	err = c.console.call(ctx, applyPatience, http.MethodPost, "/api/v1/channels/plan", told, p.Channels)
+	return p, err
 }
 
 func (c *applyConfig) plan(ctx context.Context, w console.Wanted) (p console.Plan, err error) {
@@ -62,21 +87,26 @@ func plan(ctx context.Context, p daemon.Process) error {
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
-	w, err := c.wanted(f.Args())
+	w, told, err := c.wanted(f.Args())
 	if err != nil {
 		return err
 	}
-	found, err := c.plan(ctx, w)
+	found, err := c.planAll(ctx, w, told)
 	if err != nil {
 		return err
 	}
-	if err := printAs(p.Stdout, c.output, found, func() error { return printPlan(p.Stdout, found) }); err != nil {
-		return err
-	}
+	err = printAs(p.Stdout, c.output, found, func() error {
+		if found.Channels != nil {
+			printChannelsPlan(p.Stdout, *found.Channels)
+		}
+		return printPlan(p.Stdout, found.Plan)
+	})
 	switch {
+	case err != nil:
+		return err
 	case len(found.Owned) > 0:
-		return ownedError(found)
-	case *code && !found.Empty():
+		return ownedError(found.Plan)
+	case *code && !found.empty():
 		return &daemon.ExitError{Code: 2}
 	}
 	return nil
@@ -104,6 +134,7 @@ func printPlan(w io.Writer, p console.Plan) error {
 	for _, id := range p.Delete {
 		fmt.Fprintf(w, "- %s\n", id)
 	}
+	printBacktests(w, p)
 	_, err := fmt.Fprintf(w, "%d to create, %d to change, %d to delete, %d unchanged\n", len(p.Create), len(p.Change), len(p.Delete), p.Same)
 	return err
 }
@@ -124,7 +155,7 @@ func apply(ctx context.Context, p daemon.Process) error {
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
-	w, err := c.wanted(f.Args())
+	w, told, err := c.wanted(f.Args())
 	if err != nil {
 		return err
 	}
@@ -140,11 +171,31 @@ func apply(ctx context.Context, p daemon.Process) error {
 			return &daemon.ExitError{Code: 2, Err: fmt.Errorf("nothing was applied: %d checks would be deleted; repeat with -yes to do it", len(w.Delete))}
 		}
 	}
-	var done console.Applied
-	if err := c.console.call(ctx, applyPatience, http.MethodPut, "/api/v1/checks", w, &done); err != nil {
-		return err
+	var done applied
+	// Those who are told come first: checks name them.
+	if len(told.Channels) > 0 {
+		done.Channels = &console.ChannelsApplied{}
+		if err := c.console.call(ctx, applyPatience, http.MethodPut, "/api/v1/channels", told, done.Channels); err != nil {
+			return err
+		}
 	}
-	return printAs(p.Stdout, c.output, done, func() error { return printApplied(p.Stdout, done) })
+	if len(w.Checks)+len(w.Delete) > 0 || len(told.Channels) == 0 {
+		if err := c.console.call(ctx, applyPatience, http.MethodPut, "/api/v1/checks", w, &done.Applied); err != nil {
+			return err
+		}
+	}
+	return printAs(p.Stdout, c.output, done, func() error {
+		if ch := done.Channels; ch != nil {
+			fmt.Fprintf(p.Stdout, "channels: %d created, %d changed, %d unchanged\n", len(ch.Created), len(ch.Changed), len(ch.Unchanged))
+		}
+		return printApplied(p.Stdout, done.Applied)
+	})
+}
+
+// applied is what an apply did to checks and channels.
+type applied struct {
+	console.Applied
+	Channels *console.ChannelsApplied `json:"channels,omitempty"`
 }
 
 func printApplied(w io.Writer, done console.Applied) error {
@@ -160,11 +211,21 @@ func printApplied(w io.Writer, done console.Applied) error {
 	return err
 }
 
-// applyTo sends checks to the console at url; they belong to no set.
-func applyTo(ctx context.Context, url, token string, checks []check.Check) error {
-	ds, err := console.Define(checks)
+// applyTo sends checks and channels to the console at url; they belong to no
+// set.
+func applyTo(ctx context.Context, url, token string, f checkfile.File) error {
+	ds, err := console.Define(f.Checks)
 	if err != nil {
 		return err
+	}
+	if len(f.Channels) > 0 {
+		told, err := wantedChannels(f.Channels, "", false)
+		if err != nil {
+			return err
+		}
+		if err := (consoleClient{url, token}).call(ctx, applyPatience, http.MethodPut, "/api/v1/channels", told, nil); err != nil {
+			return err
+		}
 	}
 	return consoleClient{url, token}.call(ctx, applyPatience, http.MethodPut, "/api/v1/checks", console.Wanted{Checks: ds}, nil)
 }

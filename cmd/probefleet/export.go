@@ -89,6 +89,13 @@ func export(ctx context.Context, p daemon.Process) error {
 	if err != nil {
 		return err
 	}
+	if f.NArg() == 0 && tag == "" {
+		told, err := c.channelsOf(ctx, owner)
+		if err != nil {
+			return err
+		}
+		files[0] = append(told, files[0]...)
+	}
 	return putFiles(p.Stdout, folder, files)
 }
 

@@ -46,12 +46,18 @@ func fileFlags(f *daemon.Flags) *fileOptions {
 // load reads the checks of the files and folders in paths. Faults in files
 // end the command with 2.
 func load(paths []string, o *fileOptions) ([]check.Check, error) {
+	f, err := loadAll(paths, o)
+	return f.Checks, err
+}
+
+// loadAll is load with the channels of the files.
+func loadAll(paths []string, o *fileOptions) (checkfile.File, error) {
 	if len(paths) == 0 {
-		return nil, &daemon.UsageError{Err: fmt.Errorf("no files: name check files, or folders that hold them")}
+		return checkfile.File{}, &daemon.UsageError{Err: fmt.Errorf("no files: name check files, or folders that hold them")}
 	}
-	checks, err := checkfile.Load(paths, checkfile.Options{Vars: o.vars, Environment: o.environment})
+	f, err := checkfile.LoadAll(paths, checkfile.Options{Vars: o.vars, Environment: o.environment})
 	if err != nil {
-		return nil, &daemon.ExitError{Code: 2, Err: err}
+		return checkfile.File{}, &daemon.ExitError{Code: 2, Err: err}
 	}
-	return checks, nil
+	return f, nil
 }

@@ -22,7 +22,6 @@ import (
 	"github.com/probefleet/probefleet/examples"
 	"github.com/probefleet/probefleet/examples/shop/shop"
 	"github.com/probefleet/probefleet/internal/access"
-	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/checkfile"
 	"github.com/probefleet/probefleet/internal/child"
 	"github.com/probefleet/probefleet/internal/console"
@@ -213,6 +212,7 @@ func (i *installation) startRecorder(context.Context) error {
 	c := recordercmd.Config{
 		DatabaseURL: i.databaseURL, QueuePrefix: i.prefix, CreateQueues: true,
 		Artifacts: "file://" + i.state.path("artifacts"), ArtifactDays: 30,
+		Notify: recordercmd.Notify{Sealed: i.sealed, AllowPrivate: true, ConsoleURL: i.consoleURL},
 	}
 	kit := i.kit("recorder")
 	i.parts.serve("the recorder", func(ctx context.Context) error { return recordercmd.Serve(ctx, c, kit) })
@@ -288,32 +288,32 @@ func (i *installation) startScheduler(context.Context) error {
 // applyChecks sends the checks of the files, and of the demo, to the console
 // as `probefleet apply` does.
 func (i *installation) applyChecks(ctx context.Context) error {
-	var checks []check.Check
+	var all checkfile.File
 	if i.demo {
 		for name, file := range map[string][]byte{"examples/checks/shop.yaml": examples.Checks, "examples/checks/network.yaml": examples.Network} {
-			demo, err := checkfile.Parse(name, file, checkfile.Options{Vars: i.shopVars, ReadFile: examples.ReadFile})
+			demo, err := checkfile.ParseAll(name, file, checkfile.Options{Vars: i.shopVars, ReadFile: examples.ReadFile})
 			if err != nil {
 				return err
 			}
-			checks = append(checks, demo...)
+			all.Checks, all.Channels = append(all.Checks, demo.Checks...), append(all.Channels, demo.Channels...)
 		}
 	}
 	if len(i.files) > 0 {
-		own, err := load(i.files, i.source)
+		own, err := loadAll(i.files, i.source)
 		if err != nil {
 			return err
 		}
-		checks = append(checks, own...)
+		all.Checks, all.Channels = append(all.Checks, own.Checks...), append(all.Channels, own.Channels...)
 	}
-	if len(checks) == 0 {
+	if len(all.Checks)+len(all.Channels) == 0 {
 		return nil
 	}
-	for _, c := range checks {
+	for _, c := range all.Checks {
 		if c.Active && c.Public && !c.Kind().Jobless() { // it has a result once its job has called
 			i.applied++
 		}
 	}
 	return i.await(ctx, "the console", func(ctx context.Context) error {
-		return applyTo(ctx, i.consoleURL, i.token, checks)
+		return applyTo(ctx, i.consoleURL, i.token, all)
 	})
 }

@@ -51,6 +51,7 @@ func commands() []command {
 			{"reset", "give a person a new temporary password", peopleReset, nil},
 		}},
 		{"secret", "set, list and remove the sealed secrets of a location", nil, secretCommands()},
+		{"channel", "list and try those who are told of alerts", nil, channelCommands()},
 		{"dlq", "list, show, redrive and discard dead letters", nil, []command{
 			{"list", "list dead letters, and why they are there", dlqList, nil},
 			{"show", "print one, with its body", dlqShow, nil},

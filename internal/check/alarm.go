@@ -21,12 +21,31 @@ type Alert struct {
 	// Locations is the number of locations, or Share the percentage of the
 	// measured ones, that must fail. Both 0 stands for 50 %.
 	Locations, Share int
+
+	// Channels are those that are told; none leaves that to the tags of
+	// channels. At most 20.
+	Channels []string
+	// Remind is the time between reminders while it lasts, and Reminders their
+	// greatest number; 0 stands for what each channel says.
+	Remind    time.Duration
+	Reminders int
+	// Urgent alerts pass quiet hours.
+	Urgent bool
+}
+
+// IsZero reports whether nothing is said.
+func (a Alert) IsZero() bool {
+	return a.Runs == 0 && a.For == 0 && a.Locations == 0 && a.Share == 0 &&
+		len(a.Channels) == 0 && a.Remind == 0 && a.Reminders == 0 && !a.Urgent
 }
 
 // Bounds of alert rules and maintenance windows.
 const (
 	MaxAlertRuns   = 20
 	MaxAlertFor    = 24 * time.Hour
+	MaxRemind      = 7 * 24 * time.Hour
+	MaxReminders   = 1000
+	MaxChannels    = 20
 	MaxParents     = 20
 	MaxWindows     = 50
 	MaxMaintenance = 7 * 24 * time.Hour // of a window that recurs
@@ -116,6 +135,7 @@ func (c Check) alarmFaults() []Fault {
 	case a.Locations > len(c.Locations):
 		add("alert.locations", "asks for %d locations, and the check has %d; so many can never fail", a.Locations, len(c.Locations))
 	}
+	fs = append(fs, a.toldFaults()...)
 	if n := len(c.DependsOn); n > MaxParents {
 		add("depends_on", "has %d checks; at most %d", n, MaxParents)
 	}
@@ -135,6 +155,33 @@ func (c Check) alarmFaults() []Fault {
 	}
 	for i, m := range c.Maintenance {
 		fs = append(fs, m.faults(fmt.Sprintf("maintenance[%d]", i))...)
+	}
+	return fs
+}
+
+// toldFaults lists what is wrong with who is told, and how often.
+func (a Alert) toldFaults() []Fault {
+	var fs []Fault
+	add := func(path, format string, args ...any) {
+		fs = append(fs, Fault{path, fmt.Sprintf(format, args...)})
+	}
+	if n := len(a.Channels); n > MaxChannels {
+		add("alert.channels", "has %d channels; at most %d", n, MaxChannels)
+	}
+	for i, name := range a.Channels {
+		path := fmt.Sprintf("alert.channels[%d]", i)
+		switch {
+		case !ValidID(name):
+			add(path, "%q is not the name of a channel; use 1 to 63 of a-z, 0-9, '-' and '_'", name)
+		case slices.Contains(a.Channels[:i], name):
+			add(path, "%q is named twice", name)
+		}
+	}
+	if a.Remind != 0 && (a.Remind < time.Minute || a.Remind > MaxRemind) {
+		add("alert.remind", "%s is out of range; use 1m to %s", a.Remind, MaxRemind)
+	}
+	if a.Reminders < 0 || a.Reminders > MaxReminders {
+		add("alert.reminders", "%d is out of range; use 1 to %d, or leave it out for any number", a.Reminders, MaxReminders)
 	}
 	return fs
 }

@@ -13,10 +13,10 @@ import (
 
 // alert reads when failing is an outage:
 //
-//	alert: {after: {runs: 2, for: 5m}, locations: 50%}
+//	alert: {after: {runs: 2, for: 5m}, locations: 50%, channels: [ops], remind: 30m, reminders: 3, urgent: true}
 func (o *object) alert(into *check.Alert) {
 	o.read("alert", func(n *yaml.Node, path string) bool {
-		a, ok := o.d.object(n, path, path, []string{"after", "locations"})
+		a, ok := o.d.object(n, path, path, []string{"after", "locations", "channels", "remind", "reminders", "urgent"})
 		if !ok {
 			return false
 		}
@@ -30,6 +30,10 @@ func (o *object) alert(into *check.Alert) {
 			return ok
 		})
 		a.read("locations", func(n *yaml.Node, path string) bool { return a.d.quorum(n, path, into) })
+		a.texts("channels", &into.Channels)
+		a.duration("remind", &into.Remind)
+		a.positive("reminders", &into.Reminders)
+		a.flag("urgent", &into.Urgent)
 		return true
 	})
 }

@@ -31,6 +31,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/probefleet/probefleet/internal/alert"
 	"github.com/probefleet/probefleet/internal/check"
 )
 
@@ -119,9 +120,28 @@ func (fs Faults) sorted() Faults {
 // Parse reads one file's content; name is what faults call it. The error is
 // [Faults], and there are no checks then.
 func Parse(name string, data []byte, o Options) ([]check.Check, error) {
-	l := loader{options: o, ids: map[string]Fault{}}
+	l := newLoader(o)
 	l.file(name, data)
 	return l.result()
+}
+
+// File is all that check files hold.
+type File struct {
+	Checks []check.Check
+	// Channels are those who are told.
+	Channels []alert.Channel
+}
+
+// ParseAll is [Parse] with the channels of the file.
+func ParseAll(name string, data []byte, o Options) (File, error) {
+	l := newLoader(o)
+	l.file(name, data)
+	checks, err := l.result()
+	return File{checks, l.channels}, err
+}
+
+func newLoader(o Options) *loader {
+	return &loader{options: o, ids: map[string]Fault{}, channelNames: map[string]Fault{}}
 }
 
 // loader collects the checks and faults of all files.
@@ -129,6 +149,9 @@ type loader struct {
 	options Options
 	checks  []check.Check
 	faults  Faults
+
+	channels     []alert.Channel
+	channelNames map[string]Fault // the place of each
 	// ids has the place of each check's id.
 	ids map[string]Fault
 	// environments are those that the files know.

@@ -16,7 +16,13 @@ import (
 // left alone unless they are named in paths. Ids are unique over all files. The
 // error is [Faults], with the faults of all files, and there are no checks then.
 func Load(paths []string, o Options) ([]check.Check, error) {
-	l := loader{options: o, ids: map[string]Fault{}}
+	f, err := LoadAll(paths, o)
+	return f.Checks, err
+}
+
+// LoadAll is [Load] with the channels of the files.
+func LoadAll(paths []string, o Options) (File, error) {
+	l := newLoader(o)
 	if len(paths) == 0 {
 		l.fault("checks", 0, 0, "no file or folder is named; name one, such as checks/")
 	}
@@ -37,7 +43,8 @@ func Load(paths []string, o Options) ([]check.Check, error) {
 			}
 		}
 	}
-	return l.result()
+	checks, err := l.result()
+	return File{checks, l.channels}, err
 }
 
 // find lists the files that path stands for.

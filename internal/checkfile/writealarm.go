@@ -36,7 +36,7 @@ func (m *mapping) retry(r check.Retry) {
 // alarm writes when failing is an outage, and when it is not.
 func (m *mapping) alarm(c check.Check) {
 	m.texts("depends_on", c.DependsOn)
-	if a := c.Alert; a != (check.Alert{}) {
+	if a := c.Alert; !a.IsZero() {
 		of := newMapping()
 		if a.Runs != 0 || a.For != 0 {
 			after := newMapping()
@@ -48,6 +48,10 @@ func (m *mapping) alarm(c check.Check) {
 		if a.Share != 0 {
 			of.text("locations", fmt.Sprintf("%d%%", a.Share))
 		}
+		of.texts("channels", a.Channels)
+		of.duration("remind", a.Remind, 0)
+		of.number("reminders", int64(a.Reminders), 0)
+		of.flag("urgent", a.Urgent, false)
 		m.put("alert", of.node)
 	}
 	if len(c.Maintenance) == 0 {

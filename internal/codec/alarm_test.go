@@ -22,10 +22,12 @@ func alarmSamples() map[string]check.Check {
 		{Cron: "30 2 * * sun", Zone: "Europe/Berlin", For: 90 * time.Minute, Why: "new disks"},
 		{From: at(0), To: at(1), Why: "once"},
 	}
+	told := sampleSteps()
+	told.Alert = check.Alert{Runs: 2, Channels: []string{"ops", "pager"}, Remind: 30 * time.Minute, Reminders: 3, Urgent: true}
 	number := sampleBrowser()
 	number.Alert = check.Alert{Locations: 1}
 	return map[string]check.Check{
-		"alarm-alert": alert, "alarm-parents": parents, "alarm-windows": windows, "alarm-all": all, "alarm-number": number,
+		"alarm-alert": alert, "alarm-parents": parents, "alarm-windows": windows, "alarm-all": all, "alarm-number": number, "alarm-told": told,
 	}
 }
 

@@ -16,6 +16,11 @@ type alertV2 struct {
 	For       micros `json:"for_us,omitempty"`
 	Locations int    `json:"locations,omitempty"`
 	Share     int    `json:"share,omitempty"`
+
+	Channels  []string `json:"channels,omitempty"`
+	Remind    micros   `json:"remind_us,omitempty"`
+	Reminders int      `json:"reminders,omitempty"`
+	Urgent    bool     `json:"urgent,omitempty"`
 }
 
 type maintenanceV2 struct {
@@ -29,8 +34,11 @@ type maintenanceV2 struct {
 
 func newAlarmV2(c check.Check) alarmV2 {
 	w := alarmV2{DependsOn: c.DependsOn, Maintenance: each(c.Maintenance, newMaintenanceV2)}
-	if a := c.Alert; a != (check.Alert{}) {
-		w.Alert = &alertV2{Runs: a.Runs, For: microsOf(a.For), Locations: a.Locations, Share: a.Share}
+	if a := c.Alert; !a.IsZero() {
+		w.Alert = &alertV2{
+			Runs: a.Runs, For: microsOf(a.For), Locations: a.Locations, Share: a.Share,
+			Channels: a.Channels, Remind: microsOf(a.Remind), Reminders: a.Reminders, Urgent: a.Urgent,
+		}
 	}
 	return w
 }
@@ -50,7 +58,10 @@ func (w maintenanceV2) window() check.Maintenance {
 // into puts what w says into c.
 func (w alarmV2) into(c *check.Check) {
 	if a := w.Alert; a != nil {
-		c.Alert = check.Alert{Runs: a.Runs, For: a.For.duration(), Locations: a.Locations, Share: a.Share}
+		c.Alert = check.Alert{
+			Runs: a.Runs, For: a.For.duration(), Locations: a.Locations, Share: a.Share,
+			Channels: some(a.Channels), Remind: a.Remind.duration(), Reminders: a.Reminders, Urgent: a.Urgent,
+		}
 	}
 	c.DependsOn = some(w.DependsOn)
 	c.Maintenance = each(w.Maintenance, maintenanceV2.window)

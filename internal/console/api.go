@@ -131,6 +131,9 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 	if c.o.DeadQueues != nil {
 		e.dlq()
 	}
+	if c.o.Alerts != nil {
+		e.alerts()
+	}
 	if c.o.Desk != nil {
 		e.people()
 	}
@@ -169,7 +172,7 @@ func register[I, O any](e *endpoints, o operation, handler func(context.Context,
 // OpenAPI is the description of the whole API, as JSON.
 func OpenAPI() ([]byte, error) {
 	c := New(Options{
-		Runs: noRuns{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{},
+		Runs: noRuns{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{}, Alerts: noAlerts{},
 		Desk: people.NewDesk(people.Options{}), Audit: noAudit{},
 	})
 	spec := c.newAPI(http.NewServeMux()).OpenAPI()
@@ -190,6 +193,7 @@ type (
 	noQueues    struct{ deadQueues }
 	noAudit     struct{ auditLog }
 	noIncidents struct{ incidents }
+	noAlerts    struct{ alertBook }
 )
 
 // failed reports what the database did not do.

@@ -28,7 +28,7 @@ func whole(t *testing.T) (*shelf, *ring, *past, *Console) {
 	s, r, p := &shelf{checks: map[string]check.Check{}}, newRing(), &past{}
 	y, _, _ := newYard()
 	return s, r, p, New(Options{
-		Store: s, Tokens: r, Runs: p, Fleet: &places{}, Registry: &members{}, Incidents: &journal{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
+		Store: s, Tokens: r, Runs: p, Fleet: &places{}, Registry: &members{}, Incidents: &journal{}, Alerts: &board{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
 		Desk: people.NewDesk(people.Options{Book: &roster{}}), Audit: &diary{},
 		Logger: slog.New(slog.DiscardHandler),
 	})
@@ -106,8 +106,11 @@ func TestScopes(t *testing.T) {
 		_, r, _, c := whole(t)
 		want := map[string]access.Scope{
 			"GET /api/v1/checks": access.ChecksRead, "GET /api/v1/checks/{id}": access.ChecksRead, "POST /api/v1/checks/plan": access.ChecksRead,
-			"PUT /api/v1/checks": access.ChecksWrite, "DELETE /api/v1/checks/{id}": access.ChecksWrite,
+			"PUT /api/v1/checks": access.ChecksWrite, "DELETE /api/v1/checks/{id}": access.ChecksWrite, "PATCH /api/v1/checks/{id}": access.ChecksWrite,
 			"GET /api/v1/runs": access.RunsRead, "GET /api/v1/runs/{id}": access.RunsRead, "GET /api/v1/status": access.RunsRead,
+			"GET /api/v1/channels": access.ChecksRead, "POST /api/v1/channels/plan": access.ChecksRead, "PUT /api/v1/channels": access.ChecksWrite,
+			"DELETE /api/v1/channels/{name}": access.ChecksWrite, "POST /api/v1/channels/{name}/test": access.ChecksWrite,
+			"PATCH /api/v1/checks/{id}": access.ChecksWrite, "GET /api/v1/alerts": access.RunsRead, "GET /api/v1/deliveries": access.RunsRead, "GET /api/v1/deliveries/{id}": access.RunsRead,
 			"GET /api/v1/coverage": access.RunsRead, "GET /api/v1/triggers/{id}": access.RunsRead, "POST /api/v1/triggers": access.RunsTrigger,
 			"GET /api/v1/fleet": access.FleetRead, "GET /api/v1/locations": access.FleetRead, "PUT /api/v1/fleet/pins": access.FleetAdmin,
 			"GET /api/v1/dlq": access.FleetRead, "GET /api/v1/dlq/{id}": access.FleetRead, "GET /api/v1/dlq/moves": access.FleetRead,
@@ -425,5 +428,25 @@ func TestStatusAPI(t *testing.T) {
 	}
 	if l := s.Checks[0].Locations; len(l) != 2 || !l[0].Fresh || l[0].Fault.Message != "503" || l[1].Fresh {
 		t.Errorf("%+v", l)
+	}
+}
+
+func TestSwitches(t *testing.T) {
+	s, _, _, c := whole(t)
+	s.checks["a"] = home("a")
+	h := c.Handler()
+	if w := ask(h, "PATCH", "/api/v1/checks/a", testToken, `{"active": false, "muted": true}`); w.Code != http.StatusNoContent || s.checks["a"].Active || !s.checks["a"].Muted {
+		t.Errorf("%d %s: %+v", w.Code, w.Body, s.checks["a"])
+	}
+	if w := ask(h, "PATCH", "/api/v1/checks/a", testToken, `{"active": true}`); w.Code != http.StatusNoContent || !s.checks["a"].Active || !s.checks["a"].Muted {
+		t.Errorf("what was not named was changed too: %+v", s.checks["a"])
+	}
+	for body, want := range map[string]int{`{}`: http.StatusUnprocessableEntity, `{"active": "no"}`: http.StatusUnprocessableEntity} {
+		if w := ask(h, "PATCH", "/api/v1/checks/a", testToken, body); w.Code != want {
+			t.Errorf("%s: %d %s", body, w.Code, w.Body)
+		}
+	}
+	if w := ask(h, "PATCH", "/api/v1/checks/b", testToken, `{"muted": true}`); w.Code != http.StatusNotFound {
+		t.Errorf("a check that is not there: %d", w.Code)
 	}
 }

@@ -100,7 +100,7 @@ func (e *endpoints) checks() {
 		id: "delete-check", method: http.MethodDelete, path: "/checks/{id}", scope: access.ChecksWrite, tag: "checks",
 		summary: "Delete a check", description: "Whatever set it belongs to. Its history stays.", errors: []int{http.StatusNotFound},
 	}, func(ctx context.Context, in *checkID) (*struct{}, error) {
-		removed, err := c.o.Store.RemoveChecks(ctx, []string{in.ID}, holder(ctx).Name)
+		removed, err := c.o.Store.RemoveChecks(ctx, []string{in.ID})
 		switch {
 		case err != nil:
 			return nil, c.failed("deleting the check", err)
@@ -175,10 +175,16 @@ func (c *Console) applyChecks(ctx context.Context, in *struct{ Body Wanted }) (*
 	if len(faults) == 0 {
 		faults = w.deleteFaults(checks)
 	}
+	if len(faults) == 0 {
+		var err error
+		if faults, err = c.unknownChannels(ctx, checks); err != nil {
+			return nil, c.failed("reading the channels", err)
+		}
+	}
 	if len(faults) > 0 {
 		return nil, newProblem(http.StatusUnprocessableEntity, "nothing was applied: mend what is listed under faults", faults...)
 	}
-	done, err := c.o.Store.ApplySet(ctx, checks, ApplyOptions{Owner: w.Owner, TakeOver: w.TakeOver, Delete: w.Delete, By: holder(ctx).Name})
+	done, err := c.o.Store.ApplySet(ctx, checks, ApplyOptions{Owner: w.Owner, TakeOver: w.TakeOver, Delete: w.Delete})
 	if owned, ok := errors.AsType[*OwnedError](err); ok {
 		return nil, newProblem(http.StatusConflict, "nothing was applied: these checks belong to another set, or to none; name their owner, or take them over", conflicts(owned.Owners)...)
 	}

@@ -22,10 +22,10 @@ import (
 type store interface {
 	// ApplySet answers an *[OwnedError] where checks belong to others.
 	ApplySet(ctx context.Context, checks []check.Check, o ApplyOptions) (kept.Applied, error)
-	// RemoveChecks answers which of them were there; by is who does it.
-	RemoveChecks(ctx context.Context, ids []string, by string) ([]string, error)
+	// RemoveChecks answers which of them were there.
+	RemoveChecks(ctx context.Context, ids []string) ([]string, error)
 	// ChangeCheck answers false where there is no such check.
-	ChangeCheck(ctx context.Context, id, by string, change kept.Change) (bool, error)
+	ChangeCheck(ctx context.Context, id string, change kept.Change) (bool, error)
 	ActiveChecks(ctx context.Context) ([]check.Check, int64, error)
 	// Catalogue lists checks in the order of their ids.
 	Catalogue(ctx context.Context, f CheckFilter) ([]StoredCheck, int64, error)
@@ -55,6 +55,11 @@ type Options struct {
 	// Registry knows workers, recorders and pins; where it is nil they are not
 	// served.
 	Registry registry
+	// Alerts knows channels and what they were told; where it is nil they are
+	// not served.
+	Alerts alertBook
+	// Replays has what was measured; where it is nil plans replay nothing.
+	Replays replays
 	// Incidents keeps incidents and maintenance; where it is nil they are not
 	// served.
 	Incidents incidents

@@ -84,8 +84,7 @@ func (c *Console) Switch(ctx context.Context, id string, s Switches) error {
 	if s.Active == nil && s.Muted == nil {
 		return newProblem(http.StatusUnprocessableEntity, "nothing is to be changed; give active or muted")
 	}
-	by := holder(ctx).Name
-	found, err := c.o.Store.ChangeCheck(ctx, id, by, func(ch *check.Check) {
+	found, err := c.o.Store.ChangeCheck(ctx, id, func(ch *check.Check) {
 		if s.Active != nil {
 			ch.Active = *s.Active
 		}
@@ -99,7 +98,7 @@ func (c *Console) Switch(ctx context.Context, id string, s Switches) error {
 	case !found:
 		return noCheck(id)
 	}
-	c.o.Logger.Info("check switched", "check", id, "change", s.words(), "by", by)
+	c.o.Logger.Info("check switched", "check", id, "change", s.words(), "by", holder(ctx).Name)
 	return nil
 }
 
@@ -136,7 +135,7 @@ func (e *endpoints) switches() {
 		summary: "Pause, resume, mute or unmute a check", description: "Whatever set it belongs to. It stays so until an apply says otherwise.",
 		errors: []int{http.StatusNotFound, http.StatusUnprocessableEntity},
 	}, func(ctx context.Context, in *struct {
-		checkID
+		ID   string `path:"id" maxLength:"63"`
 		Body Switches
 	},
 	) (*struct{}, error) {

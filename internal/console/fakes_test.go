@@ -65,11 +65,11 @@ func (s *shelf) ApplySet(_ context.Context, checks []check.Check, o ApplyOptions
 		s.owners[c.ID] = cmp.Or(o.Owner, s.owners[c.ID])
 	}
 	var err error
-	a.Deleted, err = s.RemoveChecks(context.Background(), o.Delete, o.By)
+	a.Deleted, err = s.RemoveChecks(context.Background(), o.Delete)
 	return a, err
 }
 
-func (s *shelf) RemoveChecks(_ context.Context, ids []string, _ string) (removed []string, err error) {
+func (s *shelf) RemoveChecks(_ context.Context, ids []string) (removed []string, err error) {
 	for _, id := range ids {
 		if _, there := s.checks[id]; there {
 			removed = append(removed, id)
@@ -80,7 +80,7 @@ func (s *shelf) RemoveChecks(_ context.Context, ids []string, _ string) (removed
 	return removed, s.away
 }
 
-func (s *shelf) ChangeCheck(_ context.Context, id, _ string, change kept.Change) (bool, error) {
+func (s *shelf) ChangeCheck(_ context.Context, id string, change kept.Change) (bool, error) {
 	c, there := s.checks[id]
 	if there && s.away == nil {
 		change(&c)

@@ -20,6 +20,9 @@ type Plan struct {
 	Delete []string     `json:"delete" nullable:"false" doc:"Checks of the owner's set that the body does not hold; an apply deletes them where it names them."`
 	Owned  []PlanOwned  `json:"owned" nullable:"false" doc:"Checks that belong to another set; an apply is refused unless it takes them over."`
 	Same   int          `json:"unchanged"`
+	// Backtests say what changed assertions and alert rules would have meant.
+	Backtests []Backtest `json:"backtests,omitempty" doc:"What changed assertions and alert rules would have made of the runs of the last seven days, of up to 20 checks and 5000 runs each."`
+	Left      int        `json:"not_backtested,omitempty" doc:"Changed checks beyond what is replayed at a time."`
 }
 
 // PlanChange is what would change of a check.
@@ -73,6 +76,7 @@ func (c *Console) planChecks(ctx context.Context, in *struct{ Body Wanted }) (*o
 	}
 	slices.Sort(p.Create)
 	slices.SortFunc(p.Change, func(a, b PlanChange) int { return strings.Compare(a.ID, b.ID) })
+	p.Backtests, p.Left = c.backtests(ctx, checks, known)
 	if w.Owner == "" {
 		return answer(p), nil
 	}

@@ -143,7 +143,7 @@ func newAPIHead(f *frame) apiHead {
 }
 
 func newAPICheck(f *frame, j judged) apiCheck {
-	rec := newRecord(j.Check, hourly, hourly.of(f.snap, j.ID), f.now)
+	rec := newRecord(j.Check, hourly, f.snap.past(hourly, j.ID), f.now)
 	c := apiCheck{
 		ID: j.ID, Name: j.Name, Group: j.Group, Kind: j.Kind, State: j.state, LatencyMS: millis(j.latency),
 		Coverage24h: round(rec.coverage), EverySecs: j.Every.Seconds(), Locations: []apiLocation{}, Reason: j.reason(1000),

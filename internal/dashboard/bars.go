@@ -84,6 +84,8 @@ func barCode(b bar) string {
 		return "i"
 	case b.Before:
 		return "e"
+	case b.Maintained:
+		return "m"
 	}
 	return stateMark(b.State()).Code
 }
@@ -103,7 +105,7 @@ func topOf(code string) float64 {
 // sameStretch: only what is plain may be told in one breath.
 func sameStretch(a, b bar) bool {
 	plain := func(b bar) bool {
-		return b.Idle || !b.partial() && (b.State() == status.Operational || b.State() == status.NotMeasured)
+		return b.Idle || !b.partial() && !b.Maintained && (b.State() == status.Operational || b.State() == status.NotMeasured)
 	}
 	return plain(a) && plain(b) && barCode(a) == barCode(b)
 }
@@ -114,7 +116,7 @@ func stretchTitle(r record, i, end int) string {
 	for _, b := range r.bars[i:end] {
 		c = c.Add(b.Counts)
 	}
-	return moments(r.period, r.bars[i].Start, r.bars[end-1].End) + ": " + tell(r.bars[i], c)
+	return moments(r.period, r.bars[i].Start, r.bars[end-1].End, r.zone) + ": " + tell(r.bars[i], c)
 }
 
 // tell says what was seen in bars that look like b and count c.
@@ -124,6 +126,8 @@ func tell(b bar, c status.Counts) string {
 		return "no run was due"
 	case b.Before:
 		return "no run yet"
+	case b.Maintained:
+		return "maintenance, " + count(c.Conclusive(), "run")
 	}
 	text := strings.ToLower(stateMark(b.State()).Word)
 	if n := c.Conclusive(); n > 0 {
@@ -137,14 +141,18 @@ func tell(b bar, c status.Counts) string {
 			text += fmt.Sprintf(", %s %s", thousands(x.n), x.word)
 		}
 	}
+	if n := b.Maintenance.Conclusive(); n > 0 {
+		text += fmt.Sprintf(", %s in maintenance", thousands(n))
+	}
 	if b.partial() {
 		text += ", " + wholePercent(b.Share) + " measured"
 	}
 	return text
 }
 
-// moments names a stretch of time in UTC.
-func moments(p period, from, to time.Time) string {
+// moments names a stretch of time: days in UTC, as they are counted, and times
+// of day in zone.
+func moments(p period, from, to time.Time, zone *time.Location) string {
 	if p.grain == grainDay {
 		last := to.Add(-p.step)
 		if last.Equal(from) {
@@ -152,7 +160,7 @@ func moments(p period, from, to time.Time) string {
 		}
 		return from.Format("2 Jan") + " to " + last.Format("2 Jan")
 	}
-	return from.Format("15:04") + "–" + to.Format("15:04") + " UTC"
+	return from.In(zone).Format("15:04") + "–" + to.In(zone).Format("15:04 MST")
 }
 
 // summary says a history in one sentence, for those who do not see it.

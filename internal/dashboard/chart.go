@@ -132,7 +132,7 @@ func newPlot(c status.Check, runs []status.Run, now time.Time) *plot {
 		}
 	}
 	unit := stretch / chartBins
-	p.end = now.UTC()
+	p.end = now
 	p.start = p.end.Add(-unit * chartBins)
 	p.bins = make([][]bin, len(p.locations))
 	for i := range p.bins {
@@ -242,7 +242,7 @@ func (p *plot) xLabels() []stamp {
 	for i := range chartTicks {
 		t := p.start.Add(p.end.Sub(p.start) * time.Duration(i) / (chartTicks - 1))
 		s := *newStamp(t, p.end)
-		s.Clock = t.Format("15:04")
+		s.Clock = t.In(p.end.Location()).Format("15:04")
 		out = append(out, s)
 	}
 	return out

@@ -28,6 +28,8 @@ type checkView struct {
 	Runs        []shownRun
 	RunsDelayed bool   // the runs are older than the page
 	RunsAsOf    *stamp // nil where they could never be read
+	Incidents   []incidentView
+	Maintenance []maintenanceView
 }
 
 type shownReason struct {
@@ -73,9 +75,14 @@ func (d *Dashboard) checkPage(f *frame, j judged, more detail) (*page, error) {
 		Mark:   m, Name: j.Name, Group: j.Group, Description: j.Description,
 		Kind: kindWord(j.Kind), Every: interval(j.Every), Timeout: interval(j.Timeout),
 		Tags: strings.Join(j.Tags, ", "), Latency: latency(j.latency), Known: j.lastKnown(f),
-		Chart: more.chart, RunsAsOf: newStamp(more.asOf, f.now), RunsDelayed: more.err != nil,
+		Chart: newChart(j.Check, more.points, f.now), RunsAsOf: newStamp(more.asOf, f.now), RunsDelayed: more.err != nil,
 	}
 	v.Check, v.JSON = j.ID, "/api/v1/checks/"+j.ID
+	v.Incidents = incidentsOf(f, j.ID)
+	v.Maintenance = maintenanceOf(f, j.ID)
+	if j.maintained {
+		v.Mark = maintenanceMark
+	}
 	if j.ran {
 		v.Last = newStamp(when(j.newest), f.now)
 	}
@@ -109,7 +116,7 @@ func runReason(r status.Run) string {
 }
 
 func newShownHistory(f *frame, j judged, p period) shownHistory {
-	rec := newRecord(j.Check, p, p.of(f.snap, j.ID), f.now)
+	rec := newRecord(j.Check, p, f.snap.past(p, j.ID), f.now)
 	h := shownHistory{
 		Bars: newBars(rec, true), From: p.name + " ago",
 		Runs: count(rec.total.Conclusive(), "run"),
@@ -123,8 +130,10 @@ func newShownHistory(f *frame, j judged, p period) shownHistory {
 			m.Word = "No run due"
 		case b.Before:
 			m.Word = "No run yet"
+		case b.Maintained:
+			m = maintenanceMark
 		}
-		h.Table = append(h.Table, barLine{m, moments(p, b.Start, b.End), tell(b, b.Counts), latency(b.Latency())})
+		h.Table = append(h.Table, barLine{m, moments(p, b.Start, b.End, rec.zone), tell(b, b.Counts), latency(b.Latency())})
 	}
 	return h
 }

@@ -34,7 +34,7 @@ func TestCoverageCountsSlots(t *testing.T) {
 			for start, n := range hours {
 				buckets = append(buckets, status.Bucket{CheckID: c.ID, Start: start, End: start.Add(time.Hour), Counts: status.Counts{Passed: n}})
 			}
-			got := newRecord(c, hourly, buckets, now).coverage
+			got := newRecord(c, hourly, past{buckets: buckets}, now).coverage
 			if want := float64(conclusive) / float64(expected); got != want {
 				t.Errorf("every %s at %s: %.5f, want %d of %d, %.5f", every, now, got, conclusive, expected, want)
 			}

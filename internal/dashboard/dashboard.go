@@ -23,9 +23,20 @@ import (
 type store interface {
 	// PublicChecks lists the public checks with their newest runs.
 	PublicChecks(ctx context.Context) ([]status.Check, error)
-	// PublicBuckets lists the bars of all public checks since a time; the
-	// grain is "hour" or "day", both in UTC.
-	PublicBuckets(ctx context.Context, grain string, since time.Time) ([]status.Bucket, error)
+	// PublicBuckets lists the bars of all public checks from a time on and
+	// before another; the grain is "hour" or "day", both in UTC.
+	PublicBuckets(ctx context.Context, grain string, from, before time.Time) ([]status.Bucket, error)
+	// PublicCounted is the stretch of hours of which the bars have what was due.
+	PublicCounted(ctx context.Context) (from, to time.Time, err error)
+	// PublicOutages lists those that the rules found and that were not over at
+	// a time.
+	PublicOutages(ctx context.Context, since time.Time) ([]status.Outages, error)
+	// PublicIncidents lists incidents that were open at some time from one on
+	// and before another, the newest first, with their updates.
+	PublicIncidents(ctx context.Context, from, before time.Time, limit int) ([]status.Recorded, error)
+	PublicIncident(ctx context.Context, id string) (status.Recorded, bool, error)
+	// PublicMaintenance lists windows that were not over at a time.
+	PublicMaintenance(ctx context.Context, since time.Time) ([]status.Planned, error)
 	// PublicRuns lists the newest runs of one check, newest first.
 	PublicRuns(ctx context.Context, checkID string, limit int) ([]status.Run, error)
 	// PublicLatencies lists the conclusive runs of one check, oldest first.
@@ -37,6 +48,18 @@ type Options struct {
 	Store store
 	// Title is the heading of every page; "Service status" where empty.
 	Title string
+	// URL is where readers find the page, as https://status.example.com: feeds
+	// and badges lead there. Where it is empty, what a reader asked for is taken.
+	URL string
+	// Zone is the time zone of the pages where a reader asks for no other; UTC
+	// where nil.
+	Zone *time.Location
+	// EmbedFrom are the sites that may hold the widget in a frame, as the
+	// sources of frame-ancestors: "*" where empty.
+	EmbedFrom string
+	// Snapshot is a file that keeps the newest reading, so that a dashboard that
+	// starts while the store is away has something to show; none where empty.
+	Snapshot string
 	// Now is the clock; time.Now where nil.
 	Now func() time.Time
 	// Refresh is the time between two readings of the store; 2 s where 0.
@@ -55,6 +78,8 @@ const (
 	defaultMaxClients = 1000
 	// queryBudget bounds one reading of the store.
 	queryBudget = 5 * time.Second
+	// firstBudget is the same for the first one, which reads everything.
+	firstBudget = time.Minute
 	// staleAfter is the age from which data is called delayed.
 	staleAfter = 15 * time.Second
 )
@@ -70,8 +95,12 @@ type Dashboard struct {
 	metrics *metrics
 	hub     *hub
 	details *details
+	archive *archive
+	zone    *time.Location
+	options Options
 	frame   atomic.Pointer[frame]
-	away    bool // the store did not answer the last refresh; Run's own
+	savedAt time.Time // Run's own
+	away    bool      // the store did not answer the last refresh; Run's own
 }
 
 // New makes a dashboard. Until Run has read the store once, every page
@@ -89,12 +118,18 @@ func New(o Options) *Dashboard {
 	if o.MaxClients == 0 {
 		o.MaxClients = defaultMaxClients
 	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	if o.EmbedFrom == "" {
+		o.EmbedFrom = "*"
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	d := &Dashboard{
 		store: o.Store, title: o.Title, now: o.Now, every: o.Refresh, log: o.Logger,
-		details: newDetails(o.Store),
+		details: newDetails(o.Store), archive: newArchive(o.Store), zone: o.Zone, options: o,
 	}
 	d.metrics = newMetrics(o.Metrics, d.age)
 	d.hub = newHub(o.MaxClients, d.metrics)
@@ -106,6 +141,7 @@ func New(o Options) *Dashboard {
 // A store that is away is not an error: the pages say how old they are.
 func (d *Dashboard) Run(ctx context.Context) error {
 	defer d.hub.close()
+	d.restore()
 	tick := time.NewTicker(d.every)
 	defer tick.Stop()
 	for {
@@ -138,7 +174,11 @@ func (d *Dashboard) refresh(ctx context.Context) {
 		prev = old.snap
 	}
 	start := d.now()
-	budget, cancel := context.WithTimeout(ctx, queryBudget)
+	patience := queryBudget
+	if prev == nil || prev.days.byCheck == nil {
+		patience = firstBudget
+	}
+	budget, cancel := context.WithTimeout(ctx, patience)
 	snap, err := load(budget, d.store, prev, start)
 	cancel()
 	if ctx.Err() != nil {
@@ -154,6 +194,9 @@ func (d *Dashboard) refresh(ctx context.Context) {
 	next := newFrame(snap, d.now())
 	d.frame.Store(next)
 	d.details.prune(next)
+	if err == nil {
+		d.save(snap)
+	}
 	if old == nil || old.version != next.version {
 		d.hub.broadcast(next.update(old))
 	}

@@ -27,10 +27,11 @@ const (
 
 // detail is what a check's page shows beyond the snapshot.
 type detail struct {
-	runs  []status.Run
-	chart chart
-	asOf  time.Time // zero where the runs could never be read
-	err   error     // of the newest attempt to read
+	runs []status.Run
+	// points are the runs of the chart, oldest first.
+	points []status.Run
+	asOf   time.Time // zero where the runs could never be read
+	err    error     // of the newest attempt to read
 }
 
 // details keeps the runs of the checks that are being read. It holds public
@@ -95,7 +96,7 @@ func loadDetail(ctx context.Context, s store, c status.Check, now time.Time) (de
 	if err != nil {
 		return detail{}, fmt.Errorf("reading latencies of check %q: %w", c.ID, err)
 	}
-	return detail{runs: runs, chart: newChart(c, points, now), asOf: now}, nil
+	return detail{runs: runs, points: points, asOf: now}, nil
 }
 
 // prune forgets checks that are gone or that nobody has read for a while.

@@ -26,8 +26,11 @@ type fake struct {
 	days      []status.Bucket
 	runs      map[string][]status.Run // newest first
 	latencies map[string][]status.Run // oldest first
-	err       error                   // what every call answers, if set
-	detail    int                     // calls of PublicRuns
+	outages   []status.Outages
+	incidents []status.Recorded // newest first
+	planned   []status.Planned
+	err       error // what every call answers, if set
+	detail    int   // calls of PublicRuns
 }
 
 func (f *fake) change(do func(*fake)) {
@@ -42,11 +45,49 @@ func (f *fake) PublicChecks(context.Context) ([]status.Check, error) {
 	return slices.Clone(f.checks), f.err
 }
 
-func (f *fake) PublicBuckets(_ context.Context, grain string, since time.Time) ([]status.Bucket, error) {
+func (f *fake) PublicBuckets(_ context.Context, grain string, from, before time.Time) ([]status.Bucket, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	from := map[string][]status.Bucket{"hour": f.hours, "day": f.days}[grain]
-	return slices.DeleteFunc(slices.Clone(from), func(b status.Bucket) bool { return b.Start.Before(since) }), f.err
+	all := map[string][]status.Bucket{"hour": f.hours, "day": f.days}[grain]
+	return slices.DeleteFunc(slices.Clone(all), func(b status.Bucket) bool { return b.Start.Before(from) || !b.Start.Before(before) }), f.err
+}
+
+// PublicCounted: the bars of the fake have no slots that were due, so that none
+// are counted.
+func (f *fake) PublicCounted(context.Context) (from, to time.Time, err error) { return from, to, f.err }
+
+func (f *fake) PublicOutages(context.Context, time.Time) ([]status.Outages, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.outages, f.err
+}
+
+func (f *fake) PublicIncidents(_ context.Context, from, before time.Time, limit int) (found []status.Recorded, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.incidents {
+		if (r.Open() || !r.Closed.Before(from)) && r.Opened.Before(before) && len(found) < limit {
+			found = append(found, r)
+		}
+	}
+	return found, f.err
+}
+
+func (f *fake) PublicIncident(_ context.Context, id string) (status.Recorded, bool, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, r := range f.incidents {
+		if r.ID == id {
+			return r, true, f.err
+		}
+	}
+	return status.Recorded{}, false, f.err
+}
+
+func (f *fake) PublicMaintenance(context.Context, time.Time) ([]status.Planned, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.planned, f.err
 }
 
 func (f *fake) PublicRuns(_ context.Context, id string, limit int) ([]status.Run, error) {
@@ -135,6 +176,16 @@ func (f *fake) tell(s story, now time.Time) {
 	slices.SortStableFunc(f.latencies[s.id], bySlot)
 	slices.SortStableFunc(f.runs[s.id], func(a, b status.Run) int { return b.Slot.Compare(a.Slot) })
 	f.checks = append(f.checks, c)
+	// The rules of the fake: an outage is where half of the runs failed.
+	var o []status.Span
+	for _, b := range slices.Concat(f.days, f.hours) {
+		if b.CheckID == s.id && b.Conclusive() > 0 && 2*b.Failed >= b.Conclusive() {
+			o = append(o, status.Span{From: b.Start, To: b.Start.Add(time.Minute)})
+		}
+	}
+	if len(o) > 0 {
+		f.outages = append(f.outages, status.Outages{CheckID: s.id, Spans: o})
+	}
 }
 
 func (s story) run(slot time.Time, ago time.Duration, location string, l int, rnd *rand.Rand) (status.Run, bool) {
@@ -205,7 +256,10 @@ func newFake() *fake {
 func rich(now time.Time) *fake {
 	told, _ := richAt.LoadOrStore(now, sync.OnceValue(func() *fake { return tellRich(now) }))
 	f := told.(func() *fake)()
-	return &fake{checks: slices.Clone(f.checks), hours: f.hours, days: f.days, runs: f.runs, latencies: f.latencies}
+	return &fake{
+		checks: slices.Clone(f.checks), hours: f.hours, days: f.days, runs: f.runs, latencies: f.latencies,
+		outages: f.outages, incidents: slices.Clone(f.incidents), planned: f.planned,
+	}
 }
 
 var richAt sync.Map
@@ -254,6 +308,7 @@ func tellRich(now time.Time) *fake {
 		}
 		f.tell(s, now)
 	}
+	f.say(now)
 	return f
 }
 

@@ -22,26 +22,59 @@ type frame struct {
 	digests map[string]string // of what is shown of each check
 	overall overall
 	long    bool // a longer history than a day exists
+	// windows are the times of maintenance that last or come next, in order.
+	windows []window
+	// told is a digest of incidents and maintenance.
+	told string
 	// version is equal for frames that show the same, whoever made them.
 	version string
 
 	mu    sync.Mutex
 	pages map[string]*rendering
+	zones map[string]*frame
+}
+
+// maxZones bounds the frames in other time zones that are kept; a page in one
+// more is made for its reader alone.
+const maxZones = 24
+
+// in is the frame with all times in a zone: only what is said of times differs.
+func (f *frame) in(zone *time.Location) *frame {
+	if zone.String() == f.now.Location().String() {
+		return f
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if z := f.zones[zone.String()]; z != nil {
+		return z
+	}
+	z := &frame{
+		snap: f.snap, now: f.now.In(zone), checks: f.checks, byID: f.byID, digests: f.digests, overall: f.overall,
+		long: f.long, version: f.version, windows: f.windows, pages: make(map[string]*rendering),
+	}
+	if len(f.zones) < maxZones {
+		f.zones[zone.String()] = z
+	}
+	return z
 }
 
 func newFrame(s *snapshot, now time.Time) *frame {
+	now = now.UTC()
 	f := &frame{
 		snap: s, now: now, long: s.long(now),
 		byID: make(map[string]int, len(s.checks)), digests: make(map[string]string, len(s.checks)),
-		pages: make(map[string]*rendering),
+		pages: make(map[string]*rendering), zones: make(map[string]*frame), windows: windowsOf(s.planned, now),
 	}
+	f.told = digestTold(f)
+	lasting := lastingFor(f.windows, now)
 	all := fnv.New64a()
-	fmt.Fprintln(all, f.stale(), f.long)
+	fmt.Fprintln(all, f.stale(), f.long, f.told)
 	for i, c := range s.checks {
 		j := judge(c, now)
+		j.maintained = lasting[c.ID] && j.state != status.Outage
 		f.checks = append(f.checks, j)
 		f.byID[c.ID] = i
-		sum := digest(j, s.hours.byCheck[c.ID], s.days.byCheck[c.ID])
+		sum := digest(j, s)
 		f.digests[c.ID] = sum
 		fmt.Fprintln(all, c.ID, sum)
 	}
@@ -54,24 +87,20 @@ func newFrame(s *snapshot, now time.Time) *frame {
 }
 
 // digest changes where anything does that is shown of a check.
-func digest(j judged, hours, days []status.Bucket) string {
+func digest(j judged, s *snapshot) string {
 	h := fnv.New64a()
-	fmt.Fprintln(h, j.Name, j.Description, j.Group, j.Kind, j.Every, j.Locations, j.state)
+	fmt.Fprintln(h, j.Name, j.Description, j.Group, j.Kind, j.Every, j.Locations, j.state, j.maintained, s.outages[j.ID])
 	for _, r := range j.Last {
 		fmt.Fprintln(h, r.RunID, r.Location, r.Slot.UnixNano(), r.Attempt, r.Outcome, r.FaultMessage)
 	}
-	for _, bs := range [][]status.Bucket{hours, days} {
-		for _, b := range bs {
-			writeBucket(h, b)
-		}
-	}
+	fmt.Fprintln(h, s.hours.sums[j.ID], s.days.sums[j.ID])
 	return strconv.FormatUint(h.Sum64(), 36)
 }
 
 func writeBucket(w io.Writer, b status.Bucket) {
 	var buf [64]byte
 	out := strconv.AppendInt(buf[:0], b.Start.Unix(), 36)
-	for _, n := range []int{b.Passed, b.Degraded, b.Failed, b.Inconclusive, b.Expired} {
+	for _, n := range []int{b.Passed, b.Degraded, b.Failed, b.Inconclusive, b.Expired, b.Expected, b.MaintenanceExpected} {
 		out = strconv.AppendInt(append(out, ' '), int64(n), 36)
 	}
 	_, _ = w.Write(append(out, '\n')) // a hash takes everything
@@ -107,7 +136,7 @@ func (f *frame) change() change {
 // update is the event that leads from old, which may be nil, to f.
 func (f *frame) update(old *frame) []byte {
 	c := f.change()
-	if old != nil && len(old.checks) == len(f.checks) && old.stale() == f.stale() && old.long == f.long {
+	if old != nil && len(old.checks) == len(f.checks) && old.stale() == f.stale() && old.long == f.long && old.told == f.told {
 		for _, j := range f.checks {
 			if old.digests[j.ID] != f.digests[j.ID] {
 				c.Changed = append(c.Changed, j.ID)

@@ -3,21 +3,35 @@ package dashboard
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/probefleet/probefleet/internal/check"
 )
 
 // policy is the content security policy: everything comes from here, nothing
 // is written into the page.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; " +
-	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 
 func (d *Dashboard) routes() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", d.serveIndex)
 	mux.HandleFunc("GET /checks/{id}", d.serveCheck)
+	mux.HandleFunc("GET /incidents/{id}", d.serveIncident)
+	mux.HandleFunc("GET /history", d.serveMonth)
+	mux.HandleFunc("GET /history/{month}", d.serveMonth)
+	mux.HandleFunc("GET /feed.atom", d.serveFeed(atomFeed))
+	mux.HandleFunc("GET /feed.rss", d.serveFeed(rssFeed))
+	mux.HandleFunc("GET /feed.json", d.serveFeed(jsonFeed))
+	mux.HandleFunc("GET /badges/{name}", d.serveBadge)
+	mux.HandleFunc("GET /badges/{id}/{name}", d.serveBadge)
+	mux.HandleFunc("GET /embed", d.serveEmbed)
 	mux.HandleFunc("GET /api/v1/status", d.serveStatus)
+	mux.HandleFunc("GET /api/v1/incidents", d.serveIncidents)
+	mux.HandleFunc("GET /api/v1/maintenance", d.serveMaintenance)
 	mux.HandleFunc("GET /api/v1/checks/{id}", d.serveCheckStatus)
 	mux.HandleFunc("GET /api/", d.serveNoAPI)
 	mux.HandleFunc("GET /events", d.events)
@@ -72,20 +86,22 @@ func (d *Dashboard) serveIndex(w http.ResponseWriter, r *http.Request) {
 			"The history is shown for 1 day (days=1) or for 90 days (days=90).")
 		return
 	}
-	f := d.frame.Load()
+	f := d.frameFor(w, r)
 	if f == nil {
-		d.serveUnread(w, r)
 		return
 	}
-	d.serve(w, r, func() (*page, error) {
-		return f.page("index "+p.grain, func() (*page, error) { return d.index(f, p) })
-	})
+	c := choice{group: r.URL.Query().Get("group"), page: 1}
+	if n, err := strconv.Atoi(r.URL.Query().Get("page")); err == nil && n > 1 && c.group != "" {
+		c.page = n
+	}
+	make := func() (*page, error) { return d.index(f, p, c) }
+	key := fmt.Sprintf("index %s %q %d", p.grain, c.group, c.page)
+	d.serve(w, r, func() (*page, error) { return f.page(key, make) })
 }
 
 func (d *Dashboard) serveCheck(w http.ResponseWriter, r *http.Request) {
-	f := d.frame.Load()
+	f := d.frameFor(w, r)
 	if f == nil {
-		d.serveUnread(w, r)
 		return
 	}
 	j, ok := f.check(r.PathValue("id"))
@@ -98,6 +114,26 @@ func (d *Dashboard) serveCheck(w http.ResponseWriter, r *http.Request) {
 	d.serve(w, r, func() (*page, error) {
 		return f.page("check "+j.ID, func() (*page, error) { return d.checkPage(f, j, more) })
 	})
+}
+
+// frameFor is the frame in the zone that the reader asks for; nil where there
+// is none, and the reader was told.
+func (d *Dashboard) frameFor(w http.ResponseWriter, r *http.Request) *frame {
+	f := d.frame.Load()
+	if f == nil {
+		d.serveUnread(w, r)
+		return nil
+	}
+	zone := d.zone
+	if name := r.URL.Query().Get("tz"); name != "" {
+		var err error
+		if zone, err = check.LoadZone(name); err != nil || len(name) > 64 {
+			d.serveMessage(w, r, http.StatusBadRequest, "There is no such time zone",
+				"Write the name of a zone, such as tz=Europe/Berlin or tz=America/New_York.")
+			return nil
+		}
+	}
+	return f.in(zone)
 }
 
 // serveNothing answers addresses that lead nowhere.

@@ -28,14 +28,6 @@ func (p period) start(now time.Time) time.Time {
 	return now.UTC().Truncate(p.step).Add(-time.Duration(p.bars-1) * p.step)
 }
 
-// of picks the period's buckets of a check.
-func (p period) of(s *snapshot, id string) []status.Bucket {
-	if p.grain == grainDay {
-		return s.days.byCheck[id]
-	}
-	return s.hours.byCheck[id]
-}
-
 // bar is one bar of a history.
 type bar struct {
 	status.Bucket
@@ -47,13 +39,18 @@ type bar struct {
 	Idle bool
 	// Before marks a bar that ends before the first run of the period.
 	Before bool
+	// Maintained marks a bar of which all that was measured is maintenance.
+	Maintained bool
 }
 
 // record is a check's history over a period.
 type record struct {
 	period period
 	bars   []bar
-	total  status.Counts
+	// zone is that in which times of day are told.
+	zone *time.Location
+	// total is without what was in maintenance.
+	total status.Counts
 	// coverage is the share of the expected runs that is conclusive, 0 to 1;
 	// known is the same from the first run on, if that is later.
 	coverage, known float64
@@ -62,31 +59,51 @@ type record struct {
 	since time.Time
 }
 
-// newRecord lays the buckets of a check out over p.
-func newRecord(c status.Check, p period, buckets []status.Bucket, now time.Time) record {
-	r := record{period: p, bars: make([]bar, p.bars)}
+// past is what is known of the history of a check.
+type past struct {
+	buckets []status.Bucket
+	// outages are those that the rules found.
+	outages []status.Span
+	// counted are the hours that were counted from their slots, with what was
+	// due in them.
+	counted status.Span
+}
+
+// newRecord lays the history of a check out over p, up to now.
+func newRecord(c status.Check, p period, known past, now time.Time) record {
+	r := record{period: p, bars: make([]bar, p.bars), zone: now.Location()}
 	start := p.start(now)
 	for i := range r.bars {
 		b := &r.bars[i]
 		b.CheckID, b.Start = c.ID, start.Add(time.Duration(i)*p.step)
 		b.End = b.Start.Add(p.step)
 	}
-	for _, b := range buckets {
+	for _, b := range known.buckets {
 		i := int(b.Start.Sub(start) / p.step)
 		if b.Start.Before(start) || i >= len(r.bars) {
 			continue
 		}
-		r.bars[i].Counts = r.bars[i].Add(b.Counts)
-		r.bars[i].LatencySum += b.LatencySum
-		r.total = r.total.Add(b.Counts)
+		at := r.bars[i].Bucket
+		b.Start, b.End = at.Start, at.End
+		r.bars[i].Bucket = b
+		r.bars[i].Maintained = b.Conclusive() > 0 && b.Judged().Conclusive() == 0
+		r.total = r.total.Add(b.Judged())
 	}
-	r.cover(c, now)
+	for _, o := range known.outages {
+		for i := range r.bars {
+			if b := &r.bars[i]; o.Overlaps(b.Start, b.End) {
+				b.Down = true
+			}
+		}
+	}
+	r.cover(c, known.counted, now)
 	return r
 }
 
-// cover compares what was measured with what was due, slot by slot; see
-// [status.Expected] and [status.Settled].
-func (r *record) cover(c status.Check, now time.Time) {
+// cover compares what was measured with what was due: as it was counted, and
+// where it was not yet, slot by slot; see [status.Expected] and
+// [status.Settled].
+func (r *record) cover(c status.Check, counted status.Span, now time.Time) {
 	r.coverage, r.known = 1, 1
 	if c.Every <= 0 || len(c.Locations) == 0 {
 		return
@@ -101,24 +118,38 @@ func (r *record) cover(c status.Check, now time.Time) {
 		}
 		return n
 	}
+	// wanted is what was due in a bar and before a time, without maintenance.
+	wanted := func(b *bar, before time.Time) float64 {
+		if counted.To.IsZero() || !counted.Overlaps(b.Start, before) {
+			return expected(b.Start, before)
+		}
+		n := float64(b.Expected - b.MaintenanceExpected)
+		if b.Start.Before(counted.From) {
+			n += expected(b.Start, counted.From)
+		}
+		if counted.To.Before(before) {
+			n += expected(counted.To, before)
+		}
+		return n
+	}
 	seldom := c.Every > r.period.step
 	var all, known share
 	var spoken time.Time // end of the newest bar with a conclusive run
 	begun := false       // some run, of whatever outcome, was seen
 	for i := range r.bars {
 		b := &r.bars[i]
-		n := float64(b.Conclusive())
-		want := expected(b.Start, b.End)
+		n := float64(b.Judged().Conclusive())
+		want := wanted(b, b.End)
 		b.Share = 1
 		if b.End.After(due) {
-			want = expected(b.Start, due)
+			want = wanted(b, due)
 		} else if !seldom {
 			b.Share = share{n, want}.value()
 		}
-		if n > 0 {
+		if b.Conclusive() > 0 {
 			spoken = b.End
 		}
-		b.Idle = n == 0 && seldom && !spoken.IsZero() && !b.Start.After(spoken.Add(c.Every))
+		b.Idle = b.Conclusive() == 0 && seldom && !spoken.IsZero() && !b.Start.After(spoken.Add(c.Every))
 		if !seldom {
 			n = min(n, want)
 		}
@@ -152,7 +183,7 @@ func (s share) value() float64 {
 }
 
 // partial reports whether a good part of what was due in the bar is missing.
-func (b bar) partial() bool { return b.Conclusive() > 0 && b.Share < 0.9 }
+func (b bar) partial() bool { return b.Conclusive() > 0 && !b.Maintained && b.Share < 0.9 }
 
 // measured counts the bars with a conclusive run, and those without one in
 // which a run was due.

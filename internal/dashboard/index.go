@@ -24,6 +24,16 @@ type indexView struct {
 	Long     bool // offer the choice of period
 	Days     int
 	Groups   []group
+	// Group is the only one of the page, "" on the first page; Pages are those
+	// of its services, from 1.
+	Group string
+	Page  int
+	Pages []int
+	// Current are what people wrote down and is not over, or was not an hour
+	// ago; Past is what was over lately.
+	Current     []incidentView
+	Past        []incidentView
+	Maintenance []maintenanceView
 }
 
 // tallied is how many checks are in a state.
@@ -44,6 +54,8 @@ type group struct {
 	// Trouble counts the checks that are not operational, worst first.
 	Trouble []tallied
 	Rows    []row
+	// All counts its checks where they are not all among Rows.
+	All int
 }
 
 // row is one check of the start page.
@@ -67,14 +79,20 @@ type known struct {
 }
 
 // index renders the start page with bars over p.
-func (d *Dashboard) index(f *frame, p period) (*page, error) {
+func (d *Dashboard) index(f *frame, p period, c choice) (*page, error) {
 	v := indexView{
 		layout:  d.layout(f, f.overall.Sentence+" · "+d.title, f.overall.Mark.Code),
 		Overall: f.overall, Period: p.name, Long: f.long || p.days > 1, Days: p.days,
-		Tally: tallies(f.checks), Groups: groups(f, p),
+		Tally: tallies(f.checks), Group: c.group, Page: c.page,
+	}
+	v.Groups, v.Pages = c.groups(f, p)
+	if c.group != "" && len(v.Groups) == 0 {
+		return d.message(http.StatusNotFound, "There is no such group here", "It may have been renamed, or it has no public service.")
 	}
 	v.Problems, v.More = problems(f.checks)
 	v.Facts, v.Newest = facts(f)
+	v.Current, v.Past = frontIncidents(f)
+	v.Maintenance = announced(f)
 	return execute(indexPage, http.StatusOK, v)
 }
 
@@ -151,8 +169,68 @@ func (j judged) lastKnown(f *frame) *known {
 	return &known{stateMark(j.known), newStamp(j.knownAt, f.now), was.reason(120)}
 }
 
+// Of an installation with more services than a page should hold, the first page
+// lists those in trouble, and each group has pages of its own.
+const (
+	maxRows     = 120
+	maxTroubled = 5
+	// maxGroups bounds the groups that the first page lists; those in trouble
+	// are at its head whatever their group.
+	maxGroups = 60
+)
+
+// choice is which services a page shows.
+type choice struct {
+	group string // "" for the first page
+	page  int    // of the group, from 1
+}
+
+func (c choice) groups(f *frame, p period) (list []group, pages []int) {
+	switch {
+	case c.group != "":
+		var members []judged
+		for _, j := range f.checks {
+			if j.Group == c.group || c.group == otherServices && j.Group == "" {
+				members = append(members, j)
+			}
+		}
+		n := (len(members) + maxRows - 1) / maxRows
+		if c.page > n {
+			return nil, nil
+		}
+		for i := range n {
+			pages = append(pages, i+1)
+		}
+		part := &frame{snap: f.snap, now: f.now, checks: members[(c.page-1)*maxRows : min(len(members), c.page*maxRows)]}
+		return groups(part, p, all), pages
+	case len(f.checks) <= maxRows:
+		return groups(f, p, all), nil
+	}
+	list = groups(f, p, troubled)
+	if len(list) > maxGroups {
+		list = list[:maxGroups]
+	}
+	return list, nil
+}
+
+func all(members []judged) []judged { return members }
+
+// troubled are the first few of members that have an outage or are degraded.
+func troubled(members []judged) []judged {
+	var out []judged
+	for _, j := range members {
+		if (j.state == status.Outage || j.state == status.DegradedState) && len(out) < maxTroubled {
+			out = append(out, j)
+		}
+	}
+	return out
+}
+
+// otherServices heads the services without a group.
+const otherServices = "Other services"
+
 // groups lays the checks of a frame out under their headings.
-func groups(f *frame, p period) []group {
+func groups(f *frame, p period, listed func(members []judged) []judged) []group {
 	var out []group
 	for start := 0; start < len(f.checks); {
 		end := start + 1
@@ -166,14 +244,18 @@ func groups(f *frame, p period) []group {
 				g.Trouble = append(g.Trouble, t)
 			}
 		}
-		for _, j := range members {
+		some := listed(members)
+		for _, j := range some {
 			g.Rows = append(g.Rows, newRow(f, j, p))
+		}
+		if len(some) < len(members) {
+			g.All = len(members)
 		}
 		out = append(out, g)
 		start = end
 	}
 	if n := len(out); n > 1 && out[n-1].Name == "" {
-		out[n-1].Name = "Other services"
+		out[n-1].Name = otherServices
 	}
 	return out
 }
@@ -187,7 +269,10 @@ func newRow(f *frame, j judged, p period) row {
 	if j.ran {
 		r.Last = newStamp(when(j.newest), f.now)
 	}
-	rec := newRecord(j.Check, p, p.of(f.snap, j.ID), f.now)
+	if j.maintained {
+		r.mark = maintenanceMark
+	}
+	rec := newRecord(j.Check, p, f.snap.past(p, j.ID), f.now)
 	r.Bars = newBars(rec, false)
 	r.Uptime, r.Scope = rec.uptime()
 	return r
@@ -202,19 +287,18 @@ func places(locations []string) string {
 }
 
 // uptime is the figure of the period, and what part of the period it speaks
-// for where that is not all of it.
+// for, beside it.
 func (r record) uptime() (figure, scope string) {
 	u, ok := r.total.Uptime()
 	switch {
 	case !ok:
 		return "", ""
-	case r.known < 0.99:
-		scope = wholePercent(r.known) + " measured"
 	case r.since.IsZero():
+		scope = wholePercent(r.known) + " measured"
 	case r.period.grain == grainDay:
-		scope = "since " + r.since.Format("2 Jan")
+		scope = wholePercent(r.known) + " measured, since " + r.since.Format("2 Jan")
 	default:
-		scope = "since " + r.since.Format("15:04")
+		scope = wholePercent(r.known) + " measured, since " + r.since.In(r.zone).Format("15:04")
 	}
 	return percent(u), scope
 }

@@ -25,6 +25,8 @@ type judged struct {
 	latency   time.Duration
 	reasons   []reason
 	locations []judgedLocation
+	// maintained says that a window lasts, and that there is no outage.
+	maintained bool
 }
 
 // reason is why a check is not operational, and where.
@@ -71,6 +73,7 @@ func judgeLocation(c status.Check, location string, now time.Time) judgedLocatio
 		l.last, l.ran = c.Last[i], true
 	}
 	only := c
+	only.Level = "" // what one location says is said by its runs
 	only.Conclusive = nil
 	if i := slices.IndexFunc(c.Conclusive, here); i >= 0 {
 		only.Conclusive = c.Conclusive[i : i+1]

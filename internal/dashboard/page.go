@@ -8,6 +8,8 @@ import (
 	"hash/fnv"
 	"html/template"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -16,15 +18,18 @@ import (
 var templateFiles embed.FS
 
 var (
-	indexPage   = parsePage("index.html")
-	checkPage   = parsePage("check.html")
-	messagePage = parsePage("message.html")
+	indexPage    = parsePage("index.html")
+	checkPage    = parsePage("check.html")
+	incidentPage = parsePage("incident.html")
+	monthPage    = parsePage("month.html")
+	embedPage    = template.Must(template.New("embed.html").Funcs(template.FuncMap{"asset": asset}).ParseFS(templateFiles, "templates/embed.html", "templates/parts.html"))
+	messagePage  = parsePage("message.html")
 )
 
 // parsePage makes a page of the layout, the shared parts and its own main.
 func parsePage(name string) *template.Template {
 	t := template.New("layout.html").Funcs(template.FuncMap{"asset": asset})
-	return template.Must(t.ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/"+name))
+	return template.Must(t.ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/incidents.html", "templates/"+name))
 }
 
 // page is an answer, ready to be sent to any number of readers.
@@ -42,7 +47,8 @@ const (
 	kindHTML = "text/html; charset=utf-8"
 	kindJSON = "application/json; charset=utf-8"
 	// cacheBriefly lets a cache in front answer a crowd during an outage.
-	cacheBriefly = "public, max-age=2, stale-while-revalidate=10"
+	// A cache that cannot reach us goes on with what it has.
+	cacheBriefly = "public, max-age=2, stale-while-revalidate=10, stale-if-error=86400"
 )
 
 func newPage(code int, kind string, body []byte) *page {
@@ -79,10 +85,18 @@ type rendering struct {
 	err  error
 }
 
+// maxPages bounds the pages that a frame keeps: readers may ask for anything.
+const maxPages = 2000
+
 // page gives the page that a key names, made on first use; others wait for it.
+// One more than maxPages is made for its reader alone.
 func (f *frame) page(key string, render func() (*page, error)) (*page, error) {
 	f.mu.Lock()
 	r := f.pages[key]
+	if r == nil && len(f.pages) >= maxPages {
+		f.mu.Unlock()
+		return render()
+	}
 	if r == nil {
 		r = &rendering{}
 		f.pages[key] = r
@@ -95,9 +109,14 @@ func (f *frame) page(key string, render func() (*page, error)) (*page, error) {
 // layout is what every page has around its main part.
 type layout struct {
 	Site    string // the title of the installation
-	Title   string // of the document
-	Code    string // of the state, for the icon of the tab
-	Check   string // id of the only check on the page, or ""
+	Q       string // the zone that the reader asked for, as the first or a later parameter of a link
+	And     template.URL
+	Zone    string   // of all times
+	Zones   []string // to choose from
+	Path    string   // of this page
+	Title   string   // of the document
+	Code    string   // of the state, for the icon of the tab
+	Check   string   // id of the only check on the page, or ""
 	Version string
 	Live    bool // the page follows events
 	Retry   bool // the page is loaded again in a few seconds
@@ -116,6 +135,14 @@ func (d *Dashboard) layout(f *frame, title string, code string) layout {
 	l := layout{
 		Site: d.title, Title: title, Code: code, Version: f.version, Live: true,
 		Updated: newStamp(f.snap.asOf, f.now), Now: newStamp(f.now, f.now), JSON: "/api/v1/status",
+		Zone: f.now.Location().String(), Zones: zones, Path: "/",
+	}
+	if !slices.Contains(l.Zones, l.Zone) {
+		l.Zones = append([]string{l.Zone}, l.Zones...)
+	}
+	if l.Zone != d.zone.String() {
+		l.Q = "?tz=" + url.QueryEscape(l.Zone)
+		l.And = template.URL("&tz=" + url.QueryEscape(l.Zone)) //nolint:gosec // escaped
 	}
 	if f.stale() {
 		l.Banner = &banner{Since: newStamp(f.snap.asOf, f.now)}
@@ -142,7 +169,7 @@ type messageView struct {
 func (d *Dashboard) message(code int, heading, text string) (*page, error) {
 	wait := code == http.StatusServiceUnavailable
 	return execute(messagePage, code, messageView{
-		layout:  layout{Site: d.title, Title: heading + " · " + d.title, Code: "n", Retry: wait},
+		layout:  layout{Site: d.title, Zone: d.zone.String(), Title: heading + " · " + d.title, Code: "n", Retry: wait},
 		Heading: heading, Text: text, Home: !wait,
 	})
 }

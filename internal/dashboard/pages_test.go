@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
 )
 
 var noon = time.Date(2026, 5, 12, 14, 41, 20, 0, time.UTC)
@@ -98,16 +99,50 @@ func TestIndexOverNinetyDays(t *testing.T) {
 	}
 }
 
+// A page of thousands of services lists those in trouble; each group has pages
+// of its own.
+func TestManyServices(t *testing.T) {
+	f := newFake()
+	for i := range 400 {
+		s := story{id: fmt.Sprintf("m-%d", i), name: fmt.Sprintf("Service %03d", i), group: []string{"Tools & more", "Shop", ""}[i%3], kind: check.KindAPI, history: 5 * time.Minute, locations: []string{"here"}}
+		if i == 7 {
+			s.outcome = during(time.Hour, 0, jobs.Failed, jobs.FaultConnect, "connection refused")
+		}
+		f.tell(s, noon)
+	}
+	d := still(t, f)
+	w := get(t, d, "/")
+	body := w.Body.String()
+	wantAll(t, "the first page", body, "Service 007 has an outage", "All 134 services of Tools &amp; more", `href="/?group=Tools%20%26%20more&amp;days=1"`, "All 133 services of Other services", `data-part="c-m-7"`)
+	wantNone(t, "the first page", body, `data-part="c-m-8"`)
+	if len(body) > 40<<10 {
+		t.Errorf("the first page has %d bytes", len(body))
+	}
+	first, second := get(t, d, "/?group=Shop&days=90").Body.String(), get(t, d, "/?group=Shop&page=2").Body.String()
+	if strings.Count(first, `class="row"`) != maxRows || strings.Count(second, `class="row"`) != 13 {
+		t.Errorf("%d and %d rows", strings.Count(first, `class="row"`), strings.Count(second, `class="row"`))
+	}
+	wantAll(t, "the second page", second, `page=1"`, `aria-current="true">2</a>`, `<a href="/">Services</a> / Shop`)
+	wantAll(t, "those of no group", get(t, d, "/?group=Other+services").Body.String(), "Service 002")
+	for _, path := range []string{"/?group=Nothing", "/?group=Shop&page=3"} {
+		if w := get(t, d, path); w.Code != http.StatusNotFound {
+			t.Errorf("%s answers %d", path, w.Code)
+		}
+	}
+}
+
 // Names and reasons come from strangers; nothing of them is markup.
 func TestNothingFromOutsideIsMarkup(t *testing.T) {
 	d := still(t, rich(noon))
-	for _, path := range []string{"/", "/?days=90", "/checks/hostile"} {
+	for _, path := range []string{"/", "/?days=90", "/checks/hostile", "/history", "/incidents/" + incidentID(1), "/incidents/" + incidentID(4)} {
 		body := get(t, d, path).Body.String()
-		wantNone(t, path, body, "<script>alert", "<img", "<b>friends", "</title></svg>", "<style", "style=", "javascript:", "onerror=alert(1)>\"")
+		wantNone(t, path, body, "<script>alert", "<img", "<b>friends", "</title></svg>", "<style", "style=", `="javascript:`, "onerror=alert(1)>\"")
 		if n := strings.Count(body, "<script"); n != 1 {
 			t.Errorf("%s has %d script elements, want the one file", path, n)
 		}
-		for _, m := range regexp.MustCompile(`(?:href|src)="([^"]*)"`).FindAllStringSubmatch(body, -1) {
+		// What people link to is followed by hand only.
+		said := strings.ReplaceAll(body, `<a href="https://bank.example/status" rel="nofollow noopener noreferrer">`, "<a>")
+		for _, m := range regexp.MustCompile(`(?:href|src)="([^"]*)"`).FindAllStringSubmatch(said, -1) {
 			if u := m[1]; !strings.HasPrefix(u, "/") && !strings.HasPrefix(u, "#") || strings.HasPrefix(u, "//") {
 				t.Errorf("%s refers to %q, outside of this site", path, u)
 			}

@@ -93,21 +93,21 @@ func TestUptimeSpeaksForWhatWasMeasured(t *testing.T) {
 		buckets       []status.Bucket
 		figure, scope string
 	}{
-		"all":              {minutely("a"), full(23, 0), "100%", ""},
+		"all":              {minutely("a"), full(23, 0), "100%", "100% measured"},
 		"nothing":          {minutely("a"), nil, "", ""},
 		"ours only":        {minutely("a"), []status.Bucket{hour(3, status.Counts{Inconclusive: 60})}, "", ""},
 		"half the places":  {minutely("a", "b"), full(23, 0), "100%", "50% measured"},
 		"a gap":            {minutely("a"), append(full(23, 12), full(5, 0)...), "100%", "74% measured"},
 		"silent since":     {minutely("a"), full(23, 12), "100%", "50% measured"},
-		"new":              {minutely("a"), full(5, 0), "100%", "since 09:00"},
-		"new, with a gap":  {minutely("a"), append(full(5, 4), full(2, 0)...), "100%", "78% measured"},
-		"failed":           {minutely("a"), append(full(23, 1), hour(0, status.Counts{Passed: 30, Failed: 11})), "99.22%", ""},
-		"too many is all":  {minutely("a"), append(full(23, 0), hour(3, status.Counts{Passed: 60})), "100%", ""},
-		"every six hours":  {status.Check{Every: 6 * time.Hour, Timeout: time.Second, Locations: []string{"a"}}, []status.Bucket{hour(20, status.Counts{Passed: 1}), hour(14, status.Counts{Passed: 1}), hour(8, status.Counts{Passed: 1}), hour(2, status.Counts{Passed: 1})}, "100%", "since 18:00"},
+		"new":              {minutely("a"), full(5, 0), "100%", "100% measured, since 09:00"},
+		"new, with a gap":  {minutely("a"), append(full(5, 4), full(2, 0)...), "100%", "78% measured, since 09:00"},
+		"failed":           {minutely("a"), append(full(23, 1), hour(0, status.Counts{Passed: 30, Failed: 11})), "99.22%", "100% measured"},
+		"too many is all":  {minutely("a"), append(full(23, 0), hour(3, status.Counts{Passed: 60})), "100%", "100% measured"},
+		"every six hours":  {status.Check{Every: 6 * time.Hour, Timeout: time.Second, Locations: []string{"a"}}, []status.Bucket{hour(20, status.Counts{Passed: 1}), hour(14, status.Counts{Passed: 1}), hour(8, status.Counts{Passed: 1}), hour(2, status.Counts{Passed: 1})}, "100%", "100% measured, since 18:00"},
 		"first ours, then": {minutely("a"), append([]status.Bucket{hour(23, status.Counts{Inconclusive: 60})}, full(11, 0)...), "100%", "49% measured"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			figure, scope := newRecord(c.check, hourly, c.buckets, noon).uptime()
+			figure, scope := newRecord(c.check, hourly, past{buckets: c.buckets}, noon).uptime()
 			if figure != c.figure || scope != c.scope {
 				t.Errorf("got %q %q, want %q %q", figure, scope, c.figure, c.scope)
 			}
@@ -118,7 +118,7 @@ func TestUptimeSpeaksForWhatWasMeasured(t *testing.T) {
 func TestBarsShowWhatIsMissing(t *testing.T) {
 	draw := func(c status.Check, buckets ...status.Bucket) string {
 		var out []string
-		for _, s := range newBars(newRecord(c, hourly, buckets, noon), false).Strokes {
+		for _, s := range newBars(newRecord(c, hourly, past{buckets: buckets}, noon), false).Strokes {
 			out = append(out, s.Class+" "+s.Title)
 		}
 		return strings.Join(out, "\n")
@@ -138,7 +138,50 @@ func TestBarsShowWhatIsMissing(t *testing.T) {
 	}
 	seldom := status.Check{Every: 6 * time.Hour, Locations: []string{"a"}}
 	got = draw(seldom, hour(10, status.Counts{Passed: 1}), hour(4, status.Counts{Failed: 1}))
-	wantAll(t, "a check that runs every six hours", got, "b-i 05:00–10:00 UTC: no run was due", "b-x 10:00–11:00 UTC: outage, 1 run, 1 failed")
+	wantAll(t, "a check that runs every six hours", got, "b-i 05:00–10:00 UTC: no run was due", "b-d 10:00–11:00 UTC: degraded, 1 run, 1 failed")
+}
+
+// What the slots were counted to be, with what was due, is what is shown; what
+// was not counted yet is compared with the schedule, and maintenance does not
+// count.
+func TestHistoryAsItWasCounted(t *testing.T) {
+	c := minutely("a")
+	counted := func(n, expected, maintained int, counts, m status.Counts) status.Bucket {
+		b := hour(n, counts)
+		b.Expected, b.MaintenanceExpected, b.Maintenance = expected, maintained, m
+		return b
+	}
+	known := past{
+		counted: status.Span{From: noon.Add(-24 * time.Hour).Truncate(time.Hour), To: noon.Truncate(time.Hour).Add(-time.Hour)},
+		buckets: []status.Bucket{
+			counted(4, 30, 0, status.Counts{Passed: 30}, status.Counts{}), // it was due every other minute then
+			counted(3, 60, 60, status.Counts{Failed: 60}, status.Counts{Failed: 60}),
+			counted(2, 60, 30, status.Counts{Passed: 20, Failed: 30}, status.Counts{Failed: 30}),
+			hour(1, status.Counts{Passed: 30}), hour(0, status.Counts{Passed: 41}),
+		},
+		outages: []status.Span{{From: noon.Truncate(time.Hour).Add(-90 * time.Minute), To: noon.Truncate(time.Hour).Add(-70 * time.Minute)}},
+	}
+	r := newRecord(c, hourly, known, noon)
+	var out []string
+	for _, s := range newBars(r, false).Strokes {
+		out = append(out, s.Class+" "+s.Title)
+	}
+	want := []string{
+		"b-e 15:00–10:00 UTC: no run yet",
+		"b-o 10:00–11:00 UTC: operational, 30 runs",
+		"b-m 11:00–12:00 UTC: maintenance, 60 runs",
+		"b-n 12:00–13:00 UTC: outage, 50 runs, 30 failed, 30 in maintenance, 66% measured",
+		"b-x 12:00–13:00 UTC: outage, 50 runs, 30 failed, 30 in maintenance, 66% measured",
+		"b-n 13:00–14:00 UTC: operational, 30 runs, 50% measured",
+		"b-o 13:00–14:00 UTC: operational, 30 runs, 50% measured",
+		"b-o 14:00–15:00 UTC: operational, 41 runs",
+	}
+	if d := cmp.Diff(want, out); d != "" {
+		t.Errorf("bars (-want +got):\n%s", d)
+	}
+	if up, _ := r.total.Uptime(); up != 1 || r.total.Failed != 0 {
+		t.Errorf("maintenance counts: %+v", r.total)
+	}
 }
 
 func TestChartBreaksWhereNothingWasMeasured(t *testing.T) {

@@ -3,6 +3,7 @@ package dashboard
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
@@ -16,11 +17,22 @@ const (
 	grainDay  = "day"
 )
 
-// Hours are read less often than checks, days less often than hours: their
-// bars move slowly and cost the store more.
+// Histories are read less often than checks: their bars move slowly and cost
+// the store more. Of the days only the newest two are read each minute, and a
+// stretch of the older ones, so that each is read again every few minutes: what
+// came late, or was counted again, is shown after that.
 const (
-	hoursEvery = 10 * time.Second
-	daysEvery  = time.Minute
+	hoursEvery  = 10 * time.Second
+	daysEvery   = time.Minute
+	daysAtATime = 10
+)
+
+const (
+	// incidentsFor is how long incidents that are over stay on the first page
+	// and on the pages of their checks.
+	incidentsFor = 15 * 24 * time.Hour
+	// maxIncidents bounds those in memory.
+	maxIncidents = 300
 )
 
 // snapshot is one reading of the store. It is never changed once it is made.
@@ -30,19 +42,29 @@ type snapshot struct {
 	checks []status.Check
 	hours  history
 	days   history
+	// counted are the hours that were counted from their slots.
+	counted status.Span
+	outages map[string][]status.Span
+	// incidents are those that last or ended lately, the newest first.
+	incidents []status.Recorded
+	planned   []status.Planned
 }
 
 // history holds the buckets of one grain.
 type history struct {
-	readAt  time.Time
+	readAt time.Time
+	// next is the first of the older periods to be read again.
+	next    time.Time
 	byCheck map[string][]status.Bucket
+	// sums change where the buckets of a check do.
+	sums map[string]uint64
 }
 
 // load reads what is due and takes the rest from prev, which may be nil.
 func load(ctx context.Context, s store, prev *snapshot, now time.Time) (*snapshot, error) {
 	next := &snapshot{asOf: now}
 	if prev != nil {
-		next.hours, next.days = prev.hours, prev.days
+		next.hours, next.days, next.counted, next.outages = prev.hours, prev.days, prev.counted, prev.outages
 	}
 	checks, err := s.PublicChecks(ctx)
 	if err != nil {
@@ -50,29 +72,124 @@ func load(ctx context.Context, s store, prev *snapshot, now time.Time) (*snapsho
 	}
 	next.checks = slices.Clone(checks)
 	slices.SortStableFunc(next.checks, byGroupAndName)
+	if next.incidents, err = s.PublicIncidents(ctx, now.Add(-incidentsFor), now.Add(time.Hour), maxIncidents); err != nil {
+		return nil, fmt.Errorf("reading public incidents: %w", err)
+	}
+	if next.planned, err = s.PublicMaintenance(ctx, now); err != nil {
+		return nil, fmt.Errorf("reading public maintenance: %w", err)
+	}
 	if now.Sub(next.hours.readAt) >= hoursEvery {
-		if next.hours, err = loadHistory(ctx, s, hourly, now); err != nil {
+		if err := next.readHours(ctx, s, now); err != nil {
 			return nil, err
 		}
 	}
 	if now.Sub(next.days.readAt) >= daysEvery {
-		if next.days, err = loadHistory(ctx, s, daily, now); err != nil {
+		if next.days, err = readDays(ctx, s, next.days, now); err != nil {
 			return nil, err
 		}
 	}
 	return next, nil
 }
 
-func loadHistory(ctx context.Context, s store, p period, now time.Time) (history, error) {
-	buckets, err := s.PublicBuckets(ctx, p.grain, p.start(now))
+// readHours reads the newest day by the hour, and what goes with it.
+func (s *snapshot) readHours(ctx context.Context, from store, now time.Time) error {
+	var err error
+	if s.counted.From, s.counted.To, err = from.PublicCounted(ctx); err != nil {
+		return fmt.Errorf("reading what was counted: %w", err)
+	}
+	outages, err := from.PublicOutages(ctx, daily.start(now))
 	if err != nil {
-		return history{}, fmt.Errorf("reading history by %s: %w", p.grain, err)
+		return fmt.Errorf("reading outages: %w", err)
 	}
-	h := history{readAt: now, byCheck: make(map[string][]status.Bucket)}
+	s.outages = make(map[string][]status.Span, len(outages))
+	for _, o := range outages {
+		s.outages[o.CheckID] = o.Spans
+	}
+	buckets, err := from.PublicBuckets(ctx, grainHour, hourly.start(now), now)
+	if err != nil {
+		return fmt.Errorf("reading history by hour: %w", err)
+	}
+	s.hours = history{readAt: now, byCheck: byCheck(buckets)}.summed()
+	return nil
+}
+
+// readDays reads the days that are due, and takes the others from was.
+func readDays(ctx context.Context, s store, was history, now time.Time) (history, error) {
+	first, newest := daily.start(now), now.UTC().Truncate(24*time.Hour).Add(-24*time.Hour)
+	if was.byCheck == nil {
+		buckets, err := s.PublicBuckets(ctx, grainDay, first, now)
+		if err != nil {
+			return was, fmt.Errorf("reading history by day: %w", err)
+		}
+		return history{readAt: now, next: first, byCheck: byCheck(buckets)}.summed(), nil
+	}
+	from := was.next
+	if from.Before(first) || !from.Before(newest) {
+		from = first
+	}
+	to := from.Add(daysAtATime * 24 * time.Hour)
+	if newest.Before(to) {
+		to = newest
+	}
+	next := history{readAt: now, next: to, byCheck: was.byCheck}
+	for _, part := range []status.Span{{From: from, To: to}, {From: newest, To: now}} {
+		buckets, err := s.PublicBuckets(ctx, grainDay, part.From, part.To)
+		if err != nil {
+			return was, fmt.Errorf("reading history by day: %w", err)
+		}
+		next.byCheck = replaced(next.byCheck, first, part, byCheck(buckets))
+	}
+	return next.summed(), nil
+}
+
+// summed is h with its sums, which are made once a reading and not for every
+// frame.
+func (h history) summed() history {
+	h.sums = make(map[string]uint64, len(h.byCheck))
+	for id, buckets := range h.byCheck {
+		sum := fnv.New64a()
+		for _, b := range buckets {
+			writeBucket(sum, b)
+		}
+		h.sums[id] = sum.Sum64()
+	}
+	return h
+}
+
+func byCheck(buckets []status.Bucket) map[string][]status.Bucket {
+	m := make(map[string][]status.Bucket)
 	for _, b := range buckets {
-		h.byCheck[b.CheckID] = append(h.byCheck[b.CheckID], b)
+		m[b.CheckID] = append(m[b.CheckID], b)
 	}
-	return h, nil
+	return m
+}
+
+// replaced are the buckets of was with those of part in the place of what was
+// there, and without those before first.
+func replaced(was map[string][]status.Bucket, first time.Time, part status.Span, fresh map[string][]status.Bucket) map[string][]status.Bucket {
+	out := make(map[string][]status.Bucket, len(was))
+	for id, old := range was {
+		kept := make([]status.Bucket, 0, len(old)+1)
+		for _, b := range old {
+			if !b.Start.Before(first) && (b.Start.Before(part.From) || !b.Start.Before(part.To)) {
+				kept = append(kept, b)
+			}
+		}
+		out[id] = kept
+	}
+	for id, buckets := range fresh {
+		out[id] = append(out[id], buckets...)
+	}
+	return out
+}
+
+// past is what is known of a check over a period.
+func (s *snapshot) past(p period, id string) past {
+	h := s.hours
+	if p.grain == grainDay {
+		h = s.days
+	}
+	return past{h.byCheck[id], s.outages[id], s.counted}
 }
 
 // byGroupAndName gives checks the places that readers can learn: they do not

@@ -30,6 +30,9 @@ func stateMark(s status.State) mark {
 	return mark{"n", "Not measured"}
 }
 
+// maintenanceMark is that of a check whose failures do not count now.
+var maintenanceMark = mark{"m", "Maintenance"}
+
 func outcomeMark(o jobs.Outcome) mark {
 	switch o {
 	case jobs.Passed:
@@ -62,19 +65,23 @@ func kindWord(k check.Kind) string {
 	return strings.ToUpper(string(k))
 }
 
-// stamp is a moment as it is shown: relative, with the absolute time beside.
+// stamp is a moment as it is shown: relative, with the absolute time beside, in
+// the zone of the page.
 type stamp struct {
-	ISO, Full, Day, Clock, Ago string
+	ISO, Full, Short, Day, Clock, Ago, Zone string
 }
 
 func newStamp(t, now time.Time) *stamp {
 	if t.IsZero() {
 		return nil
 	}
-	t = t.UTC()
+	iso := t.UTC().Format(time.RFC3339)
+	t = t.In(now.Location())
 	return &stamp{
-		ISO:   t.Format(time.RFC3339),
-		Full:  t.Format("2 Jan 2006, 15:04:05") + " UTC",
+		ISO:   iso,
+		Full:  t.Format("2 Jan 2006, 15:04:05 MST"),
+		Short: t.Format("2 Jan, 15:04"),
+		Zone:  t.Format("MST"),
 		Day:   t.Format("2 Jan"),
 		Clock: t.Format("15:04:05"),
 		Ago:   ago(now.Sub(t)),

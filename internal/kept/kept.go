@@ -27,8 +27,6 @@ type ApplyOptions struct {
 	TakeOver bool
 	// Delete names checks that are taken away; they have to belong to Owner.
 	Delete []string
-	// By is who does it, for the revisions; "" where nobody said.
-	By string
 }
 
 // OwnedError lists checks that belong to another set, with its name.

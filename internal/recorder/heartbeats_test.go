@@ -19,6 +19,7 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/kept"
 	"github.com/probefleet/probefleet/internal/recorder"
 	"github.com/probefleet/probefleet/internal/schedule"
 	"github.com/probefleet/probefleet/internal/store"
@@ -28,7 +29,7 @@ import (
 // books is a store in the words of a console that takes calls, and no more.
 type books struct{ *store.Store }
 
-func (b books) ApplySet(context.Context, []check.Check, console.ApplyOptions) (console.Applied, error) {
+func (b books) ApplySet(context.Context, []check.Check, console.ApplyOptions) (kept.Applied, error) {
 	panic("not asked for")
 }
 

@@ -12,6 +12,8 @@ type Metrics struct {
 	breakerOpen, clockOffset      prometheus.Gauge
 	workerSkew, unhealthy         *prometheus.GaugeVec
 	alerts                        *prometheus.CounterVec
+	planned, deliveries           *prometheus.CounterVec
+	waiting, lost                 *prometheus.GaugeVec
 }
 
 // NewMetrics registers the metrics of this room; a nil reg leaves them
@@ -41,7 +43,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 			Name: "probefleet_recorder_breaker_open", Help: "1 while nothing is received because nothing can be stored.",
 		}),
 	}
-	more := clockMetrics(m)
+	more := append(clockMetrics(m), alertMetrics(m)...)
 	if reg != nil {
 		reg.MustRegister(more...)
 		reg.MustRegister(m.results, m.unreadable, m.batches, m.deadLetters, m.announcements, m.partitionErrors, m.batchSize, m.batchDuration, m.lag, m.breakerOpen)

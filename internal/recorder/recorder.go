@@ -55,6 +55,13 @@ type Options struct {
 	// forgotten that are older than RunsKept; default [DefaultRunsKept].
 	History  historian
 	RunsKept time.Duration
+	// Alerts and Notifier, where they are set, are what people are told by.
+	Alerts   alertBook
+	Notifier notifier
+	// Conditions, where it is set beside them, is where what else is wrong is
+	// found, and DeadLetters how many messages nobody could handle.
+	Conditions  conditionBook
+	DeadLetters deadLetters
 	// Heartbeats, where it is set, is where jobs are judged by their calls.
 	Heartbeats heartbeatBook
 	// Queue is the name of the results queue, Receiver the way to it.
@@ -138,6 +145,13 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 	if r.o.History != nil {
 		parts.Go(func() { r.keepHistory(work) })
+	}
+	if r.o.Alerts != nil && r.o.Notifier != nil {
+		parts.Go(func() { r.tellPeople(work) })
+		if r.o.Conditions != nil {
+			parts.Go(func() { r.watchConditions(work) })
+			parts.Go(func() { r.callDeadMen(work) })
+		}
 	}
 	if r.o.Heartbeats != nil {
 		parts.Go(func() { r.watchHeartbeats(work) })

@@ -22,12 +22,12 @@ func TestBars(t *testing.T) {
 		{Counts{Passed: 9, Degraded: 1}, DegradedState, 1, true},
 		{Counts{Degraded: 4}, DegradedState, 1, true},
 		{Counts{Passed: 9, Failed: 1}, DegradedState, 0.9, true},
-		{Counts{Passed: 1, Failed: 1}, Outage, 0.5, true},
+		{Counts{Passed: 1, Failed: 1}, DegradedState, 0.5, true},
 		{Counts{Passed: 51, Failed: 49}, DegradedState, 0.51, true},
-		{Counts{Passed: 1, Degraded: 1, Failed: 2}, Outage, 0.5, true},
+		{Counts{Passed: 1, Degraded: 1, Failed: 2}, DegradedState, 0.5, true},
 		{Counts{Passed: 1, Degraded: 2, Failed: 2}, DegradedState, 0.6, true},
-		{Counts{Failed: 1}, Outage, 0, true},
-		{Counts{Failed: 1, Inconclusive: 100}, Outage, 0, true},
+		{Counts{Failed: 1}, DegradedState, 0, true},
+		{Counts{Failed: 1, Inconclusive: 100}, DegradedState, 0, true},
 	} {
 		if got := (Bucket{Counts: c.counts}).State(); got != c.state {
 			t.Errorf("%+v: got %s, want %s", c.counts, got, c.state)
@@ -63,6 +63,25 @@ func TestLatencyOfABar(t *testing.T) {
 	} {
 		if got := c.b.Latency(); got != c.want {
 			t.Errorf("%+v: got %s, want %s", c.b, got, c.want)
+		}
+	}
+}
+
+// A bar is an outage where the rules found one, and what is in maintenance is
+// not held against it.
+func TestBarsByTheStoredHistory(t *testing.T) {
+	for _, c := range []struct {
+		b    Bucket
+		want State
+	}{
+		{Bucket{Counts: Counts{Passed: 9, Failed: 1}, Down: true}, Outage},
+		{Bucket{Counts: Counts{Inconclusive: 3}, Down: true}, NotMeasured},
+		{Bucket{Counts: Counts{Passed: 9, Failed: 1}, Maintenance: Counts{Failed: 1}}, Operational},
+		{Bucket{Counts: Counts{Passed: 9, Failed: 2}, Maintenance: Counts{Failed: 1}}, DegradedState},
+		{Bucket{Counts: Counts{Failed: 2}, Maintenance: Counts{Failed: 2}}, Operational},
+	} {
+		if got := c.b.State(); got != c.want {
+			t.Errorf("%+v is %s, want %s", c.b, got, c.want)
 		}
 	}
 }

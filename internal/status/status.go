@@ -52,6 +52,11 @@ type Check struct {
 	Kind                         check.Kind
 	Every, Timeout               time.Duration
 	Locations                    []string
+	// Level is what the stored history says of the check since LevelSince, by
+	// its own rules: operational, degraded or outage. "" where no history is
+	// kept.
+	Level      State
+	LevelSince time.Time
 	// Last is the newest run of each location, whatever its outcome.
 	Last []Run
 	// Conclusive is the newest conclusive run of each location.
@@ -80,6 +85,13 @@ type Bucket struct {
 	CheckID    string
 	Start, End time.Time
 	Counts
+	// Expected slots were due, as far as the slots of the bar were counted; of
+	// these, and of Counts, the ones in maintenance.
+	Expected            int
+	MaintenanceExpected int
+	Maintenance         Counts
+	// Down says that the check had an outage in it by its own rules.
+	Down bool
 	// LatencySum is the sum over passed and degraded runs.
 	LatencySum time.Duration
 }
@@ -93,19 +105,46 @@ func (b Bucket) Latency() time.Duration {
 	return 0
 }
 
-// State judges a bar: outage from half of the conclusive runs failed on,
-// degraded where any failed or degraded, not measured where none is
-// conclusive.
+// Judged are the counts without those in maintenance.
+func (b Bucket) Judged() Counts { return b.Counts.less(b.Maintenance) }
+
+// less takes d away.
+func (c Counts) less(d Counts) Counts {
+	return Counts{
+		c.Passed - d.Passed, c.Degraded - d.Degraded, c.Failed - d.Failed,
+		c.Inconclusive - d.Inconclusive, c.Expired - d.Expired,
+	}
+}
+
+// State judges a bar: not measured where no run is conclusive, outage where the
+// check had one by its own rules, degraded where any run failed or degraded
+// that is not in maintenance.
 func (b Bucket) State() State {
-	switch n := b.Conclusive(); {
-	case n == 0:
+	j := b.Judged()
+	switch {
+	case b.Conclusive() == 0:
 		return NotMeasured
-	case 2*b.Failed >= n:
+	case b.Down:
 		return Outage
-	case b.Failed > 0 || b.Degraded > 0:
+	case j.Failed > 0 || j.Degraded > 0:
 		return DegradedState
 	}
 	return Operational
+}
+
+// Span is a stretch of time; it lasts while To is the zero time.
+type Span struct{ From, To time.Time }
+
+// Overlaps reports whether some moment of the span is from one time on and
+// before another.
+func (s Span) Overlaps(from, before time.Time) bool {
+	return s.From.Before(before) && (s.To.IsZero() || from.Before(s.To))
+}
+
+// Outages are when a check had outages by its own rules, in order.
+type Outages struct {
+	CheckID string
+	Spans   []Span
 }
 
 // Uptime is the share of conclusive runs that did not fail, 0 to 1, and false
@@ -128,7 +167,10 @@ func (c Check) Fresh(slot, now time.Time) bool { return now.Sub(slot) <= c.fresh
 
 func (c Check) fresh() time.Duration { return freshSlots*c.Every + c.Timeout + 10*time.Second }
 
-// State judges the check at now.
+// State judges the check at now: not measured where no location has a fresh
+// conclusive run, else its Level. Where no history is kept the newest runs
+// decide: an outage from half of the measured locations failing on, degraded
+// where any failed or degraded.
 func (c Check) State(now time.Time) State {
 	measured, failed, degraded := 0, 0, 0
 	for _, r := range c.Conclusive {
@@ -146,6 +188,8 @@ func (c Check) State(now time.Time) State {
 	switch {
 	case measured == 0:
 		return NotMeasured
+	case c.Level != "":
+		return c.Level
 	case 2*failed >= measured:
 		return Outage
 	case failed > 0 || degraded > 0:

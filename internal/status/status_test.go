@@ -146,3 +146,19 @@ func TestOverall(t *testing.T) {
 		}
 	}
 }
+
+// What the stored history says is what is shown, for as long as something is
+// measured.
+func TestTheStoredLevelDecides(t *testing.T) {
+	c := Check{Every: time.Minute, Timeout: 10 * time.Second, Level: Operational, Conclusive: runs(jobs.Failed)}
+	if got := c.State(now); got != Operational {
+		t.Errorf("a failed run within the rules is %s", got)
+	}
+	c.Level, c.Conclusive = Outage, runs(jobs.Passed)
+	if got := c.State(now); got != Outage {
+		t.Errorf("an outage that lasts is %s", got)
+	}
+	if got := c.State(now.Add(time.Hour)); got != NotMeasured {
+		t.Errorf("without fresh runs it is %s", got)
+	}
+}

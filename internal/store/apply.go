@@ -39,7 +39,7 @@ func (s *Store) ApplySet(ctx context.Context, checks []check.Check, o ApplyOptio
 	}
 	var a Applied
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := beginChange(ctx, tx, o.By); err != nil {
+		if err := beginChange(ctx, tx); err != nil {
 			return err
 		}
 		known, err := ownedChecks(ctx, tx, named, o)

@@ -78,21 +78,25 @@ func (s *Store) ChecksRevision(ctx context.Context) (int64, error) {
 }
 
 // beginChange makes others wait who change checks, until the transaction ends,
-// and says for the revisions who changes them.
-func beginChange(ctx context.Context, tx pgx.Tx, by string) error {
+// and says for the revisions who changes them: the actor of the context.
+func beginChange(ctx context.Context, tx pgx.Tx) error {
 	if _, err := tx.Exec(ctx, lockChecks); err != nil {
 		return err
 	}
-	_, err := tx.Exec(ctx, `SELECT set_config('probefleet.changed_by', $1, true)`, text(by))
+	by := access.ActorOf(ctx)
+	if by.Kind == access.ActorSystem {
+		by.Name = ""
+	}
+	_, err := tx.Exec(ctx, `SELECT set_config('probefleet.changed_by', $1, true)`, text(by.Name))
 	return err
 }
 
-// RemoveChecks takes checks away in somebody's name; their history stays. It
-// answers which of them were there.
-func (s *Store) RemoveChecks(ctx context.Context, ids []string, by string) ([]string, error) {
+// RemoveChecks takes checks away; their history stays. It answers which of
+// them were there.
+func (s *Store) RemoveChecks(ctx context.Context, ids []string) ([]string, error) {
 	var removed []string
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		if err := beginChange(ctx, tx, by); err != nil {
+		if err := beginChange(ctx, tx); err != nil {
 			return err
 		}
 		var err error

@@ -53,7 +53,7 @@ func TestRemovedChecksComeBack(t *testing.T) {
 	s, _ := open(t)
 	c := shopLogin()
 	first := apply(t, s, store.Applied{Created: []string{c.ID}}, c)
-	removed, err := s.RemoveChecks(t.Context(), []string{c.ID, "never-there"}, "ann")
+	removed, err := s.RemoveChecks(t.Context(), []string{c.ID, "never-there"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -143,7 +143,7 @@ func TestASickLocationIsNotMeasured(t *testing.T) {
 	if got := checks[0].State(now); got != status.NotMeasured {
 		t.Errorf("state %s", got)
 	}
-	bs, err := s.PublicBuckets(t.Context(), store.Day, now.Add(-time.Hour))
+	bs, err := s.PublicBuckets(t.Context(), store.Day, now.Add(-time.Hour), now.Add(-time.Hour).Add(3*time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

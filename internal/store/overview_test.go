@@ -1,9 +1,11 @@
 package store_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/store"
@@ -11,21 +13,24 @@ import (
 
 func TestRevisionsSayWhoAndWhat(t *testing.T) {
 	s, _ := open(t)
+	as := func(name string) context.Context {
+		return access.WithActor(t.Context(), access.Actor{Kind: access.ActorToken, ID: name, Name: name})
+	}
 	c := shopLogin()
-	if _, err := s.ApplySet(t.Context(), []check.Check{c}, store.ApplyOptions{Owner: "shop", By: "ann"}); err != nil {
+	if _, err := s.ApplySet(as("ann"), []check.Check{c}, store.ApplyOptions{Owner: "shop"}); err != nil {
 		t.Fatal(err)
 	}
-	if found, err := s.ChangeCheck(t.Context(), c.ID, "ben", func(c *check.Check) { c.Active = false }); !found || err != nil {
+	if found, err := s.ChangeCheck(as("ben"), c.ID, func(c *check.Check) { c.Active = false }); !found || err != nil {
 		t.Fatal(found, err)
 	}
 	// What changes nothing is no revision.
-	if found, err := s.ChangeCheck(t.Context(), c.ID, "carl", func(c *check.Check) { c.Active = false }); !found || err != nil {
+	if found, err := s.ChangeCheck(as("carl"), c.ID, func(c *check.Check) { c.Active = false }); !found || err != nil {
 		t.Fatal(found, err)
 	}
-	if found, err := s.ChangeCheck(t.Context(), "nothing", "ben", func(*check.Check) {}); found || err != nil {
+	if found, err := s.ChangeCheck(as("ben"), "nothing", func(*check.Check) {}); found || err != nil {
 		t.Fatal(found, err)
 	}
-	if _, err := s.RemoveChecks(t.Context(), []string{c.ID}, "dora"); err != nil {
+	if _, err := s.RemoveChecks(as("dora"), []string{c.ID}); err != nil {
 		t.Fatal(err)
 	}
 	revisions, err := s.Revisions(t.Context(), c.ID)
@@ -37,10 +42,14 @@ func TestRevisionsSayWhoAndWhat(t *testing.T) {
 		who = append(who, r.By)
 	}
 	// Paused, it was not scheduled any more: to remove it changed nothing.
+	entries, err := s.Audit(t.Context(), access.EntryFilter{Limit: 10})
+	if err != nil || len(entries) != 3 || entries[1].Actor != "ben" {
+		t.Errorf("the audit log: %+v, %v", entries, err)
+	}
 	if len(who) != 2 || who[0] != "ben" || who[1] != "ann" || revisions[0].Active || !revisions[1].Active {
 		t.Errorf("%+v", revisions)
 	}
-	if found, err := s.ChangeCheck(t.Context(), c.ID, "ben", func(*check.Check) {}); found || err != nil {
+	if found, err := s.ChangeCheck(as("ben"), c.ID, func(*check.Check) {}); found || err != nil {
 		t.Errorf("a removed check was changed: %v", err)
 	}
 }

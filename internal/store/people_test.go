@@ -175,7 +175,7 @@ func TestAuditOfChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.RemoveChecks(ctx, []string{"shop", "none"}, "ada"); err != nil {
+	if _, err := s.RemoveChecks(ctx, []string{"shop", "none"}); err != nil {
 		t.Fatal(err)
 	}
 	all, err := s.Audit(t.Context(), access.EntryFilter{Limit: 10})

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -18,20 +17,23 @@ import (
 // PublicChecks lists the public checks in the order of group, name and id,
 // each with its newest runs in the order of their locations.
 func (s *Store) PublicChecks(ctx context.Context) ([]status.Check, error) {
-	return s.statuses(ctx, `public_checks`, `public_latest`)
+	return s.statuses(ctx, `public_checks`, `public_latest`, `public_status`)
 }
 
 // Statuses is [Store.PublicChecks] for every active check, public or not.
 func (s *Store) Statuses(ctx context.Context) ([]status.Check, error) {
 	return s.statuses(ctx, `(SELECT * FROM checks WHERE active AND removed_at IS NULL) AS active_checks`,
-		`(SELECT l.* FROM latest_known l JOIN checks c ON c.id = l.check_id AND l.location = ANY (c.locations)) AS active_latest`)
+		`(SELECT l.* FROM latest_known l JOIN checks c ON c.id = l.check_id AND l.location = ANY (c.locations)) AS active_latest`, `check_status`)
 }
 
-// statuses reads checks and their newest runs from two relations.
-func (s *Store) statuses(ctx context.Context, ofChecks, ofRuns string) ([]status.Check, error) {
+// statuses reads checks, their newest runs and what the stored history says of
+// them from three relations. A check of which it says nothing has done nothing
+// but pass.
+func (s *Store) statuses(ctx context.Context, ofChecks, ofRuns, ofLevels string) ([]status.Check, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT id, name, description, group_name, tags, kind, every_ms, timeout_ms, locations
-		FROM `+ofChecks+` ORDER BY group_name, name, id`)
+		SELECT id, name, description, group_name, tags, kind, every_ms, timeout_ms, locations,
+			coalesce(l.level, 'operational'), coalesce(l.since, 'epoch')
+		FROM `+ofChecks+` LEFT JOIN `+ofLevels+` l ON l.check_id = id ORDER BY group_name, name, id`)
 	if err != nil {
 		return nil, s.failed("reading the checks to be shown", err)
 	}
@@ -71,39 +73,11 @@ func scanPublicCheck(row pgx.CollectableRow) (status.Check, error) {
 	var c status.Check
 	var kind string
 	var every, timeout int64
-	err := row.Scan(&c.ID, &c.Name, &c.Description, &c.Group, &c.Tags, &kind, &every, &timeout, &c.Locations)
+	err := row.Scan(&c.ID, &c.Name, &c.Description, &c.Group, &c.Tags, &kind, &every, &timeout, &c.Locations, &c.Level, &c.LevelSince)
+	c.LevelSince = sinceEpoch(c.LevelSince)
 	c.Kind = check.Kind(kind)
 	c.Every, c.Timeout = time.Duration(every)*time.Millisecond, time.Duration(timeout)*time.Millisecond
 	return c, err
-}
-
-// PublicBuckets lists the histories of all public checks since the period of
-// grain ([Hour] or [Day]) that holds `since`, all locations together, in the
-// order of check and start. Periods without any run are left out.
-func (s *Store) PublicBuckets(ctx context.Context, grain string, since time.Time) ([]status.Bucket, error) {
-	if grain != Hour && grain != Day {
-		return nil, fmt.Errorf("reading histories: %q is not a grain; use %q or %q", grain, Hour, Day)
-	}
-	rows, err := s.pool.Query(ctx, `
-		SELECT check_id, start, sum(passed)::bigint, sum(degraded)::bigint, sum(failed)::bigint,
-			sum(inconclusive)::bigint, sum(expired)::bigint, sum(latency_sum_us)::bigint
-		FROM public_rollups WHERE grain = $1 AND start >= $2
-		GROUP BY check_id, start ORDER BY check_id, start`, grain, since.UTC().Truncate(span(grain)))
-	if err != nil {
-		return nil, s.failed("reading histories", err)
-	}
-	buckets, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (status.Bucket, error) {
-		var b status.Bucket
-		var latency int64
-		err := row.Scan(&b.CheckID, &b.Start, &b.Passed, &b.Degraded, &b.Failed, &b.Inconclusive, &b.Expired, &latency)
-		b.End = b.Start.Add(span(grain))
-		b.LatencySum = time.Duration(latency) * time.Microsecond
-		return b, err
-	})
-	if err != nil {
-		return nil, s.failed("reading histories", err)
-	}
-	return buckets, nil
 }
 
 // PublicRuns lists the newest runs of a public check, newest first, at most

@@ -28,7 +28,7 @@ func TestThePublicSeesPublicChecksOnly(t *testing.T) {
 	if _, err := s.ApplyChecks(t.Context(), []check.Check{public, private, paused, gone}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.RemoveChecks(t.Context(), []string{"gone"}, ""); err != nil {
+	if _, err := s.RemoveChecks(t.Context(), []string{"gone"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []check.Check{public, private, paused, gone} {
@@ -45,7 +45,7 @@ func TestThePublicSeesPublicChecksOnly(t *testing.T) {
 	}
 	want := []status.Check{{
 		ID: public.ID, Name: public.Name, Group: public.Group, Tags: public.Tags, Kind: check.KindAPI,
-		Every: public.Every, Timeout: public.Timeout, Locations: public.Locations,
+		Every: public.Every, Timeout: public.Timeout, Locations: public.Locations, Level: status.Operational,
 		Last: []status.Run{run}, Conclusive: []status.Run{run},
 	}}
 	if diff := cmp.Diff(want, checks, cmpopts.EquateEmpty()); diff != "" {
@@ -61,7 +61,7 @@ func TestThePublicSeesPublicChecksOnly(t *testing.T) {
 			t.Errorf("%s: %d public latencies (%v)", c.ID, len(runs), err)
 		}
 	}
-	buckets, err := s.PublicBuckets(t.Context(), store.Day, noon)
+	buckets, err := s.PublicBuckets(t.Context(), store.Day, noon, noon.Add(time.Hour))
 	if err != nil || len(buckets) != 1 || buckets[0].CheckID != public.ID {
 		t.Errorf("buckets %+v (%v)", buckets, err)
 	}
@@ -91,7 +91,7 @@ func TestPublicRunsNewestFirst(t *testing.T) {
 	if runs[0].FaultMessage != "status == 200 (got 503)" || runs[0].FaultClass != jobs.FaultAssertion {
 		t.Errorf("the reason is %q, %q", runs[0].FaultClass, runs[0].FaultMessage)
 	}
-	if _, err := s.PublicBuckets(t.Context(), "week", noon); err == nil {
+	if _, err := s.PublicBuckets(t.Context(), "week", noon, noon); err == nil {
 		t.Error("an unknown grain was accepted")
 	}
 }

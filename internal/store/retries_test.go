@@ -43,7 +43,7 @@ func due(t *testing.T, s *store.Store, url, checkID string) []jobs.Retry {
 
 func bucket(t *testing.T, s *store.Store) status.Counts {
 	t.Helper()
-	bs, err := s.PublicBuckets(t.Context(), store.Hour, noon)
+	bs, err := s.PublicBuckets(t.Context(), store.Hour, noon, noon.Add(3*time.Hour))
 	if err != nil || len(bs) != 1 {
 		t.Fatalf("%d buckets (%v)", len(bs), err)
 	}
@@ -167,7 +167,7 @@ func TestElsewhereIsHistoryOnly(t *testing.T) {
 	if got := ask[string](t, url, `SELECT origin FROM runs WHERE location = 'there' AND attempt = 2`); got != "here" {
 		t.Errorf("origin %q", got)
 	}
-	bs, err := s.PublicBuckets(t.Context(), store.Day, noon)
+	bs, err := s.PublicBuckets(t.Context(), store.Day, noon, noon.Add(time.Hour))
 	if err != nil || len(bs) != 1 {
 		t.Fatalf("%+v (%v)", bs, err)
 	}

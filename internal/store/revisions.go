@@ -31,13 +31,12 @@ func (s *Store) Revisions(ctx context.Context, checkID string) ([]kept.Revision,
 	return found, nil
 }
 
-// ChangeCheck changes a check in place, in somebody's name; its set stays the
-// same. It answers false where there is no such check. Nobody else changes
+// ChangeCheck changes a check in place; its set stays the same. It answers false where there is no such check. Nobody else changes
 // checks meanwhile, so that nothing is lost that an apply did.
-func (s *Store) ChangeCheck(ctx context.Context, id, by string, change kept.Change) (found bool, err error) {
+func (s *Store) ChangeCheck(ctx context.Context, id string, change kept.Change) (found bool, err error) {
 	err = s.inTx(ctx, func(tx pgx.Tx) error {
 		found = false
-		if err := beginChange(ctx, tx, by); err != nil {
+		if err := beginChange(ctx, tx); err != nil {
 			return err
 		}
 		var version int
@@ -55,8 +54,11 @@ func (s *Store) ChangeCheck(ctx context.Context, id, by string, change kept.Chan
 			return err
 		}
 		change(&c)
-		_, err = upsertChecks(ctx, tx, []check.Check{c}, "")
-		return err
+		written, err := upsertChecks(ctx, tx, []check.Check{c}, "")
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, tellApplied(Applied{}, []check.Check{c}, written, "")...)
 	})
 	if err != nil {
 		return found, s.failed("changing a check", err)

@@ -30,7 +30,7 @@ func TestDuplicatesCountNowhereTwice(t *testing.T) {
 		t.Errorf("%d rows for 3 attempts", n)
 	}
 	for _, grain := range []string{store.Hour, store.Day} {
-		got, err := s.PublicBuckets(t.Context(), grain, noon)
+		got, err := s.PublicBuckets(t.Context(), grain, noon, noon.Add(3*time.Hour))
 		if err != nil {
 			t.Fatal(err)
 		}

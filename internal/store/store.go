@@ -35,7 +35,10 @@ const (
 // the pool. It does not connect yet: a database that is away at first is met
 // like one that goes away later. The error, of a malformed URL, holds no
 // password.
-func Open(ctx context.Context, url string) (*Store, error) {
+func Open(ctx context.Context, url string) (*Store, error) { return open(ctx, url, nil) }
+
+// open is Open with something that each new connection does first; may be nil.
+func open(ctx context.Context, url string, prepare func(context.Context, *pgx.Conn) error) (*Store, error) {
 	cfg, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("the database URL is not usable; write postgres://user:password@host:5432/database: %w", err)
@@ -49,7 +52,14 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	if cfg.ConnConfig.RuntimeParams["application_name"] == "" {
 		cfg.ConnConfig.RuntimeParams["application_name"] = "probefleet"
 	}
-	cfg.AfterConnect = inUTC
+	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		if prepare != nil {
+			if err := prepare(ctx, c); err != nil {
+				return err
+			}
+		}
+		return inUTC(ctx, c)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("making the database pool: %w", err)

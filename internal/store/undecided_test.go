@@ -31,7 +31,7 @@ func public(t *testing.T, s *store.Store) (known map[string]jobs.Outcome, counts
 	for _, r := range checks[0].Conclusive {
 		known[r.Location] = r.Outcome
 	}
-	bs, err := s.PublicBuckets(t.Context(), store.Hour, noon)
+	bs, err := s.PublicBuckets(t.Context(), store.Hour, noon, noon.Add(3*time.Hour))
 	if err != nil {
 		t.Fatal(err)
 	}

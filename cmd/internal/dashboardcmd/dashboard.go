@@ -3,12 +3,16 @@ package dashboardcmd
 
 import (
 	"context"
+	"fmt"
 	"net"
+	"net/url"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/database"
+	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/dashboard"
 )
 
@@ -18,6 +22,14 @@ type Config struct {
 	Addr        string
 	DatabaseURL string
 	Title       string
+	// URL is where readers find the page; "" takes what they asked for.
+	URL string
+	// Zone is the name of the time zone of its times.
+	Zone string
+	// EmbedFrom are the sites that may hold the widget.
+	EmbedFrom string
+	// Snapshot is the file of the newest reading; "" keeps none.
+	Snapshot string
 }
 
 // Run is the dashboard's command.
@@ -27,6 +39,28 @@ func Run(ctx context.Context, p daemon.Process) error {
 	c.Register(f, "127.0.0.1:9104")
 	f.StringVar(&c.Addr, "addr", "127.0.0.1:8080", "address of the status page; the default moves to the next free port")
 	f.StringVar(&c.Title, "title", "Status", "title of the page")
+	f.StringVar(&c.URL, "url", "", "where readers find the page, as https://status.example.com, for feeds; what a reader asked for where it is not given")
+	f.StringVar(&c.Zone, "zone", "", "time zone of the page, such as Europe/Berlin; UTC where it is not given")
+	f.StringVar(&c.EmbedFrom, "embed-from", "*", "sites that may hold the widget in a frame, as in frame-ancestors, such as 'https://shop.example'")
+	f.StringVar(&c.Snapshot, "snapshot", "", "file that keeps the newest reading, for a start while the database is away; none where it is not given")
+	f.Check(func() error {
+		if _, err := check.LoadZone(c.Zone); err != nil {
+			return fmt.Errorf("-zone %q: use the name of a time zone, such as Europe/Berlin", c.Zone)
+		}
+		return nil
+	})
+	f.Check(func() error {
+		if u, err := url.Parse(c.URL); c.URL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "") {
+			return fmt.Errorf("-url %q: write an address such as https://status.example.com", c.URL)
+		}
+		return nil
+	})
+	f.Check(func() error {
+		if strings.ContainsAny(c.EmbedFrom, ";,\r\n") {
+			return fmt.Errorf("-embed-from %q: write sources with blanks between them, such as 'self' https://shop.example", c.EmbedFrom)
+		}
+		return nil
+	})
 	database.URLFlag(f, &c.DatabaseURL)
 	if err := f.Parse(p.Args); err != nil {
 		return err
@@ -43,12 +77,19 @@ func Run(ctx context.Context, p daemon.Process) error {
 // Serve serves the page on l until ctx ends. It only reads: it waits for a
 // database that has no tables yet.
 func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit) error {
-	db, err := database.OpenReadOnly(ctx, c.DatabaseURL)
+	db, err := database.OpenPublic(ctx, c.DatabaseURL)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	d := dashboard.New(dashboard.Options{Store: db, Title: c.Title, Logger: kit.Log, Metrics: kit.Metrics})
+	zone, err := check.LoadZone(c.Zone)
+	if err != nil {
+		return fmt.Errorf("time zone of the status page: %w", err)
+	}
+	d := dashboard.New(dashboard.Options{
+		Store: db, Title: c.Title, URL: c.URL, Zone: zone, EmbedFrom: c.EmbedFrom, Snapshot: c.Snapshot,
+		Logger: kit.Log, Metrics: kit.Metrics,
+	})
 	kit.Ready.Add("status page", d.Ready)
 	kit.Announce("status page", "http://"+l.Addr().String())
 	g, ctx := errgroup.WithContext(ctx)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
@@ -59,15 +58,9 @@ func Open(ctx context.Context, dsn string, migrate bool, kit daemon.Kit) (*store
 	return db, nil
 }
 
-// OpenReadOnly opens the database for a command that never writes: the server
-// itself refuses its writes.
-func OpenReadOnly(ctx context.Context, dsn string) (*store.Store, error) {
-	const setting = "default_transaction_read_only"
-	if u, err := url.Parse(dsn); err == nil && u.Scheme != "" {
-		q := u.Query()
-		q.Set(setting, "on")
-		u.RawQuery = q.Encode()
-		return store.Open(ctx, u.String())
-	}
-	return store.Open(ctx, dsn+" "+setting+"=on")
+// OpenPublic opens the database for the status page, which reads public views
+// alone: the server itself refuses to write, and where it has the role
+// [store.PublicRole] it refuses to read anything else.
+func OpenPublic(ctx context.Context, dsn string) (*store.Store, error) {
+	return store.OpenPublic(ctx, dsn)
 }

@@ -26,6 +26,8 @@ type Config struct {
 	ArtifactDays int
 	// RunsKept is how long raw results are kept; 0 is the default.
 	RunsKept time.Duration
+
+	Notify Notify
 }
 
 // Run is the recorder's command.
@@ -43,6 +45,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 		}
 		return nil
 	})
+	c.Notify.register(f)
 	f.DurationVar(&c.RunsKept, "keep-runs", recorder.DefaultRunsKept, "how long single results are kept; what was counted from them stays")
 	if err := f.Parse(p.Args); err != nil {
 		return err
@@ -85,10 +88,15 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		defer func() { _ = store.Close() }() // nothing was written
 		old.Artifacts, old.KeepArtifacts = store, time.Duration(c.ArtifactDays)*24*time.Hour
 	}
+	tell, log, err := c.Notify.open(kit.Log)
+	if err != nil {
+		return err
+	}
 	r := recorder.New(recorder.Options{
+		Alerts: db, Notifier: tell, Conditions: db, DeadLetters: deadDepths{client, db, c.QueuePrefix},
 		Artifacts: old.Artifacts, KeepArtifacts: old.KeepArtifacts,
 		Store: db, Registry: db, Locations: db, History: db, Heartbeats: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
-		Queue: name, Receiver: results, Logger: kit.Log, Tracer: kit.Tracer,
+		Queue: name, Receiver: results, Logger: log, Tracer: kit.Tracer,
 		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,
 	})
 	kit.Ready.Add("recorder", r.Ready)

@@ -197,9 +197,9 @@ func (s *site) fill(t *testing.T, db *store.Store, artifacts *blob.Store, c *con
 	browser := base("browser", &check.Browser{Width: 800, Height: 600, Steps: []check.Step{
 		{Action: check.ActionOpen, Value: "https://shop.example/"}, {Action: check.ActionClick, Selector: text}, {Action: check.ActionFill, Selector: "#x", Value: text},
 	}})
-	_, err := db.ApplySet(ctx, []check.Check{api, browser}, store.ApplyOptions{By: short(text, 80)})
+	_, err := db.ApplySet(acting(ctx, text), []check.Check{api, browser}, store.ApplyOptions{})
 	must(t, err)
-	_, err = db.ChangeCheck(ctx, "api", text, func(c *check.Check) { c.Description = short("Changed. "+text, 500) })
+	_, err = db.ChangeCheck(acting(ctx, text), "api", func(c *check.Check) { c.Description = short("Changed. "+text, 500) })
 	must(t, err)
 
 	now := time.Now().UTC().Truncate(time.Second)
@@ -234,9 +234,9 @@ func (s *site) fill(t *testing.T, db *store.Store, artifacts *blob.Store, c *con
 		must(t, db.DescribeIncident(ctx, i.ID, short(text, 200), true, text))
 		s.paths = append(s.paths, "/incidents/"+i.ID)
 	}
-	_, err = c.MakeToken(console.As(ctx, access.Token{Name: text, Scopes: access.Scopes}), console.NewToken{Name: short(text, 100), Scopes: []access.Scope{access.ChecksRead}})
+	_, err = c.MakeToken(acting(ctx, text), console.NewToken{Name: short(text, 100), Scopes: []access.Scope{access.ChecksRead}})
 	must(t, err)
-	trigger, err := c.Trigger(console.As(ctx, access.Token{Name: text, Scopes: access.Scopes}), console.NewTrigger{Checks: []string{"api"}})
+	trigger, err := c.Trigger(acting(ctx, text), console.NewTrigger{Checks: []string{"api"}})
 	must(t, err)
 	s.paths = append(s.paths, "/checks", "/checks?q=%22%3E%3Cscript%3Ewindow.pwned%3D1%3C%2Fscript%3E&tag=shop", "/checks/api", "/checks/browser?outcome=failed", "/checks/api/definition",
 		"/triggers/"+trigger.ID, "/incidents", "/incidents?state=open", "/fleet", "/fleet/dead-letters/"+deadID, "/settings/tokens", "/nowhere/%3Cscript%3Ewindow.pwned%3D1%3C%2Fscript%3E", "/checks/%3Cscript%3E")

@@ -26,6 +26,7 @@ var templateFiles embed.FS
 var Nav = []web.Link{
 	{Key: "checks", Title: "Checks", Href: "/checks", Scope: access.ChecksRead},
 	{Key: "incidents", Title: "Incidents", Href: "/incidents", Scope: access.RunsRead},
+	{Key: "alerts", Title: "Alerts", Href: "/alerts", Scope: access.RunsRead},
 	{Key: "fleet", Title: "Fleet", Href: "/fleet", Scope: access.FleetRead},
 	{Key: "settings", Title: "Settings", Href: "/settings", Scope: access.TokensAdmin},
 	{Key: "tokens", Title: "Tokens", Href: "/settings/tokens", Scope: access.TokensAdmin, Under: "settings"},
@@ -102,6 +103,7 @@ func Add(o Options) {
 	f.Page("GET /incidents/{id}", access.RunsRead, p.incident)
 	f.Page("GET /events", access.RunsRead, p.events)
 	f.Page("GET /fleet", access.FleetRead, p.fleet)
+	p.addAlerts()
 	f.Page("GET /fleet/dead-letters/{id}", access.FleetRead, p.letter)
 	f.Page("POST /fleet/dead-letters", access.DLQRedrive, p.changeLetters)
 	f.Page("GET /settings", access.TokensAdmin, func(w http.ResponseWriter, r *http.Request) error {

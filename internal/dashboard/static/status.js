@@ -38,21 +38,75 @@
       if (t.textContent !== text) t.textContent = text;
     }
   };
+  // Times are the reader's own, unless the reader asked for a zone.
+  const own = !("asked" in root.dataset);
+  const clockOf = (d) => d.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: own ? undefined : root.dataset.zone });
+  const forms = {
+    short: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
+    sec: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" },
+    hm: { hour: "2-digit", minute: "2-digit" },
+    full: { dateStyle: "medium", timeStyle: "medium" },
+  };
   const localise = () => {
     for (const t of document.querySelectorAll("time[title]:not([data-local])")) {
       t.dataset.local = "";
       t.title += `\n${new Date(t.dateTime).toLocaleString()} (your time)`;
     }
+    if (!own) return;
+    for (const [name, form] of Object.entries(forms)) {
+      for (const t of document.querySelectorAll(`time[data-${name}]:not([data-own])`)) {
+        t.dataset.own = "";
+        t.textContent = new Date(t.dateTime).toLocaleString(undefined, form);
+      }
+    }
+    for (const t of document.querySelectorAll("time[data-asof]")) t.textContent = clockOf(new Date(t.dateTime));
+    const name = Intl.DateTimeFormat().resolvedOptions().timeZone;
+    for (const el of document.querySelectorAll("[data-zone-name]")) el.textContent = name;
+    const word = document.querySelector("[data-zone-word]");
+    if (word) word.textContent = `Times are in your time zone, ${name}; days are counted in UTC.`;
   };
   const asOf = (iso) => {
-    const clock = `${iso.slice(11, 19)} UTC`;
+    const clock = clockOf(new Date(iso));
     for (const t of document.querySelectorAll("time[data-asof]")) { t.dateTime = iso; t.textContent = clock; }
     const full = document.querySelector("time[data-asof-full]");
     if (full && full.dateTime !== iso) {
-      full.textContent = full.textContent.replace(/\d\d:\d\d:\d\d/, iso.slice(11, 19));
+      full.textContent = new Date(iso).toLocaleString(undefined, { ...forms.full, timeZone: own ? undefined : root.dataset.zone });
       full.dateTime = iso;
     }
   };
+
+  // --- bars by the keyboard: arrows go from one to the next ---
+  const tip = document.createElement("div");
+  tip.className = "tip";
+  tip.hidden = true;
+  document.body.append(tip);
+  const tell = (text) => { const el = document.querySelector("[data-say]"); if (el) el.textContent = text; };
+  const point = (svg, at) => {
+    const bars = [...svg.querySelectorAll("path")].filter((p) => p.querySelector("title"));
+    if (!bars.length) return;
+    const i = Math.max(0, Math.min(bars.length - 1, at));
+    svg.dataset.at = i;
+    tip.textContent = bars[i].querySelector("title").textContent;
+    tip.hidden = false;
+    const box = bars[i].getBoundingClientRect();
+    tip.style.left = `${Math.max(4, Math.min(innerWidth - tip.offsetWidth - 4, box.left + box.width / 2 - tip.offsetWidth / 2)) + scrollX}px`;
+    tip.style.top = `${box.top + scrollY - tip.offsetHeight - 6}px`;
+    tell(tip.textContent);
+  };
+  const reachable = () => { for (const svg of document.querySelectorAll("svg.bars[role=img]")) svg.tabIndex = 0; };
+  const barsOf = (e) => e.target instanceof Element && e.target.closest("svg.bars[role=img]");
+  document.addEventListener("focusin", (e) => { const svg = barsOf(e); if (svg && svg.matches(":focus-visible")) point(svg, Infinity); });
+  document.addEventListener("focusout", () => { tip.hidden = true; });
+  document.addEventListener("keydown", (e) => {
+    const svg = barsOf(e);
+    if (!svg) return;
+    const at = Number(svg.dataset.at || 0);
+    const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: Infinity }[e.key];
+    if (e.key === "Escape") tip.hidden = true;
+    if (to === undefined) return;
+    e.preventDefault();
+    point(svg, to);
+  });
 
   // --- connection ---
   const contact = () => {
@@ -115,6 +169,7 @@
     live(root.classList.contains("is-live"));
     times();
     localise();
+    reachable();
   };
   const load = async () => {
     pending = 0;
@@ -169,6 +224,7 @@
   remember();
   times();
   localise();
+  reachable();
   setInterval(times, 5e3);
   setInterval(watch, 5e3);
   listen();

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/console"
+)
+
+// printBacktests says what changed assertions and alert rules would have meant.
+func printBacktests(w io.Writer, p console.Plan) {
+	for _, b := range p.Backtests {
+		over := b.To.Sub(b.From).Round(time.Minute)
+		cut := ""
+		if b.Cut {
+			cut = ", the newest ones"
+		}
+		fmt.Fprintf(w, "backtest of %s over the last %s, %d runs%s: would have paged %s, not %d\n",
+			b.ID, over, b.Runs, cut, times(b.After.Outages), b.Before.Outages)
+		fmt.Fprintf(w, "    in outage for %s, not %s; %d slots failed, not %d; %d degraded, not %d\n",
+			time.Duration(b.After.Seconds)*time.Second, time.Duration(b.Before.Seconds)*time.Second,
+			b.After.Failed, b.Before.Failed, b.After.Degraded, b.Before.Degraded)
+		for _, g := range b.Gaps {
+			fmt.Fprintf(w, "    left out for %d runs: %s: %s\n", g.Runs, plainLine(g.Line, 200), g.Why)
+		}
+	}
+	if p.Left > 0 {
+		fmt.Fprintf(w, "%d more changed checks were not replayed; plan fewer at a time\n", p.Left)
+	}
+}
+
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
+}

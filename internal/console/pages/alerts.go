@@ -1,0 +1,100 @@
+package pages
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/access"
+	"github.com/probefleet/probefleet/internal/alert"
+	"github.com/probefleet/probefleet/internal/console"
+	"github.com/probefleet/probefleet/internal/console/web"
+)
+
+// addAlerts adds the pages of alerts, where the console knows of them.
+func (p *pages) addAlerts() {
+	if !p.Console.HasAlerts() {
+		return
+	}
+	p.Frame.Page("GET /alerts", access.RunsRead, p.alerts)
+	p.Frame.Page("GET /alerts/deliveries/{id}", access.RunsRead, p.delivery)
+	p.Frame.Page("POST /alerts/channels/{name}/test", access.ChecksWrite, p.testChannel)
+}
+
+var (
+	alertsPage   = web.Template(templateFiles, "templates/alerts.html")
+	deliveryPage = web.Template(templateFiles, "templates/delivery.html")
+)
+
+// alertRow is an alert as the page shows it.
+type alertRow struct {
+	console.Alert
+	OpenedAt, ClosedAt *web.Stamp
+}
+
+// deliveryRow is a message as the page shows it.
+type deliveryRow struct {
+	console.Delivery
+	At   *web.Stamp
+	Mark web.Mark
+}
+
+func rowOf(d console.Delivery, now time.Time) deliveryRow {
+	row := deliveryRow{Delivery: d, At: web.NewStamp(d.Created, now)}
+	switch alert.Fate(d.State) {
+	case alert.Done:
+		row.Mark = web.Mark{Code: "o", Word: "sent"}
+	case alert.GivenUp:
+		row.Mark = web.Mark{Code: "x", Word: "given up"}
+	default:
+		row.Mark = web.Mark{Code: "d", Word: "waiting"}
+	}
+	return row
+}
+
+func (p *pages) alerts(w http.ResponseWriter, r *http.Request) error {
+	found, err := p.Console.AlertsOverview(r.Context())
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	body := struct {
+		Open, Past []alertRow
+		Deliveries []deliveryRow
+		Channels   []console.StoredChannel
+		Lost       int
+	}{Channels: found.Channels}
+	for _, a := range found.Alerts {
+		row := alertRow{Alert: a, OpenedAt: web.NewStamp(a.Opened, now)}
+		if a.Closed == nil {
+			body.Open = append(body.Open, row)
+			continue
+		}
+		row.ClosedAt = web.NewStamp(*a.Closed, now)
+		body.Past = append(body.Past, row)
+	}
+	for _, d := range found.Deliveries {
+		row := rowOf(d, now)
+		if d.State == string(alert.GivenUp) && !d.Test {
+			body.Lost++
+		}
+		body.Deliveries = append(body.Deliveries, row)
+	}
+	return p.Frame.Show(w, r, alertsPage, web.Page{Title: "Alerts", Section: "alerts", Body: body})
+}
+
+func (p *pages) delivery(w http.ResponseWriter, r *http.Request) error {
+	d, err := p.Console.DeliveryShown(r.Context(), r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return p.Frame.Show(w, r, deliveryPage, web.Page{Title: "Message", Section: "alerts", Body: rowOf(d, time.Now())})
+}
+
+func (p *pages) testChannel(w http.ResponseWriter, r *http.Request) error {
+	id, err := p.Console.SendTest(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	p.Frame.Redirect(w, r, "/alerts/deliveries/"+id, web.Flash{Text: "A test message is on its way. Load this page again to see what became of it."})
+	return nil
+}
