@@ -41,10 +41,12 @@ func TestStopsOnSIGTERM(t *testing.T) {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
 	go func() { done <- run(context.Background(), []string{"-addr", "127.0.0.1:0"}, w) }()
-	said, err := bufio.NewReader(r).ReadString('\n')
+	lines := bufio.NewReader(r)
+	said, err := lines.ReadString('\n')
 	if err != nil {
 		t.Fatal(err)
 	}
+	go func() { _, _ = io.Copy(io.Discard, lines) }() // it says more
 	url := strings.TrimSpace(strings.TrimPrefix(said, "the shop is open on "))
 	resp, err := http.Get(url + "/api/health")
 	if err != nil {

@@ -62,7 +62,7 @@ func TestChannelsAreChecked(t *testing.T) {
 		{Name: "beat", DeadMan: &DeadMan{URL: "https://hc.example/{{ secrets.hc }}"}},
 	}
 	for _, c := range good {
-		if fs := c.Validate(); fs != nil {
+		if fs := c.Validate(anyBody); fs != nil {
 			t.Errorf("%s: %v", c.Name, fs)
 		}
 		data, err := c.Encode()
@@ -79,12 +79,12 @@ func TestChannelsAreChecked(t *testing.T) {
 		t.Helper()
 		c := webhook("ops")
 		change(&c)
-		for _, f := range c.Validate() {
+		for _, f := range c.Validate(anyBody) {
 			if f.Path == path {
 				return
 			}
 		}
-		t.Errorf("%s: no fault in %v", path, c.Validate())
+		t.Errorf("%s: no fault in %v", path, c.Validate(anyBody))
 	}
 	bad("", func(c *Channel) { c.Webhook = nil })
 	bad("", func(c *Channel) { c.Slack = &Slack{} })
@@ -94,8 +94,6 @@ func TestChannelsAreChecked(t *testing.T) {
 	bad("webhook.secret", func(c *Channel) { c.Webhook.Secret = "in the clear" })
 	bad(`webhook.headers["Authorization"]`, func(c *Channel) { c.Webhook.Headers = map[string]string{"Authorization": "Bearer x"} })
 	bad(`webhook.headers["X"]`, func(c *Channel) { c.Webhook.Headers = map[string]string{"X": "a\r\nEvil: b"} })
-	bad("webhook.body", func(c *Channel) { c.Webhook.Body = "{{ nothing.there }}" })
-	bad("webhook.body", func(c *Channel) { c.Webhook.Body = "{{ secrets.x }}" })
 	bad("url", func(c *Channel) { c.URL = "discord://token@id" })
 	bad("slack.token", func(c *Channel) { c.Slack = &Slack{Token: "xoxb-1", Channel: "C1"} })
 	bad("email.tls", func(c *Channel) { c.Email = &Email{User: "u", TLS: "none"} })
@@ -109,11 +107,5 @@ func TestChannelsAreChecked(t *testing.T) {
 	}
 }
 
-func TestBodies(t *testing.T) {
-	m := TestMessage("ops", "k", start)
-	m.Title = `he said "no"` + "\n"
-	got, err := FillBody(`{"text": {{ toJSON(title) }}, "first": {{ toJSON(items[0].name) }}, "n": {{ len(items) }}}`, m)
-	if want := `{"text": "he said \"no\"\n", "first": "test", "n": 1}`; err != nil || got != want {
-		t.Errorf("%v\n%s\nwant\n%s", err, got, want)
-	}
-}
+// anyBody takes every template: what is wrong with one is known to alertbody.
+func anyBody(string) error { return nil }

@@ -35,8 +35,9 @@ const (
 	maxBody     = 64 << 10
 )
 
-// Validate lists everything that is wrong with c, nil where nothing is.
-func (c Channel) Validate() []Fault {
+// Validate lists everything that is wrong with c, nil where nothing is. body
+// says what is wrong with the template of a webhook's body: alertbody.Check.
+func (c Channel) Validate(body func(string) error) []Fault {
 	var fs []Fault
 	add := func(field, format string, args ...any) {
 		fs = append(fs, Fault{field, fmt.Sprintf(format, args...)})
@@ -54,7 +55,7 @@ func (c Channel) Validate() []Fault {
 		add("", "has %d of url, webhook, email, slack, pagerduty and dead_man; write exactly one of them", kinds)
 	}
 	c.urlFaults(add)
-	c.Webhook.faults(add)
+	c.Webhook.faults(add, body)
 	c.Email.faults(add)
 	c.Slack.faults(add)
 	c.PagerDuty.faults(add)
@@ -130,7 +131,7 @@ func (c Channel) urlFaults(add adder) {
 	}
 }
 
-func (w *Webhook) faults(add adder) {
+func (w *Webhook) faults(add adder, body func(string) error) {
 	if w == nil {
 		return
 	}
@@ -149,7 +150,7 @@ func (w *Webhook) faults(add adder) {
 	if len(w.Body) > maxBody {
 		add("webhook.body", "has %d bytes; at most %d", len(w.Body), maxBody)
 	}
-	if err := CheckBody(w.Body); err != nil {
+	if err := body(w.Body); err != nil {
 		add("webhook.body", "%v", err)
 	}
 }

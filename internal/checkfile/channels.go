@@ -10,6 +10,7 @@ import (
 	yaml "go.yaml.in/yaml/v4"
 
 	"github.com/probefleet/probefleet/internal/alert"
+	"github.com/probefleet/probefleet/internal/alert/alertbody"
 	"github.com/probefleet/probefleet/internal/template"
 )
 
@@ -76,7 +77,7 @@ func (d *decoder) channel(f field) {
 		d.fault(f.value, "channel %s: %s", f.name, jsonWords(err))
 		return
 	}
-	for _, fault := range c.Validate() {
+	for _, fault := range c.Validate(alertbody.Check) {
 		d.channelFault(f, fault)
 	}
 	if len(d.loader.faults) == before {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/alert"
+	"github.com/probefleet/probefleet/internal/alert/alertbody"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/plan"
 )
@@ -158,7 +159,7 @@ func (e *endpoints) alerts() {
 		summary: "List channels", description: "In the order of their names. Secrets are in them by reference.",
 	}, c.listChannels)
 	register(e, operation{
-		id: "apply-channels", method: http.MethodPut, path: "/channels", scope: access.ChecksWrite, tag: "alerts",
+		id: "apply-channels", method: http.MethodPut, path: "/channels", scope: access.ChannelsAdmin, tag: "alerts",
 		summary: "Apply channels", description: "Creates and changes channels so that they are as given, all or none. Those that are not named stay.",
 		errors: []int{http.StatusConflict, http.StatusUnprocessableEntity},
 	}, c.applyChannels)
@@ -167,11 +168,11 @@ func (e *endpoints) alerts() {
 		summary: "Plan an apply of channels", errors: []int{http.StatusUnprocessableEntity},
 	}, c.planChannels)
 	register(e, operation{
-		id: "delete-channel", method: http.MethodDelete, path: "/channels/{name}", scope: access.ChecksWrite, tag: "alerts",
+		id: "delete-channel", method: http.MethodDelete, path: "/channels/{name}", scope: access.ChannelsAdmin, tag: "alerts",
 		summary: "Delete a channel", description: "What it was not told yet is given up.", errors: []int{http.StatusNotFound},
 	}, c.deleteChannel)
 	register(e, operation{
-		id: "test-channel", method: http.MethodPost, path: "/channels/{name}/test", scope: access.ChecksWrite, tag: "alerts",
+		id: "test-channel", method: http.MethodPost, path: "/channels/{name}/test", scope: access.ChannelsAdmin, tag: "alerts",
 		summary: "Send a test message to a channel", description: "On the way that alerts take, once, and at once.", errors: []int{http.StatusNotFound},
 	}, c.testChannel)
 	register(e, operation{
@@ -213,7 +214,7 @@ func decodeChannels(raw []json.RawMessage) (channels []alert.Channel, faults []s
 			faults = append(faults, fmt.Sprintf("channels[%d]: %v", i, err))
 			continue
 		}
-		for _, f := range c.Validate() {
+		for _, f := range c.Validate(alertbody.Check) {
 			faults = append(faults, fmt.Sprintf("channel %q: %v", c.Name, f))
 		}
 		if seen[c.Name] {

@@ -12,13 +12,14 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/alert"
+	"github.com/probefleet/probefleet/internal/alert/alertbody"
 )
 
 // webhook sends the message as JSON, or what a template makes of it. It is
 // signed as the Standard Webhooks specification has it, so that receivers need
 // no code of ours.
 func (s *sending) webhook(ctx context.Context, w alert.Webhook) error {
-	body, err := alert.FillBody(w.Body, s.m)
+	body, err := alertbody.Fill(w.Body, s.m)
 	if err != nil {
 		return &answerError{refused: true, words: fmt.Sprintf("the body cannot be made: %v", err)}
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/alert"
 )
 
@@ -87,7 +88,14 @@ func (s *Store) ApplyChannels(ctx context.Context, channels []alert.Channel, own
 		if len(owners)+len(a.Created) > alert.MaxChannels {
 			return refuse("there would be %d channels; at most %d", len(owners)+len(a.Created), alert.MaxChannels)
 		}
-		return nil
+		var entries []access.Entry
+		for _, name := range a.Created {
+			entries = append(entries, access.Entry{Action: actChannelMake, Subject: name})
+		}
+		for _, name := range a.Changed {
+			entries = append(entries, access.Entry{Action: actChannelChange, Subject: name})
+		}
+		return audit(ctx, tx, entries...)
 	})
 	if err != nil {
 		return ChannelsApplied{}, fmt.Errorf("applying channels: %w", err)
@@ -136,7 +144,10 @@ func (s *Store) RemoveChannel(ctx context.Context, name string) (bool, error) {
 		_, err = tx.Exec(ctx, `
 			UPDATE deliveries SET state = 'given_up', settled_at = now(), error = 'the channel was removed'
 			WHERE channel = $1 AND state = 'waiting'`, name)
-		return err
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actChannelRemove, Subject: name})
 	})
 	if err != nil {
 		return false, s.failed("removing the channel", err)

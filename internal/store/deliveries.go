@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/alert"
 )
 
@@ -92,13 +93,20 @@ func (s *Store) TestChannel(ctx context.Context, name string) (id string, err er
 	if err != nil {
 		return "", fmt.Errorf("writing a test message: %w", err)
 	}
-	tag, err := s.pool.Exec(ctx, `
-		INSERT INTO deliveries (id, channel, key, thread, items, test, message, created_at, due_at)
-		SELECT $1::uuid, name, $5, 'test/' || $5, 1, true, $3, $4, $4 FROM channels WHERE name = $2`, id, name, string(message), now, id)
+	there := false
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		tag, err := tx.Exec(ctx, `
+			INSERT INTO deliveries (id, channel, key, thread, items, test, message, created_at, due_at)
+			SELECT $1::uuid, name, $5, 'test/' || $5, 1, true, $3, $4, $4 FROM channels WHERE name = $2`, id, name, string(message), now, id)
+		if there = err == nil && tag.RowsAffected() > 0; !there {
+			return err
+		}
+		return audit(ctx, tx, access.Entry{Action: actChannelTest, Subject: name})
+	})
 	if err != nil {
 		return "", s.failed("asking for a test message", err)
 	}
-	if tag.RowsAffected() == 0 {
+	if !there {
 		return "", nil
 	}
 	return id, nil

@@ -17,7 +17,7 @@ func (p *pages) addAlerts() {
 	}
 	p.Frame.Page("GET /alerts", access.RunsRead, p.alerts)
 	p.Frame.Page("GET /alerts/deliveries/{id}", access.RunsRead, p.delivery)
-	p.Frame.Page("POST /alerts/channels/{name}/test", access.ChecksWrite, p.testChannel)
+	p.Frame.Page("POST /alerts/channels/{name}/test", access.ChannelsAdmin, p.testChannel)
 }
 
 var (

@@ -74,7 +74,7 @@ func visit(b *hostileBoard, method, path string, scopes ...access.Scope) *httpte
 func TestPagesOfAlerts(t *testing.T) {
 	b := &hostileBoard{}
 	for _, path := range []string{"/alerts", "/alerts/deliveries/d1"} {
-		w := visit(b, "GET", path, access.RunsRead, access.ChecksWrite)
+		w := visit(b, "GET", path, access.RunsRead, access.ChannelsAdmin)
 		if w.Code != 200 || strings.Contains(w.Body.String(), "<script>alert") || strings.Contains(w.Body.String(), "<img src=x") || !strings.Contains(w.Body.String(), "&lt;script&gt;") {
 			t.Errorf("%s: %d\n%s", path, w.Code, w.Body)
 		}
@@ -88,7 +88,7 @@ func TestPagesOfAlerts(t *testing.T) {
 	if w := visit(b, "POST", "/alerts/channels/ops/test", access.RunsRead); w.Code != http.StatusForbidden || b.tested != "" {
 		t.Errorf("a viewer sends a test: %d", w.Code)
 	}
-	if w := visit(b, "POST", "/alerts/channels/ops/test", access.ChecksWrite); w.Code != http.StatusSeeOther || b.tested != "ops" || w.Header().Get("Location") != "/alerts/deliveries/d1" {
+	if w := visit(b, "POST", "/alerts/channels/ops/test", access.ChannelsAdmin); w.Code != http.StatusSeeOther || b.tested != "ops" || w.Header().Get("Location") != "/alerts/deliveries/d1" {
 		t.Errorf("%d to %s, tested %q", w.Code, w.Header().Get("Location"), b.tested)
 	}
 }

@@ -1,4 +1,7 @@
-package alert
+// Package alertbody fills in the bodies of webhooks: the template of a channel
+// with the message that it is told. It is apart from the rules of alerts, so
+// that who only reads those holds no expressions.
+package alertbody
 
 import (
 	"encoding/json"
@@ -7,18 +10,19 @@ import (
 
 	"github.com/expr-lang/expr"
 
+	"github.com/probefleet/probefleet/internal/alert"
 	"github.com/probefleet/probefleet/internal/template"
 )
 
 // bodyTries is a message with every field, to try templates with.
 func bodyTries() (map[string]any, error) {
-	m := TestMessage("test", "0", TestMessage("", "", Alert{}.Opened).At)
+	m := alert.TestMessage("test", "0", alert.TestMessage("", "", alert.Alert{}.Opened).At)
 	return bodyValues(m)
 }
 
 // bodyValues are the names that the template of a webhook's body knows: the
 // fields of the message's JSON.
-func bodyValues(m Message) (map[string]any, error) {
+func bodyValues(m alert.Message) (map[string]any, error) {
 	data, err := json.Marshal(m)
 	if err != nil {
 		return nil, err
@@ -40,8 +44,8 @@ func bodyValues(m Message) (map[string]any, error) {
 	return values, nil
 }
 
-// CheckBody says what is wrong with the template of a webhook's body.
-func CheckBody(body string) error {
+// Check says what is wrong with the template of a webhook's body.
+func Check(body string) error {
 	values, err := bodyTries()
 	if err != nil {
 		return err
@@ -52,7 +56,7 @@ func CheckBody(body string) error {
 	}
 	for _, p := range places {
 		inside := body[p.InsideFrom:p.InsideTo]
-		if Reference.MatchString(body[p.From:p.To]) {
+		if alert.Reference.MatchString(body[p.From:p.To]) {
 			return fmt.Errorf("{{%s}}: a body holds no secrets; put them into headers, or sign it by secret", inside)
 		}
 		if _, err := expr.Compile(inside, expr.Env(values)); err != nil {
@@ -62,10 +66,10 @@ func CheckBody(body string) error {
 	return nil
 }
 
-// FillBody is the body of a webhook: the template with the message filled in,
+// Fill is the body of a webhook: the template with the message filled in,
 // or the message as JSON where there is none. A text is written as it is; use
 // toJSON(…) where it comes to stand in JSON.
-func FillBody(body string, m Message) (string, error) {
+func Fill(body string, m alert.Message) (string, error) {
 	if body == "" {
 		data, err := json.Marshal(m)
 		return string(data), err
