@@ -16,15 +16,12 @@ import (
 	"github.com/probefleet/probefleet/internal/assert"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/kept"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
 // Attempt is one stored attempt.
-type Attempt struct {
-	// Location is the one whose slot it is.
-	Location string
-	Result   jobs.Result
-}
+type Attempt = kept.Attempt
 
 // Tally is what people would have been told.
 type Tally struct {

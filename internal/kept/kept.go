@@ -153,3 +153,10 @@ type TriggeredRun struct {
 
 // Change changes a check in place.
 type Change func(*check.Check)
+
+// Attempt is one stored attempt with its result.
+type Attempt struct {
+	// Location is the one whose slot it is.
+	Location string
+	Result   jobs.Result
+}

@@ -61,7 +61,7 @@ func newBeating(t *testing.T, ids ...string) *beating {
 	t.Cleanup(func() { _ = sql.Close(context.Background()) })
 	var checks []check.Check
 	for _, id := range ids {
-		h := &check.Heartbeat{Period: 30 * time.Second, Grace: time.Second, Lines: check.Lines{Degraded: []string{"time.total < 1h"}}}
+		h := &check.Heartbeat{Period: 30 * time.Second, Grace: 3 * time.Second, Lines: check.Lines{Degraded: []string{"time.total < 1h"}}}
 		checks = append(checks, check.Check{
 			ID: id, Name: id, Every: h.Every(), Timeout: check.DefaultAPITimeout, Locations: []string{check.HeartbeatLocation},
 			Active: true, Public: true, Retry: check.Retry{}, Spec: h,

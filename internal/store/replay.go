@@ -6,14 +6,14 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/probefleet/probefleet/internal/backtest"
+	"github.com/probefleet/probefleet/internal/kept"
 	"github.com/probefleet/probefleet/internal/codec"
 )
 
 // ReplayRuns are the stored attempts of a check from a time on, the newest ones
 // where there are more than limit: cut says so. What this release cannot read is
 // left out. Runs elsewhere that decide no slot are none of them.
-func (s *Store) ReplayRuns(ctx context.Context, checkID string, from time.Time, limit int) (attempts []backtest.Attempt, cut bool, err error) {
+func (s *Store) ReplayRuns(ctx context.Context, checkID string, from time.Time, limit int) (attempts []kept.Attempt, cut bool, err error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT coalesce(origin, location), data_version, data FROM runs
 		WHERE check_id = $1 AND slot >= $2 AND (origin IS NULL OR decides) ORDER BY slot DESC LIMIT $3`, checkID, from, limit+1)
@@ -33,7 +33,7 @@ func (s *Store) ReplayRuns(ctx context.Context, checkID string, from time.Time, 
 		if err != nil {
 			return nil //nolint:nilerr // see above
 		}
-		attempts = append(attempts, backtest.Attempt{Location: location, Result: r})
+		attempts = append(attempts, kept.Attempt{Location: location, Result: r})
 		return nil
 	})
 	if err != nil {
