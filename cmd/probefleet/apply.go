@@ -60,7 +60,7 @@ type planned struct {
 }
 
 func (p planned) empty() bool {
-	return p.Plan.Empty() && (p.Channels == nil || len(p.Channels.Create)+len(p.Channels.Change) == 0)
+	return p.Empty() && (p.Channels == nil || len(p.Channels.Create)+len(p.Channels.Change) == 0)
 }
 
 // planAll is plan with channels; a console is asked of them where there are

@@ -51,7 +51,7 @@ func stored(signs string) (attempts []Attempt) {
 		case 'I':
 			r.Outcome = jobs.Inconclusive
 		}
-		attempts = append(attempts, Attempt{"here", r})
+		attempts = append(attempts, Attempt{Location: "here", Result: r})
 	}
 	return attempts
 }

@@ -24,7 +24,7 @@ func (o *object) heartbeat(c *check.Check) check.Spec {
 	}
 	n := o.value(string(kind))
 	o.place(string(kind), n, true)
-	understood := true
+	var understood bool
 	if n.Kind == yaml.ScalarNode {
 		understood = o.duration(string(kind), &h.Period)
 		o.place("heartbeat.period", n, understood)

@@ -63,7 +63,7 @@ func (c Cookies) set(w http.ResponseWriter, r *http.Request, name, value string,
 	if value == "" {
 		age = -1
 	}
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // secure wherever the address is; on loopback it cannot be
 		Name: c.name(r, name), Value: value, Path: "/", MaxAge: age,
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: c.Secure(r),
 	})

@@ -4,12 +4,20 @@ import "github.com/probefleet/probefleet/internal/kept"
 
 type (
 	// ApplyOptions and all others are shared by those who keep and those who ask.
-	ApplyOptions   = kept.ApplyOptions
-	OwnedError     = kept.OwnedError
-	StoredCheck    = kept.Check
-	CheckFilter    = kept.CheckFilter
-	StoredRun      = kept.Run
-	RunFilter      = kept.RunFilter
+	// ApplyOptions say for whom checks are applied.
+	ApplyOptions = kept.ApplyOptions
+	// OwnedError means that checks belong to others.
+	OwnedError = kept.OwnedError
+	// StoredCheck is a check as it is kept.
+	StoredCheck = kept.Check
+	// CheckFilter chooses checks.
+	CheckFilter = kept.CheckFilter
+	// StoredRun is a run as it is kept.
+	StoredRun = kept.Run
+	// RunFilter chooses runs.
+	RunFilter = kept.RunFilter
+	// TriggerRequest is a wish to run checks now.
 	TriggerRequest = kept.TriggerRequest
-	TriggeredRun   = kept.TriggeredRun
+	// TriggeredRun is a run that was asked for.
+	TriggeredRun = kept.TriggeredRun
 )

@@ -264,7 +264,7 @@ func TestRefusalsAreAlike(t *testing.T) {
 		} {
 			before := d.hasher.computed.Load()
 			_, err := d.LogIn(t.Context(), name, row.password, Visitor{Network: name})
-			if err != ErrRefused { //nolint:errorlint // exactly this one
+			if err != ErrRefused {
 				t.Errorf("%s: %v", name, err)
 			}
 			if n := d.hasher.computed.Load() - before; n != 1 {

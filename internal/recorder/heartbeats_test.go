@@ -29,7 +29,7 @@ import (
 type books struct{ *store.Store }
 
 func (b books) PingsOf(ctx context.Context, id string, limit int) ([]console.Ping, error) {
-	found, err := b.Store.Pings(ctx, id, limit)
+	found, err := b.Pings(ctx, id, limit)
 	all := make([]console.Ping, len(found))
 	for i, p := range found {
 		all[i] = console.Ping(p)
@@ -292,7 +292,7 @@ func TestPingAddress(t *testing.T) {
 	}
 	refused := 0
 	for range 30 {
-		if res, err := http.Get(b.console.URL + second); err != nil { //nolint:noctx // the test's end is the server's
+		if res, err := http.Get(b.console.URL + second); err != nil {
 			t.Fatal(err)
 		} else if _ = res.Body.Close(); res.StatusCode == http.StatusTooManyRequests && res.Header.Get("Retry-After") != "" {
 			refused++

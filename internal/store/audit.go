@@ -15,7 +15,7 @@ import (
 const (
 	actPersonAdd         = "person.add"
 	actPersonChange      = "person.change"
-	actPassword          = "person.password" //nolint:gosec // the name of a deed
+	actPassword          = "person.password"
 	actLogin             = "person.log-in"
 	actSessionEnd        = "session.end"
 	actTokenMake         = "token.make"

@@ -6,8 +6,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/probefleet/probefleet/internal/kept"
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/kept"
 )
 
 // ReplayRuns are the stored attempts of a check from a time on, the newest ones

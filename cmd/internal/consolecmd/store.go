@@ -12,7 +12,7 @@ type stored struct{ *store.Store }
 
 // PingsOf lists what a heartbeat was told.
 func (d stored) PingsOf(ctx context.Context, checkID string, limit int) ([]console.Ping, error) {
-	found, err := d.Store.Pings(ctx, checkID, limit)
+	found, err := d.Pings(ctx, checkID, limit)
 	pings := make([]console.Ping, len(found))
 	for i, p := range found {
 		pings[i] = console.Ping(p)

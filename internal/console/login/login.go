@@ -137,7 +137,7 @@ func (p *Room) show(w http.ResponseWriter, r *http.Request, f loginForm) error {
 func (p *Room) form(w http.ResponseWriter, r *http.Request) error {
 	next := console.Next(r.URL.Query().Get("next"))
 	if _, _, found, err := p.self(r); err == nil && found {
-		http.Redirect(w, r, next, http.StatusSeeOther)
+		http.Redirect(w, r, next, http.StatusSeeOther) //nolint:gosec // Next answers pages of ours only
 		return nil
 	}
 	return p.show(w, r, loginForm{Next: next})
@@ -182,7 +182,7 @@ func (p *Room) in(w http.ResponseWriter, r *http.Request, e people.Entrance, nex
 	if e.Account.Temporary {
 		next = "/account"
 	}
-	http.Redirect(w, r, console.Next(next), http.StatusSeeOther)
+	http.Redirect(w, r, console.Next(next), http.StatusSeeOther) //nolint:gosec // as above
 }
 
 func (p *Room) leave(w http.ResponseWriter, r *http.Request) error {
@@ -210,7 +210,7 @@ func (p *Room) toProvider(w http.ResponseWriter, r *http.Request) error {
 		return web.Fault{Status: http.StatusServiceUnavailable, Text: "The identity provider or the database is away. Try again in a moment."}
 	}
 	p.o.Cookies.KeepFlow(w, r, keep)
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // the provider of the configuration
 	return nil
 }
 

@@ -9,8 +9,6 @@ import (
 	"github.com/probefleet/probefleet/internal/redact"
 )
 
-const redacted = redact.Mark
-
 // minSecret is the length from which a credential is hidden wherever it shows
 // up: hiding shorter ones would eat words of the answer.
 const minSecret = 6
