@@ -69,6 +69,22 @@ race: deps ## every test under the race detector (needs a C compiler)
 bench-browser: deps ## browser checks: ours beside plain chromedp and hand-written CDP, interleaved; ROUNDS=n (about 40 s each)
 	PROBEFLEET_BENCH_BROWSER_ROUNDS=$(or $(ROUNDS),6) $(GO) test -count 1 -timeout 60m -v -run '^TestSpeed$$' ./internal/runner/browserrunner
 
+chaos-browser: deps ## 500 browser checks of which a tenth crash, hang, leak or allocate without end; RUNS=n for another number
+	PROBEFLEET_CHAOS_BROWSER_RUNS=$(or $(RUNS),500) $(GO) test -count 1 -timeout 60m -v -run '^TestChaos$$' ./internal/runner/browserrunner
+
+bars-short: deps ## the bars of delivery in their short form, about 10 minutes; SEED=n replays (needs a C compiler)
+	@$(GO) run ./e2e/chaos
+
+bars: deps ## the bars of delivery in full, some hours; SEED=n replays (needs a C compiler)
+	@$(GO) run ./e2e/chaos -full
+
+AXE := $(BIN)/axe/node_modules/axe-core/axe.min.js
+
+$(AXE):
+	@command -v npm >/dev/null || { echo "axe-core comes by npm: install Node.js first"; exit 1; }
+	@mkdir -p $(BIN)/axe
+	npm install --prefix $(BIN)/axe --no-audit --no-fund --no-save --silent axe-core@$(AXE_VERSION)
+
 axe: deps $(AXE) ## every page of ours in Chromium under axe-core: nothing serious (needs npm)
 	PROBEFLEET_AXE="$(abspath $(AXE))" $(GO) test -count 1 -timeout 40m -tags axe -run '^Test(Axe|Accessible)' ./internal/dashboard/... ./internal/console/...
 
