@@ -25,6 +25,10 @@ var (
 	deliveryPage = web.Template(templateFiles, "templates/delivery.html")
 )
 
+// shownBefore is how long before its end a certificate is shown to end soon: the
+// earliest of the days at which channels are told by default.
+const shownBefore = 30 * 24 * time.Hour
+
 // alertRow is an alert as the page shows it.
 type alertRow struct {
 	console.Alert
@@ -65,6 +69,9 @@ func (p *pages) alerts(w http.ResponseWriter, r *http.Request) error {
 	}{Channels: found.Channels}
 	for _, a := range found.Alerts {
 		row := alertRow{Alert: a, OpenedAt: web.NewStamp(a.Opened, now)}
+		if a.Closed == nil && a.Kind == alert.Certificate && a.Facts.Ends.Sub(now) > shownBefore {
+			continue // nothing is wrong yet: it is watched, so that channels are told as early as they want
+		}
 		if a.Closed == nil {
 			body.Open = append(body.Open, row)
 			continue
