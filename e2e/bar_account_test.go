@@ -16,9 +16,11 @@ import (
 	"github.com/probefleet/probefleet/internal/status"
 )
 
-// stalled is how long nothing may move before a bar gives up. What a slow
-// machine takes for the rest is its own affair.
-const stalled = 90 * time.Second
+// stalled is how long nothing may move before a bar gives up: longer than a
+// message that nobody can read takes, from delivery to delivery, until it is a
+// dead letter, which is about 135 s at five of them. What a slow machine takes
+// for the rest is its own affair.
+const stalled = 4 * time.Minute
 
 // eventuallyDown waits until what ask counts is 0, for as long as it comes
 // closer to that.
