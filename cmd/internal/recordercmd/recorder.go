@@ -101,7 +101,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	r := recorder.New(recorder.Options{
 		Alerts: db, Notifier: tell, Conditions: db, DeadLetters: deadDepths{client, db, c.QueuePrefix},
 		Artifacts: old.Artifacts, KeepArtifacts: old.KeepArtifacts,
-		Store: db, Registry: db, Locations: db, History: db, Heartbeats: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
+		Store: db, Registry: db, Locations: db, History: db, Heartbeats: db, Work: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
 		Queue: name, Receiver: results, Logger: log, Tracer: kit.Tracer,
 		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,
 	})

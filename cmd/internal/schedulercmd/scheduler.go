@@ -24,6 +24,8 @@ type Config struct {
 	CreateQueues bool
 	// Name tells this scheduler from others; host and process id where empty.
 	Name string
+	// Capacity is how many workers are said to be wanted, and to whom.
+	Capacity Capacity
 }
 
 // adminAddr is where a scheduler answers for itself, unless it is told otherwise.
@@ -40,6 +42,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
 	f.StringVar(&c.Name, "name", "", "name of this scheduler among others, the same after a restart: what it held before is taken over at once, not when its leases end; host and process id where empty")
+	c.Capacity.register(f)
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
@@ -69,8 +72,13 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	if err != nil {
 		return err
 	}
+	said, err := c.capacity(ctx, db, client)
+	if err != nil {
+		return err
+	}
 	s := scheduler.New(scheduler.Options{
-		Store: db, Retries: db, Triggers: db, Owner: c.Name, Logger: kit.Log, Tracer: kit.Tracer, Metrics: kit.Metrics,
+		Capacity: said,
+		Store:    db, Retries: db, Triggers: db, Owner: c.Name, Logger: kit.Log, Tracer: kit.Tracer, Metrics: kit.Metrics,
 		Open: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
 			name := queue.JobsName(c.QueuePrefix, location, string(class))
 			if c.CreateQueues {
