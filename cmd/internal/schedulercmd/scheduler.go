@@ -28,11 +28,17 @@ type Config struct {
 	Capacity Capacity
 }
 
+// adminAddr is where a scheduler answers for itself, unless it is told otherwise.
+const adminAddr = "127.0.0.1:9101"
+
 // Run is the scheduler's command.
 func Run(ctx context.Context, p daemon.Process) error {
+	if daemon.AsksHealth(p) {
+		return daemon.Health(ctx, p, "scheduler", adminAddr)
+	}
 	f := daemon.NewFlags("scheduler", "", "sends the job of every slot that is due; several may run", p)
 	var c Config
-	c.Register(f, "127.0.0.1:9101")
+	c.Register(f, adminAddr)
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
 	f.StringVar(&c.Name, "name", "", "name of this scheduler among others, the same after a restart: what it held before is taken over at once, not when its leases end; host and process id where empty")
