@@ -182,7 +182,7 @@ func (i *installation) startConsole(ctx context.Context) error {
 		return err
 	}
 	i.consoleURL = "http://" + loopback(l)
-	c := consolecmd.Config{DatabaseURL: i.databaseURL, Token: i.token, StatusURL: i.statusURL, QueuePrefix: i.prefix,
+	c := consolecmd.Config{Metered: console.DefaultMetered, DatabaseURL: i.databaseURL, Token: i.token, StatusURL: i.statusURL, QueuePrefix: i.prefix,
 		Artifacts: "file://" + i.state.path("artifacts"),
 		TokenRate: consolecmd.DefaultTokenRate, AddressRate: consolecmd.DefaultAddressRate}
 	kit := i.kit("console")

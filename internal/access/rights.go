@@ -12,6 +12,7 @@ const (
 	ChecksWrite      Scope = "checks:write"
 	RunsRead         Scope = "runs:read"
 	RunsTrigger      Scope = "runs:trigger"
+	MetricsRead      Scope = "metrics:read"
 	IncidentsWrite   Scope = "incidents:write"
 	MaintenanceWrite Scope = "maintenance:write"
 	FleetRead        Scope = "fleet:read"
@@ -51,6 +52,7 @@ var Rights = []Right{
 	{ChecksWrite, Editor, "create, change, pause, mute and delete checks; give heartbeats their addresses"},
 	{RunsRead, Viewer, "runs with their evidence, states, coverage, incidents"},
 	{RunsTrigger, Editor, "have checks run now"},
+	{MetricsRead, Viewer, "what checks measured, for Prometheus: /metrics"},
 	{IncidentsWrite, Editor, "open, update and close incidents"},
 	{MaintenanceWrite, Editor, "plan and cancel maintenance"},
 	{FleetRead, Viewer, "workers, locations, dead letters"},

@@ -75,6 +75,12 @@ type Options struct {
 	QueuePrefix string
 	// Metrics may be nil.
 	Metrics *Metrics
+
+	// Meters knows what checks measured, for Prometheus; Metered is how many of
+	// them are shown at most, 0 for all, and MetricsOpen shows them to everybody.
+	Meters      meterBook
+	Metered     int
+	MetricsOpen bool
 }
 
 // Console is the operations console.
@@ -84,6 +90,7 @@ type Console struct {
 	perToken, perAddress limits
 	perPing              limits
 	sound                sound
+	readings             readings
 }
 
 // New makes a Console.

@@ -51,6 +51,9 @@ type Config struct {
 	// Artifacts is the URL of the object store with the workers' pictures, ""
 	// where none is shown.
 	Artifacts string
+	// MetricsOpen shows /metrics without a token, Metered checks at most.
+	MetricsOpen bool
+	Metered     int
 }
 
 // adminAddr is where a console answers for itself, unless it is told otherwise.
@@ -72,6 +75,8 @@ func Run(ctx context.Context, p daemon.Process) error {
 	f.StringVar(&c.QueuePrefix, "queue-prefix", "probefleet", "first part of the queues' names, to see to dead letters")
 	c.People.register(f)
 	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder, to show their pictures; none are shown where empty")
+	f.BoolVar(&c.MetricsOpen, "metrics-open", false, "show /metrics, what the checks measured, to everybody; a token with the scope metrics:read is needed otherwise")
+	f.IntVar(&c.Metered, "metrics-checks", console.DefaultMetered, "checks that /metrics shows at most; a scrape chooses by ?group=, ?tag=, ?kind=, ?check= and ?location=; 0 for all")
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	if err := f.Parse(p.Args); err != nil {
 		return err
@@ -88,7 +93,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 // Serve serves the console on l until ctx ends. well says what is wrong with
 // the installation.
 func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well func(context.Context) error) error {
-	db, err := database.Open(ctx, c.DatabaseURL, c.Migrate, kit)
+	db, err := database.Open(ctx, c.DatabaseURL, store.ConsoleRole, c.Migrate, kit)
 	if err != nil {
 		return err
 	}
@@ -110,6 +115,7 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 		PerToken: limit(c.TokenRate), PerAddress: limit(c.AddressRate),
 		Logger:     kit.Log,
 		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),
+		Meters: db, Metered: c.Metered, MetricsOpen: c.MetricsOpen,
 	})
 	kit.Announce("console", "http://"+l.Addr().String())
 	site, closeSite, err := c.site(ctx, h, login.New(login.Options{Desk: desk, Cookies: cookies, Mapping: c.People.mapping, Tokens: pages.TokenDoor{Console: h}}), db, queues, kit)
@@ -120,6 +126,7 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	mux := http.NewServeMux()
 	mux.Handle("/api/", h.Handler())
 	mux.Handle("/ping/", h.Handler())
+	mux.Handle("GET /metrics", h.MetricsHandler())
 	mux.Handle("/", h.ByAddress(site))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.Run(ctx) })

@@ -66,7 +66,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 
 // Serve runs a recorder until ctx ends and its drain is done.
 func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
-	db, err := database.Open(ctx, c.DatabaseURL, c.Migrate, kit)
+	db, err := database.Open(ctx, c.DatabaseURL, store.RecorderRole, c.Migrate, kit)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/scheduler"
+	"github.com/probefleet/probefleet/internal/store"
 )
 
 // Config is what the scheduler can be told.
@@ -63,7 +64,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	// A lease belongs to one life of a process; the next one of the same name
 	// takes it over at its start.
 	c.Name += "/" + rand.Text()[:8]
-	db, err := database.Open(ctx, c.DatabaseURL, c.Migrate, kit)
+	db, err := database.Open(ctx, c.DatabaseURL, store.SchedulerRole, c.Migrate, kit)
 	if err != nil {
 		return err
 	}
