@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/database"
@@ -24,6 +25,8 @@ type Config struct {
 	CreateQueues bool
 	// Name tells this scheduler from others; host and process id where empty.
 	Name string
+	// Shadow is which share of the jobs of which queues is copied.
+	Shadow string
 }
 
 // Run is the scheduler's command.
@@ -34,6 +37,11 @@ func Run(ctx context.Context, p daemon.Process) error {
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
 	f.StringVar(&c.Name, "name", "", "name of this scheduler among others, the same after a restart: what it held before is taken over at once, not when its leases end; host and process id where empty")
+	f.StringVar(&c.Shadow, "shadow", "", "which share of the jobs of a queue is copied for candidate workers, as LOCATION/CLASS=SHARE by commas, such as local/api=0.1; see docs/shadow-runs.md")
+	f.Check(func() error {
+		_, err := shadows(c.Shadow)
+		return err
+	})
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
@@ -63,16 +71,26 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	if err != nil {
 		return err
 	}
+	open := func(ctx context.Context, name string, s sqsqueue.Settings) (queue.Sender, error) {
+		if c.CreateQueues {
+			if err := client.Ensure(ctx, name, s); err != nil {
+				return nil, err
+			}
+		}
+		return client.Open(ctx, name)
+	}
+	copied, err := shadows(c.Shadow)
+	if err != nil {
+		return err
+	}
 	s := scheduler.New(scheduler.Options{
+		Shadow: copied,
+		OpenShadow: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
+			return open(ctx, queue.ShadowName(queue.JobsName(c.QueuePrefix, location, string(class))), sqsqueue.Settings{Retention: time.Hour})
+		},
 		Store: db, Retries: db, Triggers: db, Owner: c.Name, Logger: kit.Log, Tracer: kit.Tracer, Metrics: kit.Metrics,
 		Open: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
-			name := queue.JobsName(c.QueuePrefix, location, string(class))
-			if c.CreateQueues {
-				if err := client.Ensure(ctx, name, sqsqueue.Settings{}); err != nil {
-					return nil, err
-				}
-			}
-			return client.Open(ctx, name)
+			return open(ctx, queue.JobsName(c.QueuePrefix, location, string(class)), sqsqueue.Settings{})
 		},
 	})
 	kit.Ready.Add("scheduler", s.Ready)
