@@ -112,11 +112,14 @@ func serveNames(c net.PacketConn) {
 	}
 }
 
-// wrapped makes a command that runs the worker with a resolver of its own.
+// wrapped makes a command that runs the worker with a resolver of its own. Its
+// patience is close to what a location has by default (5 s, twice), so that a
+// busy machine is not taken for a resolver that lost a question; one that is
+// gone refuses at once.
 func wrapped(t *testing.T, dir string) string {
 	t.Helper()
 	resolv := filepath.Join(dir, "resolv.conf")
-	if err := os.WriteFile(resolv, []byte("nameserver 127.77.0.53\noptions timeout:1 attempts:1\n"), 0o600); err != nil {
+	if err := os.WriteFile(resolv, []byte("nameserver 127.77.0.53\noptions timeout:3 attempts:2\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	const inside = `mount --bind "$RESOLV" /etc/resolv.conf && exec "$0" "$@"`
@@ -166,7 +169,7 @@ func locationCut(t *testing.T, span time.Duration) (alerts []time.Duration, runs
 	w := f.daemon(t, name, "-location", "local", "-allow-private", "-browser-slots", "0", "-api-slots", "50", "-canaries", strings.Join(canaries, ","))
 
 	var file strings.Builder
-	fmt.Fprintf(&file, "defaults: {every: %s, timeout: 5s}\nchecks:\n", cutEvery)
+	fmt.Fprintf(&file, "defaults: {every: %s, timeout: 8s}\nchecks:\n", cutEvery)
 	for i := range cutChecks {
 		fmt.Fprintf(&file, "  - {id: cut-%03d, request: \"http://c%d.target.test:%s/\", expect: [status == 200]}\n", i, i, n.targetPort)
 	}

@@ -297,23 +297,9 @@ func (d *decoder) driver(path string, service *Service, v *Driver) {
 			}
 		}
 	}
-	if k := v.Docker; k != nil {
+	if v.Docker != nil {
 		named++
-		if k.Count < 1 || k.Count > 100 {
-			d.wrong(path+".docker.count", "%d; say how many containers, 1 to 100", k.Count)
-		}
-		if k.Socket == "" {
-			k.Socket = "unix:///var/run/docker.sock"
-		}
-		if k.Ready == 0 {
-			k.Ready = Duration(2 * time.Minute)
-		}
-		if k.Drain == 0 {
-			k.Drain = Duration(2 * time.Minute)
-		}
-		for i, name := range k.EnvFrom {
-			d.env(fmt.Sprintf("%s.docker.env_from[%d]", path, i), name)
-		}
+		d.docker(path+".docker", v.Docker)
 	}
 	if g := v.ASG; g != nil {
 		named++
@@ -335,6 +321,25 @@ func (d *decoder) driver(path string, service *Service, v *Driver) {
 	}
 	if (v.Docker != nil || v.ECS != nil) && service.Image == nil {
 		d.wrong(path, "this driver runs images; say by image of the service which one belongs to a commit")
+	}
+}
+
+// docker checks containers of a host and fills in what is absent.
+func (d *decoder) docker(path string, k *Docker) {
+	if k.Count < 1 || k.Count > 100 {
+		d.wrong(under(path, "count"), "%d; say how many containers, 1 to 100", k.Count)
+	}
+	if k.Socket == "" {
+		k.Socket = "unix:///var/run/docker.sock"
+	}
+	if k.Ready == 0 {
+		k.Ready = Duration(2 * time.Minute)
+	}
+	if k.Drain == 0 {
+		k.Drain = Duration(2 * time.Minute)
+	}
+	for i, name := range k.EnvFrom {
+		d.env(under(path, fmt.Sprintf("env_from[%d]", i)), name)
 	}
 }
 

@@ -62,6 +62,8 @@ type Options struct {
 	// found, and DeadLetters how many messages nobody could handle.
 	Conditions  conditionBook
 	DeadLetters deadLetters
+	// Work, where it is set, is told what workers were busy with.
+	Work workBook
 	// Heartbeats, where it is set, is where jobs are judged by their calls.
 	Heartbeats heartbeatBook
 	// Shadow, where it is set, is where results of candidate workers come from
@@ -98,6 +100,7 @@ type Recorder struct {
 	clocks  *clocks
 	pulse   queue.Pulse
 	heard   heard
+	served  served
 	// stopping ends when Run's context does: a batch that cannot be stored
 	// is not tried again then.
 	stopping context.Context
@@ -155,6 +158,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 			parts.Go(func() { r.watchConditions(work) })
 			parts.Go(func() { r.callDeadMen(work) })
 		}
+	}
+	if r.o.Work != nil {
+		parts.Go(func() { r.handOverWork(work) })
 	}
 	if r.o.Heartbeats != nil {
 		parts.Go(func() { r.watchHeartbeats(work) })
@@ -258,6 +264,9 @@ func (r *Recorder) store(ctx context.Context, results []jobs.Result, bodies []st
 		if err == nil {
 			r.breaker.close()
 			r.worked(ctx, results)
+			if r.o.Work != nil {
+				r.served.note(results)
+			}
 			return nil
 		}
 		r.breaker.open(err)

@@ -7,6 +7,7 @@ type metrics struct {
 	held                                           *prometheus.GaugeVec
 	lateness                                       prometheus.Histogram
 	shards, checks, offset                         prometheus.Gauge
+	capacity                                       capacityMetrics
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -46,6 +47,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "probefleet_scheduler_clock_offset_seconds", Help: "What the database's clock is ahead of this machine's.",
 		}),
 	}
+	m.capacity = newCapacityMetrics(reg)
 	if reg != nil {
 		reg.MustRegister(m.sent, m.missed, m.errors, m.reruns, m.triggers, m.shadow, m.lateness, m.shards, m.checks, m.held, m.offset)
 	}

@@ -56,6 +56,8 @@ type Options struct {
 	// workers, and OpenShadow finds the queue of the copies.
 	Shadow     []Shadow
 	OpenShadow func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error)
+	// Capacity, where it is set, has it said how many workers are wanted.
+	Capacity *Capacity
 	// Owner is NAME/LIFE, this life among those of all schedulers. What earlier
 	// lives of NAME still hold is taken over at the start.
 	Owner   string
@@ -109,6 +111,12 @@ type Scheduler struct {
 	pins   rollout.Pins
 	pinned bool
 
+	// rates are the slots a second of each queue, of all shards, and lanes the
+	// workers that serve it. Both are for whoever says how many are wanted.
+	rates  map[destination]float64
+	lanes  map[destination]lane
+	demand atomic.Pointer[demand]
+
 	renewAt, reloadAt, pinAt time.Time
 	leased                   atomic.Pointer[time.Time] // when leases were last read
 }
@@ -137,11 +145,16 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	defer copying.Wait()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	var parts sync.WaitGroup
+	if s.o.Capacity != nil {
+		parts.Go(func() { s.sayCapacity(ctx) })
+	}
 	for {
 		s.step(ctx)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
+			parts.Wait()
 			return s.release(ctx)
 		}
 	}
@@ -191,6 +204,7 @@ func (s *Scheduler) step(ctx context.Context) {
 	if s.revision < 0 || !s.pinned {
 		return // without the checks and the pins a watermark must not move
 	}
+	s.showDemand()
 	now := time.Now().Add(s.offset)
 	var due []*slot
 	for _, sh := range s.shards {
@@ -274,6 +288,7 @@ func (s *Scheduler) reload(ctx context.Context) error {
 	}
 	s.metrics.checks.Set(float64(len(checks)))
 	s.countHeld()
+	s.rates = nil // counted anew
 	s.o.Logger.Info("checks read", "checks", len(checks), "revision", revision)
 	return err
 }

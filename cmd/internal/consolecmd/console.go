@@ -53,11 +53,17 @@ type Config struct {
 	Artifacts string
 }
 
+// adminAddr is where a console answers for itself, unless it is told otherwise.
+const adminAddr = "127.0.0.1:9105"
+
 // Run is the console's command.
 func Run(ctx context.Context, p daemon.Process) error {
+	if daemon.AsksHealth(p) {
+		return daemon.Health(ctx, p, "console", adminAddr)
+	}
 	f := daemon.NewFlags("console", "", "takes changes of checks over HTTP, and shows whether the installation is well", p)
 	var c Config
-	c.Register(f, "127.0.0.1:9105")
+	c.Register(f, adminAddr)
 	f.StringVar(&c.Addr, "addr", "127.0.0.1:8081", "address of the console; the default moves to the next free port")
 	f.StringVar(&c.StatusURL, "status-url", "", "address of the public status page, for a link")
 	f.Secret(&c.Token, "PROBEFLEET_CONSOLE_TOKEN")

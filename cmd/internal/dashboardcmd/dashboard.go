@@ -32,11 +32,17 @@ type Config struct {
 	Snapshot string
 }
 
+// adminAddr is where a dashboard answers for itself, unless it is told otherwise.
+const adminAddr = "127.0.0.1:9104"
+
 // Run is the dashboard's command.
 func Run(ctx context.Context, p daemon.Process) error {
+	if daemon.AsksHealth(p) {
+		return daemon.Health(ctx, p, "dashboard", adminAddr)
+	}
 	f := daemon.NewFlags("dashboard", "", "serves the public status page", p)
 	var c Config
-	c.Register(f, "127.0.0.1:9104")
+	c.Register(f, adminAddr)
 	f.StringVar(&c.Addr, "addr", "127.0.0.1:8080", "address of the status page; the default moves to the next free port")
 	f.StringVar(&c.Title, "title", "Status", "title of the page")
 	f.StringVar(&c.URL, "url", "", "where readers find the page, as https://status.example.com, for feeds; what a reader asked for where it is not given")

@@ -176,7 +176,11 @@ func (w *wiring) driver(ctx context.Context, s pipelinefile.Stage) (deployer.Sta
 			Running: e.Running, Deploy: e.Deploy, Ready: e.Ready, Rollback: e.Rollback, Folder: e.Folder,
 		}, w.service.Name, s.Name), nil
 	case v.Docker != nil:
-		return dockerdriver.New(w.containers(v.Docker), w.service.Name, s.Name)
+		settings, err := containers(v.Docker, w.desk.p.Getenv, w.secrets.Add)
+		if err != nil {
+			return nil, err
+		}
+		return dockerdriver.New(settings, w.service.Name, s.Name)
 	case v.ASG != nil:
 		cfg, err := cloud(ctx, v.ASG.Region)
 		if err != nil {
@@ -219,27 +223,6 @@ func (w *wiring) templateVersion(argv []string) func(context.Context, driver.Rel
 		}
 		return version, nil
 	}
-}
-
-// containers are the settings of the docker driver.
-func (w *wiring) containers(k *pipelinefile.Docker) dockerdriver.Settings {
-	const mib = 1 << 20
-	s := dockerdriver.Settings{
-		Socket: k.Socket, Count: k.Count, Command: k.Command, Network: k.Network, Memory: int64(k.Memory) * mib, CPUs: k.CPUs,
-		ShmSize: int64(k.ShmSize) * mib, Tmpfs: k.Tmpfs, Binds: k.Binds, ReadOnly: k.ReadOnly, Seccomp: k.Seccomp,
-		Pids: int64(k.Pids), Ready: time.Duration(k.Ready), Drain: time.Duration(k.Drain), Pull: k.Pull,
-	}
-	for name, value := range k.Env {
-		s.Env = append(s.Env, name+"="+value)
-	}
-	for _, name := range k.EnvFrom {
-		s.Env = append(s.Env, name+"="+w.desk.p.Getenv(name))
-		if value := w.desk.p.Getenv(name); value != "" {
-			w.secrets.Add(value)
-		}
-	}
-	slices.Sort(s.Env)
-	return s
 }
 
 // alarm makes the reader of an alarm in a stage.

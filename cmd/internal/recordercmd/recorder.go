@@ -32,11 +32,17 @@ type Config struct {
 	Notify Notify
 }
 
+// adminAddr is where a recorder answers for itself, unless it is told otherwise.
+const adminAddr = "127.0.0.1:9103"
+
 // Run is the recorder's command.
 func Run(ctx context.Context, p daemon.Process) error {
+	if daemon.AsksHealth(p) {
+		return daemon.Health(ctx, p, "recorder", adminAddr)
+	}
 	f := daemon.NewFlags("recorder", "", "stores results in the database; several may run", p)
 	var c Config
-	c.Register(f, "127.0.0.1:9103")
+	c.Register(f, adminAddr)
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
 	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder; what is older than -artifact-days is removed there; empty leaves that to others")
@@ -109,9 +115,14 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	r := recorder.New(recorder.Options{
 		Alerts: db, Notifier: tell, Conditions: db, DeadLetters: deadDepths{client, db, c.QueuePrefix},
 		Artifacts: old.Artifacts, KeepArtifacts: old.KeepArtifacts,
+<<<<<<< HEAD
 		Store: db, Registry: db, Locations: db, History: db, Heartbeats: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
 		Shadow: shadow,
 		Queue:  name, Receiver: results, Logger: log, Tracer: kit.Tracer,
+=======
+		Store: db, Registry: db, Locations: db, History: db, Heartbeats: db, Work: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
+		Queue: name, Receiver: results, Logger: log, Tracer: kit.Tracer,
+>>>>>>> main
 		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,
 	})
 	kit.Ready.Add("recorder", r.Ready)

@@ -27,13 +27,21 @@ type Config struct {
 	Name string
 	// Shadow is which share of the jobs of which queues is copied.
 	Shadow string
+	// Capacity is how many workers are said to be wanted, and to whom.
+	Capacity Capacity
 }
+
+// adminAddr is where a scheduler answers for itself, unless it is told otherwise.
+const adminAddr = "127.0.0.1:9101"
 
 // Run is the scheduler's command.
 func Run(ctx context.Context, p daemon.Process) error {
+	if daemon.AsksHealth(p) {
+		return daemon.Health(ctx, p, "scheduler", adminAddr)
+	}
 	f := daemon.NewFlags("scheduler", "", "sends the job of every slot that is due; several may run", p)
 	var c Config
-	c.Register(f, "127.0.0.1:9101")
+	c.Register(f, adminAddr)
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
 	f.StringVar(&c.Name, "name", "", "name of this scheduler among others, the same after a restart: what it held before is taken over at once, not when its leases end; host and process id where empty")
@@ -42,6 +50,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 		_, err := shadows(c.Shadow)
 		return err
 	})
+	c.Capacity.register(f)
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
@@ -83,8 +92,12 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	if err != nil {
 		return err
 	}
+	said, err := c.capacity(ctx, db, client)
+	if err != nil {
+		return err
+	}
 	s := scheduler.New(scheduler.Options{
-		Shadow: copied,
+		Capacity: said, Shadow: copied,
 		OpenShadow: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
 			return open(ctx, queue.ShadowName(queue.JobsName(c.QueuePrefix, location, string(class))), sqsqueue.Settings{Retention: time.Hour})
 		},

@@ -52,11 +52,17 @@ type Config struct {
 	Visibility, DrainBudget time.Duration
 }
 
+// adminAddr is where a worker answers for itself, unless it is told otherwise.
+const adminAddr = "127.0.0.1:9102"
+
 // Run is the worker's command.
 func Run(ctx context.Context, p daemon.Process) error {
+	if daemon.AsksHealth(p) {
+		return daemon.Health(ctx, p, "worker", adminAddr)
+	}
 	f := daemon.NewFlags("worker", "", "runs the jobs of a location; any number may run", p)
 	var c Config
-	c.Register(f, "127.0.0.1:9102")
+	c.Register(f, adminAddr)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
 	f.StringVar(&c.Location, "location", "local", "location whose jobs are run")
 	f.BoolVar(&c.Shadow, "shadow", false, "run copies of the location's jobs as a candidate, whose results count nowhere; see docs/shadow-runs.md")
@@ -206,6 +212,7 @@ func (c Config) runners(ctx context.Context, kit daemon.Kit) (*runner.Mux, func(
 			return nil, nil, errors.Join(err, closeAll())
 		}
 		all[check.KindBrowser] = browser
+		kit.Ready.Add("browser", browser.Check)
 		closeArtifacts := closeAll
 		closeAll = func() error { return errors.Join(browser.Close(), closeArtifacts()) }
 	}

@@ -232,9 +232,22 @@ func (d *Driver) health(ctx context.Context, id string) (health, string, error) 
 	case s.Health.Status == container.Healthy:
 		return healthy, "", nil
 	case s.Health.Status == container.Unhealthy:
-		return failed, "its health check fails", nil
+		return failed, "its health check fails" + said(s.Health), nil
 	}
 	return starting, "", nil
+}
+
+// said is what the newest health check printed, after a colon; "" where that
+// is nothing.
+func said(h *container.Health) string {
+	if len(h.Log) == 0 {
+		return ""
+	}
+	words := strings.Join(strings.Fields(h.Log[len(h.Log)-1].Output), " ")
+	if words == "" {
+		return ""
+	}
+	return fmt.Sprintf(": %.1000s", words)
 }
 
 // stop drains a container: SIGTERM, and after the time for it SIGKILL.
