@@ -138,16 +138,14 @@ func New(o Options) *Scheduler {
 // Run schedules until ctx ends, then gives its shards back. It outlives a
 // database and queues that are away.
 func (s *Scheduler) Run(ctx context.Context) error {
-	var copying sync.WaitGroup
-	if s.copies != nil {
-		copying.Go(func() { s.sendCopies(ctx) })
-	}
-	defer copying.Wait()
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
 	var parts sync.WaitGroup
 	if s.o.Capacity != nil {
 		parts.Go(func() { s.sayCapacity(ctx) })
+	}
+	if s.copies != nil {
+		parts.Go(func() { s.sendCopies(ctx) })
 	}
 	for {
 		s.step(ctx)

@@ -115,14 +115,9 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	r := recorder.New(recorder.Options{
 		Alerts: db, Notifier: tell, Conditions: db, DeadLetters: deadDepths{client, db, c.QueuePrefix},
 		Artifacts: old.Artifacts, KeepArtifacts: old.KeepArtifacts,
-<<<<<<< HEAD
-		Store: db, Registry: db, Locations: db, History: db, Heartbeats: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
+		Store: db, Registry: db, Locations: db, History: db, Heartbeats: db, Work: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
 		Shadow: shadow,
 		Queue:  name, Receiver: results, Logger: log, Tracer: kit.Tracer,
-=======
-		Store: db, Registry: db, Locations: db, History: db, Heartbeats: db, Work: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
-		Queue: name, Receiver: results, Logger: log, Tracer: kit.Tracer,
->>>>>>> main
 		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,
 	})
 	kit.Ready.Add("recorder", r.Ready)
