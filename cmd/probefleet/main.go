@@ -36,6 +36,7 @@ func commands() []command {
 		{"export", "write the checks of a console as files", export, nil},
 		{"trigger", "run checks now, at their locations, and follow them", trigger, nil},
 		{"results", "list what runs have found", results, nil},
+		{"shadow", "compare candidate workers with those that count", shadowRuns, nil},
 		{"heartbeat", "make the address that a job calls, or list its calls", heartbeatAddress, nil},
 		{"incident", "write incidents down, and see to those there are", nil, incidentCommands()},
 		{"maintenance", "plan maintenance, list it, call it off", nil, maintenanceCommands()},
@@ -61,6 +62,7 @@ func commands() []command {
 		{"fleet", "print workers, message versions and held checks; set a version by hand", fleet, []command{
 			{"pin", "set the version in which messages are written", pin, nil},
 		}},
+		{"simulate", "play queue, fleet and scaling policies through some hours", simulateFleet, nil},
 		{"schema", "print the JSON Schema of the check file, for editors", schema, nil},
 		{"completion", "print a shell's completion of these commands", completion, nil},
 		{"sqs", "run the local SQS server alone, for development", sqs, nil},

@@ -114,6 +114,9 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 		e.runs()
 		e.triggers()
 	}
+	if c.o.Shadows != nil {
+		e.shadows()
+	}
 	if c.o.Pings != nil {
 		e.pings()
 	}
