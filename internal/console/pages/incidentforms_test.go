@@ -183,7 +183,7 @@ func TestMaintenanceByForms(t *testing.T) {
 			}
 		}
 	}
-	body := d.page("/maintenance", "New disks", "1 Jul 2999, 20:00", "5 2 * * sat,sun (Europe/Berlin), for 1h30m", "not announced", "tag shop, money; group Shop")
+	body := d.page("/maintenance", "New disks", "1 Jul 2999, 20:00", "5 2 * * sat,sun (Europe/Berlin), for 1h30m<", "not announced", "tag shop, money; group Shop")
 	for _, m := range cancels.FindAllStringSubmatch(body, -1) {
 		d.send(m[1], url.Values{}, http.StatusSeeOther)
 	}

@@ -162,6 +162,9 @@ func (p *pages) showIncident(w http.ResponseWriter, r *http.Request, draft incid
 	if len(v.Sides) == 2 && !v.Sides[0].Gone && !v.Sides[1].Gone {
 		v.Timings = compare(v.Sides[0].attempt, v.Sides[1].attempt)
 	}
+	if v.Draft.Phase == "" && len(v.Said) > 0 {
+		v.Draft.Phase = v.Said[0].Phase
+	}
 	if v.ByHand && !i.ByRules && web.ViewerOf(r.Context()).May(access.IncidentsWrite) {
 		if v.Others, err = p.others(r, i.ID, now); err != nil {
 			return err

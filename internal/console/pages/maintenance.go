@@ -101,7 +101,7 @@ func newMaintenanceRow(m console.Maintenance, now time.Time) maintenanceRow {
 	row.Lasts = m.NextFrom != nil && !m.NextFrom.After(now)
 	switch {
 	case m.Cron != "":
-		row.When = fmt.Sprintf("%s (%s), for %s", m.Cron, firstOf(m.Zone, "UTC"), m.For)
+		row.When = fmt.Sprintf("%s (%s), for %s", m.Cron, firstOf(m.Zone, "UTC"), strings.TrimSuffix(m.For, "0s"))
 	case m.From != nil && m.To != nil:
 		row.When = m.From.Format("2 Jan 2006, 15:04") + " to " + m.To.Format("2 Jan 2006, 15:04 MST")
 	}
