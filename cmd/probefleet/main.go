@@ -53,6 +53,7 @@ func commands() []command {
 		}},
 		{"secret", "set, list and remove the sealed secrets of a location", nil, secretCommands()},
 		{"channel", "list and try those who are told of alerts", nil, channelCommands()},
+		{"page", "list status pages, and make passwords for them", nil, pageCommands()},
 		{"dlq", "list, show, redrive and discard dead letters", nil, []command{
 			{"list", "list dead letters, and why they are there", dlqList, nil},
 			{"show", "print one, with its body", dlqShow, nil},

@@ -63,6 +63,8 @@ type Options struct {
 	Alerts alertBook
 	// Replays has what was measured; where it is nil plans replay nothing.
 	Replays replays
+	// Pages keeps the public status pages; where it is nil they are not served.
+	Pages pageBook
 	// Incidents keeps incidents and maintenance; where it is nil they are not
 	// served.
 	Incidents incidents

@@ -21,6 +21,7 @@ import (
 	"github.com/probefleet/probefleet/internal/console/login"
 	"github.com/probefleet/probefleet/internal/console/pages"
 	"github.com/probefleet/probefleet/internal/console/web"
+	"github.com/probefleet/probefleet/internal/origin"
 	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/store"
@@ -111,7 +112,7 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	cookies := console.Cookies{Base: c.People.base}
 	h := console.New(console.Options{
 		Desk: desk, Cookies: cookies, Audit: db,
-		Store: db, Tokens: db, Runs: db, Shadows: db, Pings: stored{db}, Fleet: db, Registry: db, Incidents: stored{db}, Alerts: alerted{db}, Replays: db, Ready: well,
+		Store: db, Tokens: db, Runs: db, Shadows: db, Pings: stored{db}, Fleet: db, Registry: db, Incidents: stored{db}, Alerts: alerted{db}, Pages: stored{db}, Replays: db, Ready: well,
 		PerToken: limit(c.TokenRate), PerAddress: limit(c.AddressRate),
 		Logger:     kit.Log,
 		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),
@@ -131,7 +132,7 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.Run(ctx) })
 	g.Go(func() error { return h.KeepReceiver(ctx) })
-	g.Go(func() error { return daemon.HTTP(ctx, l, console.Proxies(c.People.proxies, mux), kit.Log) })
+	g.Go(func() error { return daemon.HTTP(ctx, l, origin.Proxies(c.People.proxies, mux), kit.Log) })
 	return g.Wait()
 }
 
