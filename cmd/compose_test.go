@@ -85,8 +85,15 @@ func TestCompose(t *testing.T) {
 				t.Errorf("%s has no flag %s", name, word)
 			}
 		}
+		// What a server other than AWS needs, with the SDK's own variables.
+		sdk := []string{"AWS_ENDPOINT_URL_SQS", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+		for _, variable := range sdk {
+			if name != "dashboard" && s.Environment[variable] == "" {
+				t.Errorf("%s lacks %s", name, variable)
+			}
+		}
 		for variable := range s.Environment {
-			if !strings.Contains(usage, "["+variable+"]") && !strings.Contains(usage, "\n  "+variable+" ") && variable != "AWS_ENDPOINT_URL_SQS" {
+			if !slices.Contains(sdk, variable) && !strings.Contains(usage, "["+variable+"]") && !strings.Contains(usage, "\n  "+variable+" ") {
 				t.Errorf("%s knows no variable %s", name, variable)
 			}
 		}
