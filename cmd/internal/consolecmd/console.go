@@ -75,7 +75,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 	f.Float64Var(&c.AddressRate, "address-rate", DefaultAddressRate, "the same for an address; put it higher behind a proxy, which makes everybody one address")
 	f.StringVar(&c.QueuePrefix, "queue-prefix", "probefleet", "first part of the queues' names, to see to dead letters")
 	c.People.register(f)
-	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder, to show their pictures; none are shown where empty")
+	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder or s3://bucket?region=eu-central-1, to show their pictures; none are shown where empty")
 	f.BoolVar(&c.MetricsOpen, "metrics-open", false, "show /metrics, what the checks measured, to everybody; a token with the scope metrics:read is needed otherwise")
 	f.IntVar(&c.Metered, "metrics-checks", console.DefaultMetered, "checks that /metrics shows at most; a scrape chooses by ?group=, ?tag=, ?kind=, ?check= and ?location=; 0 for all")
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)

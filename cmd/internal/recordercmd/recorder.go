@@ -45,7 +45,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 	c.Register(f, adminAddr)
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
-	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder; what is older than -artifact-days is removed there; empty leaves that to others")
+	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder or s3://bucket?region=eu-central-1; what is older than -artifact-days is removed there; empty leaves that to others")
 	f.BoolVar(&c.Shadow, "shadow", false, "store what candidate workers find, apart from what counts; see docs/shadow-runs.md")
 	f.IntVar(&c.ArtifactDays, "artifact-days", int(recorder.DefaultKeepArtifacts/(24*time.Hour)), "days for which artifacts are kept")
 	f.Check(func() error {

@@ -73,7 +73,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 	f.StringVar(&c.BrowserDir, "browser-dir", filepath.Join(os.TempDir(), "probefleet-browser"), "folder for the browser's profiles")
 	f.IntVar(&c.BrowserMemory, "browser-memory", 0, "MiB that the browser may take with all its pages; beyond it the largest is ended and its run is inconclusive; 0 is 2048")
 	f.BoolVar(&c.Film, "film", true, "keep a strip of small pictures of browser checks that do not pass")
-	f.StringVar(&c.Artifacts, "artifacts", "", "object store for screenshots and for what does not fit into a result, as file:///folder; neither is kept where empty")
+	f.StringVar(&c.Artifacts, "artifacts", "", "object store for screenshots and for what does not fit into a result, as file:///folder or s3://bucket?region=eu-central-1; neither is kept where empty")
 	f.BoolVar(&c.AllowPrivate, "allow-private", false, "let checks reach private and loopback addresses")
 	f.StringVar(&c.Allow, "allow", "", "further addresses that checks may reach, as CIDR by commas; those at which clouds hand out credentials only where they are named exactly")
 	f.StringVar(&c.Deny, "deny", "", "addresses that checks may not reach whatever else is allowed, as CIDR by commas")
