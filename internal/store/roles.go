@@ -57,6 +57,7 @@ var Grants = []Grant{
 	{"location_health", "r", "raw", "r"},
 	{"login_flows", "", "", "rad"},
 	{"maintenance", "", "r", "raw"},
+	{"pages", "", "", "rawd"},
 	{"people", "", "", "raw"},
 	{"ping_receivers", "", "rd", "raw"},
 	{"pings", "", "rd", "ra"},
