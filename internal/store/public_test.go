@@ -65,8 +65,9 @@ func TestThePublicSeesPublicChecksOnly(t *testing.T) {
 	if err != nil || len(buckets) != 1 || buckets[0].CheckID != public.ID {
 		t.Errorf("buckets %+v (%v)", buckets, err)
 	}
+	// A status page is made of its definition; checks and runs show none of theirs.
 	detail := ask[int](t, url, `SELECT count(*) FROM information_schema.columns
-		WHERE table_name LIKE 'public\_%' AND (data_type = 'jsonb' OR column_name IN ('data', 'spec', 'worker'))`)
+		WHERE table_name LIKE 'public\_%' AND table_name <> 'public_pages' AND (data_type = 'jsonb' OR column_name IN ('data', 'spec', 'worker'))`)
 	if detail != 0 {
 		t.Errorf("%d columns of the public views hold detail", detail)
 	}
