@@ -97,5 +97,10 @@ axe: deps $(AXE) ## every page of ours in Chromium under axe-core: nothing serio
 bench-dashboard: deps ## the status page over CHECKS=n checks (default 10000) with 90 days, read by 50: p95, weight, memory; EXPLAIN into docs/queries.md with EXPLAIN=1
 	PROBEFLEET_BENCH_CHECKS=$(or $(CHECKS),10000) PROBEFLEET_BENCH_EXPLAIN=$(EXPLAIN) $(GO) test -count 1 -timeout 60m -v -run '^TestSpeedOfThePage$$' ./internal/dashboard
 
+TERRAFORM_CHECK ?= ../shared/terraform-check/terraform-check
+
+terraform: ## every module and stage of Terraform: validated and tested; without a network where ../shared/terraform-check is there
+	@CHECK="$(abspath $(TERRAFORM_CHECK))" sh scripts/terraform.sh
+
 clean: ## remove what was built; history stays in .probefleet
 	rm -rf $(BIN)

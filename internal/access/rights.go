@@ -12,8 +12,11 @@ const (
 	ChecksWrite      Scope = "checks:write"
 	RunsRead         Scope = "runs:read"
 	RunsTrigger      Scope = "runs:trigger"
+	MetricsRead      Scope = "metrics:read"
 	IncidentsWrite   Scope = "incidents:write"
 	MaintenanceWrite Scope = "maintenance:write"
+	PagesRead        Scope = "pages:read"
+	PagesWrite       Scope = "pages:write"
 	FleetRead        Scope = "fleet:read"
 	DLQRedrive       Scope = "dlq:redrive"
 	FleetAdmin       Scope = "fleet:admin"
@@ -51,8 +54,11 @@ var Rights = []Right{
 	{ChecksWrite, Editor, "create, change, pause, mute and delete checks; give heartbeats their addresses"},
 	{RunsRead, Viewer, "runs with their evidence, states, coverage, incidents"},
 	{RunsTrigger, Editor, "have checks run now"},
+	{MetricsRead, Viewer, "what checks measured, for Prometheus: /metrics"},
 	{IncidentsWrite, Editor, "open, update and close incidents"},
 	{MaintenanceWrite, Editor, "plan and cancel maintenance"},
+	{PagesRead, Viewer, "list and plan status pages"},
+	{PagesWrite, Editor, "create, change and delete status pages"},
 	{FleetRead, Viewer, "workers, locations, dead letters"},
 	{DLQRedrive, Editor, "send dead letters back to where they came from"},
 	{FleetAdmin, Admin, "message versions; discard dead letters"},

@@ -48,6 +48,9 @@ type Options struct {
 	PerToken, PerAddress Limit
 	// Runs knows what was measured; where it is nil that is not served.
 	Runs runs
+	// Shadows knows what candidate workers found; where it is nil that is not
+	// served.
+	Shadows shadows
 	// Pings keeps the calls of jobs; where it is nil none are taken.
 	Pings pingBook
 	// Fleet knows the places that measure; where it is nil they are not served.
@@ -60,6 +63,8 @@ type Options struct {
 	Alerts alertBook
 	// Replays has what was measured; where it is nil plans replay nothing.
 	Replays replays
+	// Pages keeps the public status pages; where it is nil they are not served.
+	Pages pageBook
 	// Incidents keeps incidents and maintenance; where it is nil they are not
 	// served.
 	Incidents incidents
@@ -75,6 +80,12 @@ type Options struct {
 	QueuePrefix string
 	// Metrics may be nil.
 	Metrics *Metrics
+
+	// Meters knows what checks measured, for Prometheus; Metered is how many of
+	// them are shown at most, 0 for all, and MetricsOpen shows them to everybody.
+	Meters      meterBook
+	Metered     int
+	MetricsOpen bool
 }
 
 // Console is the operations console.
@@ -84,6 +95,7 @@ type Console struct {
 	perToken, perAddress limits
 	perPing              limits
 	sound                sound
+	readings             readings
 }
 
 // New makes a Console.

@@ -66,6 +66,9 @@ type Options struct {
 	Work workBook
 	// Heartbeats, where it is set, is where jobs are judged by their calls.
 	Heartbeats heartbeatBook
+	// Shadow, where it is set, is where results of candidate workers come from
+	// and go to.
+	Shadow *Shadow
 	// Queue is the name of the results queue, Receiver the way to it.
 	Queue    string
 	Receiver queue.Receiver
@@ -161,6 +164,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 	}
 	if r.o.Heartbeats != nil {
 		parts.Go(func() { r.watchHeartbeats(work) })
+	}
+	if r.o.Shadow != nil {
+		parts.Go(func() { r.consumeShadow(ctx) })
 	}
 	// Asked once ahead: pollers that find others asking log it as an outage.
 	_ = r.breaker.check(ctx)

@@ -52,6 +52,10 @@ type Options struct {
 	Retries retryBook
 	// Triggers, where it is set, says what is to be run at once.
 	Triggers triggerBook
+	// Shadow says which share of the jobs of a queue is copied for candidate
+	// workers, and OpenShadow finds the queue of the copies.
+	Shadow     []Shadow
+	OpenShadow func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error)
 	// Capacity, where it is set, has it said how many workers are wanted.
 	Capacity *Capacity
 	// Owner is NAME/LIFE, this life among those of all schedulers. What earlier
@@ -91,6 +95,7 @@ type Scheduler struct {
 	metrics *metrics
 	queues  *queues
 	pace    pace
+	copies  *copies
 
 	shards   map[int]*shard
 	reruns   map[rerunKey]*slot
@@ -118,10 +123,16 @@ type Scheduler struct {
 
 // New makes a Scheduler.
 func New(o Options) *Scheduler {
-	return &Scheduler{
-		o: o, metrics: newMetrics(o.Metrics), queues: &queues{open: o.Open},
+	s := &Scheduler{
+		o: o, metrics: newMetrics(o.Metrics), queues: &queues{open: o.Open}, copies: newCopies(o.Shadow),
 		shards: map[int]*shard{}, reruns: map[rerunKey]*slot{}, asked: map[string]*slot{}, revision: -1,
 	}
+	if s.copies != nil {
+		s.copies.lost = func(d destination, n int) {
+			s.metrics.shadow.WithLabelValues(d.location, string(d.class), "lost").Add(float64(n))
+		}
+	}
+	return s
 }
 
 // Run schedules until ctx ends, then gives its shards back. It outlives a
@@ -132,6 +143,9 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	var parts sync.WaitGroup
 	if s.o.Capacity != nil {
 		parts.Go(func() { s.sayCapacity(ctx) })
+	}
+	if s.copies != nil {
+		parts.Go(func() { s.sendCopies(ctx) })
 	}
 	for {
 		s.step(ctx)

@@ -36,7 +36,7 @@ func draw(height int, title, about string) *drawing {
 	d := &drawing{height: height}
 	fmt.Fprintf(d, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-labelledby="t d" font-family="system-ui, sans-serif" font-size="13">`+"\n", plotWidth, height)
 	fmt.Fprintf(d, "<title id=\"t\">%s</title>\n<desc id=\"d\">%s</desc>\n", html.EscapeString(title), html.EscapeString(about))
-	d.WriteString("<style>svg{background:#fff;color:#222}text{fill:currentColor}.grid{stroke:#8884}.shade{fill:#d55e0022}@media(prefers-color-scheme:dark){svg{background:#16181d;color:#ddd}}</style>\n")
+	_, _ = d.WriteString("<style>svg{background:#fff;color:#222}text{fill:currentColor}.grid{stroke:#8884}.shade{fill:#d55e0022}@media(prefers-color-scheme:dark){svg{background:#16181d;color:#ddd}}</style>\n")
 	d.text(panelLeft, 24, "start", title)
 	return d
 }
@@ -64,17 +64,17 @@ func (d *drawing) legend(names []string) {
 }
 
 func (d *drawing) end() string {
-	d.WriteString("</svg>\n")
+	_, _ = d.WriteString("</svg>\n")
 	return d.String()
 }
 
-// round125 is the next 1, 2 or 5 times a power of ten.
-func round125(v float64) float64 {
+// roundUp is the next 1, 2, 2.5 or 5 times a power of ten.
+func roundUp(v float64) float64 {
 	if v <= 0 {
 		return 1
 	}
 	unit := math.Pow(10, math.Floor(math.Log10(v)))
-	for _, f := range []float64{1, 2, 5} {
+	for _, f := range []float64{1, 2, 2.5, 5} {
 		if v <= f*unit*(1+1e-9) {
 			return f * unit
 		}
@@ -90,10 +90,10 @@ func Timeline(s Scenario, rows []Row) string {
 	for _, r := range rows {
 		names = append(names, r.Policy)
 	}
-	d := draw(height, fmt.Sprintf("Tasks, and the longest wait of each minute, over %s", s.Length), "One line a policy: "+strings.Join(names, ", ")+". The shaded time is the incident.")
+	d := draw(height, fmt.Sprintf("Tasks, and the longest wait of each minute, over %s", span(s.Length)), "One line a policy: "+strings.Join(names, ", ")+". The shaded time is the incident.")
 	d.legend(names)
 	d.panel(s, panelTop, "tasks", rows, func(m Minute) float64 { return float64(m.Tasks) }, 0)
-	d.panel(s, panelTop+panelHeight+panelGap, "longest wait, s", rows, func(m Minute) float64 { return m.Wait.Seconds() }, s.Allowed.Seconds())
+	d.panel(s, panelTop+panelHeight+panelGap, "longest wait before the first attempt, s", rows, func(m Minute) float64 { return m.Wait.Seconds() }, s.Allowed.Seconds())
 	return d.end()
 }
 
@@ -107,7 +107,7 @@ func (d *drawing) panel(s Scenario, top float64, title string, rows []Row, of fu
 		}
 		minutes = max(minutes, len(r.Median().Minutes))
 	}
-	scale := round125(highest)
+	scale := roundUp(highest)
 	x := func(minute float64) float64 {
 		return panelLeft + (panelRight-panelLeft)*minute/float64(minutes)
 	}
@@ -142,6 +142,18 @@ func (d *drawing) panel(s Scenario, top float64, title string, rows []Row, of fu
 	}
 }
 
+// span is a duration without parts that are zero.
+func span(d time.Duration) string {
+	text := strings.TrimSuffix(d.String(), "0s")
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	if text == "" {
+		return "0"
+	}
+	return text
+}
+
 // leastShare is what a share of 0 is drawn as on a scale of powers of ten.
 const leastShare = 1e-5
 
@@ -169,14 +181,14 @@ func Frontier(s Scenario, rows []Row) string {
 		}
 		lines[name] = append(lines[name], r)
 	}
-	d := draw(bottom+panelGap, fmt.Sprintf("Share of jobs that are late against task-hours in %s", s.Length), "One line a policy, a point for each share of slots that should be busy; lower and further to the left is better.")
+	d := draw(bottom+panelGap, fmt.Sprintf("Share of jobs that are late against task-hours in %s", span(s.Length)), "One line a policy, a point for each share of slots that should be busy; lower and further to the left is better.")
 	d.legend(names)
 	for e := 0; e >= -5; e-- {
 		share := math.Pow(10, float64(e))
 		d.grid(panelLeft, y(share), panelRight, y(share))
 		d.text(panelLeft-8, y(share)+4, "end", fmt.Sprintf("%g %%", 100*share))
 	}
-	for h := low; h <= high; h += max(20, round125((high-low)/10)) {
+	for h := low; h <= high; h += max(20, roundUp((high-low)/10)) {
 		d.grid(x(h), panelTop, x(h), bottom)
 		d.text(x(h), bottom+18, "middle", fmt.Sprintf("%g", h))
 	}

@@ -81,15 +81,3 @@ func (b *backlog) take() (m message, isNew bool) {
 	}
 	return m, true
 }
-
-// oldest is when the oldest message that waits arrived.
-func (b *backlog) oldest() int32 {
-	at := int32(never)
-	if b.fresh.n > 0 {
-		at = b.fresh.first().at
-	}
-	if b.again.n > 0 {
-		at = min(at, b.again.first().arrived)
-	}
-	return at
-}

@@ -40,8 +40,8 @@ type Result struct {
 type Minute struct {
 	// Tasks were paid for, and Visible messages waited, at its end.
 	Tasks, Visible int
-	// Wait is the longest of the attempts that began; at the end of a minute in
-	// which none did, that of the oldest message that waits.
+	// Wait is the longest of the first attempts that began, or at its end that
+	// of a job that has had none.
 	Wait time.Duration
 	// Late jobs ended, or expired, in it.
 	Late int
@@ -67,8 +67,8 @@ func (r Result) Actions() int { return r.Out + r.In }
 func (r *run) closeMinute() {
 	m := r.minute
 	m.Tasks, m.Visible = r.crew.booting+r.crew.active+r.crew.leaving, r.backlog.visible()
-	if at := r.backlog.oldest(); at < r.minuteEnds {
-		m.wait(r.minuteEnds - at)
+	if r.backlog.fresh.n > 0 {
+		m.wait(r.minuteEnds - r.backlog.fresh.first().at)
 	}
 	r.Minutes = append(r.Minutes, m)
 	r.minute = Minute{}

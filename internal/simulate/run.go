@@ -33,7 +33,7 @@ type run struct {
 	minute                    Minute
 	minuteEnds                int32
 	waits                     waits
-	lost                      int
+
 	Result
 }
 
@@ -200,7 +200,9 @@ func (r *run) receive(id, owner int32) {
 		r.crew.tasks[owner].running++
 		r.running++
 		r.wheel.add(id, r.now+took)
-		r.minute.wait(wait)
+		if isNew {
+			r.minute.wait(wait)
+		}
 		return
 	}
 	r.crew.free.push(id)

@@ -25,7 +25,7 @@ func OpenPublic(ctx context.Context, url string) (*Store, error) {
 			return err
 		}
 		_, err := c.Exec(ctx, `
-			SELECT set_config('role', rolname, false) FROM pg_roles WHERE rolname = $1 AND pg_has_role(oid, 'member')`, PublicRole)
+			SELECT set_config('role', rolname, false) FROM pg_roles WHERE rolname = $1 AND `+mayTake, PublicRole)
 		return err
 	})
 }

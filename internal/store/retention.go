@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -41,7 +40,7 @@ func (s *Store) DropRuns(ctx context.Context, before time.Time) ([]string, error
 		if err != nil || day.Add(24*time.Hour).After(before) {
 			continue
 		}
-		if err := s.dropPartition(ctx, name); err != nil {
+		if err := s.dropPartition(ctx, day); err != nil {
 			return dropped, s.failed(doing+" of "+day.Format(time.DateOnly), err)
 		}
 		dropped = append(dropped, day.Format(time.DateOnly))
@@ -50,6 +49,7 @@ func (s *Store) DropRuns(ctx context.Context, before time.Time) ([]string, error
 		`DELETE FROM runs_default WHERE slot < $1`,
 		`DELETE FROM tally_again WHERE start < $1`,
 		`DELETE FROM tallied_hours WHERE start < $1`,
+		`DELETE FROM shadow_runs WHERE slot < $1`,
 		// The newest mark that is not later than all that may come stays.
 		`DELETE FROM status_marks m WHERE at < $1 AND EXISTS (
 			SELECT FROM status_marks n WHERE n.check_id = m.check_id AND n.at > m.at AND n.at <= $1)`,
@@ -63,19 +63,12 @@ func (s *Store) DropRuns(ctx context.Context, before time.Time) ([]string, error
 
 // dropPartition drops one day's results. It waits for others five seconds at
 // most, as those behind it wait too.
-func (s *Store) dropPartition(ctx context.Context, name string) error {
+func (s *Store) dropPartition(ctx context.Context, day time.Time) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, `SET LOCAL lock_timeout = '5s'`); err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtext('probefleet.partitions'))`); err != nil {
-			return err
-		}
-		there, err := s.hasPartition(ctx, tx, name)
-		if err != nil || !there || strings.ContainsAny(name, `"; `) {
-			return err
-		}
-		_, err = tx.Exec(ctx, `DROP TABLE `+name)
+		_, err := tx.Exec(ctx, `SELECT drop_runs_partition($1::date)`, day.Format(time.DateOnly))
 		return err
 	})
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/probefleet/probefleet/internal/console/login"
 	"github.com/probefleet/probefleet/internal/console/pages"
 	"github.com/probefleet/probefleet/internal/console/web"
+	"github.com/probefleet/probefleet/internal/origin"
 	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/store"
@@ -51,6 +52,9 @@ type Config struct {
 	// Artifacts is the URL of the object store with the workers' pictures, ""
 	// where none is shown.
 	Artifacts string
+	// MetricsOpen shows /metrics without a token, Metered checks at most.
+	MetricsOpen bool
+	Metered     int
 }
 
 // adminAddr is where a console answers for itself, unless it is told otherwise.
@@ -71,7 +75,9 @@ func Run(ctx context.Context, p daemon.Process) error {
 	f.Float64Var(&c.AddressRate, "address-rate", DefaultAddressRate, "the same for an address; put it higher behind a proxy, which makes everybody one address")
 	f.StringVar(&c.QueuePrefix, "queue-prefix", "probefleet", "first part of the queues' names, to see to dead letters")
 	c.People.register(f)
-	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder, to show their pictures; none are shown where empty")
+	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder or s3://bucket?region=eu-central-1, to show their pictures; none are shown where empty")
+	f.BoolVar(&c.MetricsOpen, "metrics-open", false, "show /metrics, what the checks measured, to everybody; a token with the scope metrics:read is needed otherwise")
+	f.IntVar(&c.Metered, "metrics-checks", console.DefaultMetered, "checks that /metrics shows at most; a scrape chooses by ?group=, ?tag=, ?kind=, ?check= and ?location=; 0 for all")
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	if err := f.Parse(p.Args); err != nil {
 		return err
@@ -88,7 +94,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 // Serve serves the console on l until ctx ends. well says what is wrong with
 // the installation.
 func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well func(context.Context) error) error {
-	db, err := database.Open(ctx, c.DatabaseURL, c.Migrate, kit)
+	db, err := database.Open(ctx, c.DatabaseURL, store.ConsoleRole, c.Migrate, kit)
 	if err != nil {
 		return err
 	}
@@ -106,10 +112,11 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	cookies := console.Cookies{Base: c.People.base}
 	h := console.New(console.Options{
 		Desk: desk, Cookies: cookies, Audit: db,
-		Store: db, Tokens: db, Runs: db, Pings: stored{db}, Fleet: db, Registry: db, Incidents: stored{db}, Alerts: alerted{db}, Replays: db, Ready: well,
+		Store: db, Tokens: db, Runs: db, Shadows: db, Pings: stored{db}, Fleet: db, Registry: db, Incidents: stored{db}, Alerts: alerted{db}, Pages: stored{db}, Replays: db, Ready: well,
 		PerToken: limit(c.TokenRate), PerAddress: limit(c.AddressRate),
 		Logger:     kit.Log,
 		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),
+		Meters: db, Metered: c.Metered, MetricsOpen: c.MetricsOpen,
 	})
 	kit.Announce("console", "http://"+l.Addr().String())
 	site, closeSite, err := c.site(ctx, h, login.New(login.Options{Desk: desk, Cookies: cookies, Mapping: c.People.mapping, Tokens: pages.TokenDoor{Console: h}}), db, queues, kit)
@@ -120,11 +127,12 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	mux := http.NewServeMux()
 	mux.Handle("/api/", h.Handler())
 	mux.Handle("/ping/", h.Handler())
+	mux.Handle("GET /metrics", h.MetricsHandler())
 	mux.Handle("/", h.ByAddress(site))
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.Run(ctx) })
 	g.Go(func() error { return h.KeepReceiver(ctx) })
-	g.Go(func() error { return daemon.HTTP(ctx, l, console.Proxies(c.People.proxies, mux), kit.Log) })
+	g.Go(func() error { return daemon.HTTP(ctx, l, origin.Proxies(c.People.proxies, mux), kit.Log) })
 	return g.Wait()
 }
 

@@ -30,10 +30,11 @@ func Flags(f *daemon.Flags, dsn *string, migrate *bool) {
 	f.BoolVar(migrate, "migrate", true, "bring the database's tables up to date at start")
 }
 
-// Open opens the database and brings its tables up to date, waiting for a
-// database that is away until ctx ends.
-func Open(ctx context.Context, dsn string, migrate bool, kit daemon.Kit) (*store.Store, error) {
-	db, err := store.Open(ctx, dsn)
+// Open opens the database as the role of a daemon, see [store.OpenAs], and
+// brings its tables up to date, waiting for a database that is away until ctx
+// ends.
+func Open(ctx context.Context, dsn, role string, migrate bool, kit daemon.Kit) (*store.Store, error) {
+	db, err := store.OpenAs(ctx, dsn, role)
 	if err != nil {
 		return nil, err
 	}
@@ -41,6 +42,7 @@ func Open(ctx context.Context, dsn string, migrate bool, kit daemon.Kit) (*store
 	for wait := time.Second; migrate; wait = min(2*wait, 30*time.Second) {
 		err := store.Migrate(ctx, dsn)
 		if err == nil {
+			db.Renew()
 			break
 		}
 		if !store.Unavailable(err) {

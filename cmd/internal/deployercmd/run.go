@@ -144,13 +144,19 @@ func run(ctx context.Context, p daemon.Process, c verb) error {
 	return errors.Join(errs...)
 }
 
-// serve sees to every service in a goroutine of its own, so that none waits for
-// another one.
-func (d *desk) serve(ctx context.Context, services []pipelinefile.Service, every time.Duration, kit daemon.Kit) error {
+// Metrics registers the metrics of the deployer: the deploys that have ended.
+func Metrics(reg prometheus.Registerer) (*prometheus.CounterVec, error) {
 	deploys := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "probefleet_deployer_deploys_total", Help: "Deploys that have ended, by service, stage, outcome and whether they went back.",
 	}, []string{"service", "stage", "outcome", "rollback"})
-	if err := kit.Metrics.Register(deploys); err != nil {
+	return deploys, reg.Register(deploys)
+}
+
+// serve sees to every service in a goroutine of its own, so that none waits for
+// another one.
+func (d *desk) serve(ctx context.Context, services []pipelinefile.Service, every time.Duration, kit daemon.Kit) error {
+	deploys, err := Metrics(kit.Metrics)
+	if err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)

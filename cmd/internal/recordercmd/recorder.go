@@ -24,6 +24,8 @@ type Config struct {
 	CreateQueues bool
 	Artifacts    string // URL of the object store whose old files are removed
 	ArtifactDays int
+	// Shadow has results of candidate workers stored beside those that count.
+	Shadow bool
 	// RunsKept is how long raw results are kept; 0 is the default.
 	RunsKept time.Duration
 
@@ -43,7 +45,8 @@ func Run(ctx context.Context, p daemon.Process) error {
 	c.Register(f, adminAddr)
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
-	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder; what is older than -artifact-days is removed there; empty leaves that to others")
+	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder or s3://bucket?region=eu-central-1; what is older than -artifact-days is removed there; empty leaves that to others")
+	f.BoolVar(&c.Shadow, "shadow", false, "store what candidate workers find, apart from what counts; see docs/shadow-runs.md")
 	f.IntVar(&c.ArtifactDays, "artifact-days", int(recorder.DefaultKeepArtifacts/(24*time.Hour)), "days for which artifacts are kept")
 	f.Check(func() error {
 		if c.ArtifactDays < 1 {
@@ -66,7 +69,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 
 // Serve runs a recorder until ctx ends and its drain is done.
 func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
-	db, err := database.Open(ctx, c.DatabaseURL, c.Migrate, kit)
+	db, err := database.Open(ctx, c.DatabaseURL, store.RecorderRole, c.Migrate, kit)
 	if err != nil {
 		return err
 	}
@@ -75,15 +78,26 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	if err != nil {
 		return err
 	}
-	name := queue.ResultsName(c.QueuePrefix)
-	if c.CreateQueues {
-		if err := client.Ensure(ctx, name, sqsqueue.Settings{}); err != nil {
-			return err
+	open := func(name string) (*sqsqueue.Queue, error) {
+		if c.CreateQueues {
+			if err := client.Ensure(ctx, name, sqsqueue.Settings{}); err != nil {
+				return nil, err
+			}
 		}
+		return client.Open(ctx, name)
 	}
-	results, err := client.Open(ctx, name)
+	name := queue.ResultsName(c.QueuePrefix)
+	results, err := open(name)
 	if err != nil {
 		return err
+	}
+	var shadow *recorder.Shadow
+	if c.Shadow {
+		found, err := open(queue.ShadowName(name))
+		if err != nil {
+			return err
+		}
+		shadow = &recorder.Shadow{Queue: queue.ShadowName(name), Receiver: found, Book: db}
 	}
 	var old recorder.Options
 	if c.Artifacts != "" {
@@ -102,7 +116,8 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		Alerts: db, Notifier: tell, Conditions: db, DeadLetters: deadDepths{client, db, c.QueuePrefix},
 		Artifacts: old.Artifacts, KeepArtifacts: old.KeepArtifacts,
 		Store: db, Registry: db, Locations: db, History: db, Heartbeats: db, Work: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
-		Queue: name, Receiver: results, Logger: log, Tracer: kit.Tracer,
+		Shadow: shadow,
+		Queue:  name, Receiver: results, Logger: log, Tracer: kit.Tracer,
 		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,
 	})
 	kit.Ready.Add("recorder", r.Ready)

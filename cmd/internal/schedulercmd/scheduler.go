@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/database"
@@ -13,6 +14,7 @@ import (
 	"github.com/probefleet/probefleet/internal/queue"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/scheduler"
+	"github.com/probefleet/probefleet/internal/store"
 )
 
 // Config is what the scheduler can be told.
@@ -24,6 +26,8 @@ type Config struct {
 	CreateQueues bool
 	// Name tells this scheduler from others; host and process id where empty.
 	Name string
+	// Shadow is which share of the jobs of which queues is copied.
+	Shadow string
 	// Capacity is how many workers are said to be wanted, and to whom.
 	Capacity Capacity
 }
@@ -42,6 +46,11 @@ func Run(ctx context.Context, p daemon.Process) error {
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
 	f.StringVar(&c.Name, "name", "", "name of this scheduler among others, the same after a restart: what it held before is taken over at once, not when its leases end; host and process id where empty")
+	f.StringVar(&c.Shadow, "shadow", "", "which share of the jobs of a queue is copied for candidate workers, as LOCATION/CLASS=SHARE by commas, such as local/api=0.1; see docs/shadow-runs.md")
+	f.Check(func() error {
+		_, err := shadows(c.Shadow)
+		return err
+	})
 	c.Capacity.register(f)
 	if err := f.Parse(p.Args); err != nil {
 		return err
@@ -63,7 +72,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	// A lease belongs to one life of a process; the next one of the same name
 	// takes it over at its start.
 	c.Name += "/" + rand.Text()[:8]
-	db, err := database.Open(ctx, c.DatabaseURL, c.Migrate, kit)
+	db, err := database.Open(ctx, c.DatabaseURL, store.SchedulerRole, c.Migrate, kit)
 	if err != nil {
 		return err
 	}
@@ -72,21 +81,30 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	if err != nil {
 		return err
 	}
+	open := func(ctx context.Context, name string, s sqsqueue.Settings) (queue.Sender, error) {
+		if c.CreateQueues {
+			if err := client.Ensure(ctx, name, s); err != nil {
+				return nil, err
+			}
+		}
+		return client.Open(ctx, name)
+	}
+	copied, err := shadows(c.Shadow)
+	if err != nil {
+		return err
+	}
 	said, err := c.capacity(ctx, db, client)
 	if err != nil {
 		return err
 	}
 	s := scheduler.New(scheduler.Options{
-		Capacity: said,
-		Store:    db, Retries: db, Triggers: db, Owner: c.Name, Logger: kit.Log, Tracer: kit.Tracer, Metrics: kit.Metrics,
+		Capacity: said, Shadow: copied,
+		OpenShadow: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
+			return open(ctx, queue.ShadowName(queue.JobsName(c.QueuePrefix, location, string(class))), sqsqueue.Settings{Retention: time.Hour})
+		},
+		Store: db, Retries: db, Triggers: db, Owner: c.Name, Logger: kit.Log, Tracer: kit.Tracer, Metrics: kit.Metrics,
 		Open: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
-			name := queue.JobsName(c.QueuePrefix, location, string(class))
-			if c.CreateQueues {
-				if err := client.Ensure(ctx, name, sqsqueue.Settings{}); err != nil {
-					return nil, err
-				}
-			}
-			return client.Open(ctx, name)
+			return open(ctx, queue.JobsName(c.QueuePrefix, location, string(class)), sqsqueue.Settings{})
 		},
 	})
 	kit.Ready.Add("scheduler", s.Ready)

@@ -66,6 +66,7 @@ resource "aws_ecs_task_definition" "service" {
     essential              = true
     readonlyRootFilesystem = true
     user                   = "10001:10001"
+    healthCheck            = { command = ["CMD", each.key, "health"], interval = 10, timeout = 5, retries = 6, startPeriod = 60 }
     # A drain takes 25 s; Fargate gives 120 at most.
     stopTimeout     = 60
     linuxParameters = { capabilities = { drop = ["ALL"] }, initProcessEnabled = true }

@@ -1,0 +1,121 @@
+package console
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/access"
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/kept"
+	"github.com/probefleet/probefleet/internal/status"
+)
+
+// measured is a meterBook.
+type measured struct {
+	checks []status.Check
+	meters []kept.Meter
+	asked  []string
+	reads  int
+}
+
+func (m *measured) Statuses(context.Context) ([]status.Check, error) { m.reads++; return m.checks, nil }
+
+func (m *measured) Meters(_ context.Context, ids []string, _, _ time.Time) ([]kept.Meter, error) {
+	m.asked = ids
+	return m.meters, nil
+}
+
+func watched(id, group string, level status.State, runs ...status.Run) status.Check {
+	return status.Check{
+		ID: id, Name: "The \"" + id + "\"\n", Group: group, Tags: []string{"web", group}, Kind: check.KindAPI,
+		Every: time.Minute, Timeout: time.Second, Locations: []string{"here", "there"}, Level: level, Last: runs, Conclusive: runs,
+	}
+}
+
+func seen(location string, at time.Time, o jobs.Outcome) status.Run {
+	return status.Run{RunID: "x", Location: location, Slot: at, FinishedAt: at, Outcome: o, Latency: 250 * time.Millisecond}
+}
+
+// Silence is neither up nor down, what was not measured has no uptime, and a
+// place that is the check's no longer is not shown.
+func TestMetricsOfChecks(t *testing.T) {
+	now := time.Now()
+	book := &measured{checks: []status.Check{
+		watched("shop", "web", status.Outage, seen("here", now, jobs.Passed), seen("there", now, jobs.Failed), seen("formerly", now, jobs.Failed)),
+		watched("quiet", "desk", status.Operational, seen("here", now.Add(-time.Hour), jobs.Passed)),
+	}}
+	tally := status.Tally{Expected: 100, Counts: status.Counts{Passed: 80, Degraded: 9, Failed: 11, Inconclusive: 1}, MaintenanceExpected: 10, Maintenance: status.Counts{Failed: 10}}
+	book.meters = []kept.Meter{
+		{CheckID: "shop", Location: "here", Tally: tally, CertificateEnds: now.Add(36 * time.Hour)},
+		{CheckID: "quiet", Location: "here", Tally: status.Tally{Expected: 60, Counts: status.Counts{Inconclusive: 60}}},
+	}
+	tokens := newRing()
+	tokens.put("prometheus", access.Token{ID: "p", Scopes: []access.Scope{access.MetricsRead}})
+	c := New(Options{Tokens: tokens, Meters: book, Logger: slog.New(slog.DiscardHandler)})
+	get := func(path, token string) (int, string) {
+		w := ask(c.MetricsHandler(), "GET", path, token, "")
+		return w.Code, w.Body.String()
+	}
+	code, body := get("/metrics", "prometheus")
+	if code != http.StatusOK {
+		t.Fatal(code, body)
+	}
+	has := func(body string, lines ...string) {
+		t.Helper()
+		for _, l := range lines {
+			if !strings.Contains(body, l) {
+				t.Errorf("not in the metrics: %s", l)
+			}
+		}
+	}
+	has(body, `probefleet_check_info{check="shop",group="web",kind="api",name="The \"shop\"\n"} 1`,
+		`probefleet_check_state{check="shop",state="outage"} 1`, `probefleet_check_state{check="shop",state="operational"} 0`,
+		`probefleet_check_state{check="quiet",state="not_measured"} 1`,
+		`probefleet_check_up{check="shop",location="here"} 1`, `probefleet_check_up{check="shop",location="there"} 0`,
+		`probefleet_check_last_outcome{check="shop",location="there",outcome="failed"} 1`,
+		`probefleet_check_duration_seconds{check="shop",location="here"} 0.25`,
+		`probefleet_check_uptime_ratio{check="shop",location="here"} 0.98`, // 89 up, 1 down
+		`probefleet_check_coverage_ratio{check="shop",location="here"} 1`,
+		`probefleet_check_coverage_ratio{check="quiet",location="here"} 0`,
+		`probefleet_check_certificate_days_left{check="shop",location="here"} 1.4`,
+		`probefleet_checks{state="outage"} 1`, "probefleet_checks_left_out 0")
+	for _, l := range []string{`check_up{check="quiet"`, `uptime_ratio{check="quiet"`, "formerly"} {
+		if strings.Contains(body, l) {
+			t.Errorf("what nothing is known of is in the metrics: %s", l)
+		}
+	}
+	if _, body := get("/metrics?group=desk&location=there", "prometheus"); strings.Contains(body, `"shop"`) || strings.Contains(body, `location="here"`) || !strings.Contains(body, `"quiet"`) {
+		t.Errorf("chosen by group and location:\n%s", body)
+	}
+	if fmt.Sprint(book.asked) != "[quiet]" || book.reads != 1 {
+		t.Errorf("the database was asked for %v, and %d times for the states", book.asked, book.reads)
+	}
+	c.o.Metered = 1
+	_, body = get("/metrics", "prometheus")
+	has(body, "probefleet_checks_left_out 1")
+	if strings.Contains(body, `check="shop"`) {
+		t.Error("the bound on checks does not hold")
+	}
+}
+
+func TestWhoMayReadMetrics(t *testing.T) {
+	tokens := newRing()
+	tokens.put("prometheus", access.Token{ID: "p", Scopes: []access.Scope{access.MetricsRead}})
+	tokens.put("other", access.Token{ID: "o", Scopes: []access.Scope{access.ChecksRead, access.RunsRead}})
+	c := New(Options{Tokens: tokens, Meters: &measured{}, Logger: slog.New(slog.DiscardHandler)})
+	for token, want := range map[string]int{"": 401, "unknown": 401, "other": 403, "prometheus": 200} {
+		if w := ask(c.MetricsHandler(), "GET", "/metrics", token, ""); w.Code != want {
+			t.Errorf("%q: %d %s", token, w.Code, w.Body)
+		}
+	}
+	c.o.MetricsOpen = true
+	if w := ask(c.MetricsHandler(), "GET", "/metrics", "", ""); w.Code != 200 {
+		t.Errorf("shown to everybody: %d %s", w.Code, w.Body)
+	}
+}
