@@ -136,11 +136,11 @@ func TestRolesOfTheDatabase(t *testing.T) {
 // here is refused: say whose it is.
 var daily = map[string][]string{
 	store.SchedulerRole: {
-		"ActiveChecks", "AdvanceWatermarks", "AssignRetries", "ChecksRevision", "DueRetries", "DueTriggers", "Fleet", "KeepPins", "LeaseShards",
-		"Now", "Ping", "ReleaseShards", "SettleRetries", "SettleTriggers", "SickLocations", "TakeOver",
+		"ActiveChecks", "AdvanceWatermarks", "AssignRetries", "ChecksRevision", "DueRetries", "DueTriggers", "Fleet", "KeepPins", "KeepWanted", "LeaseShards",
+		"Now", "Ping", "ReleaseShards", "Served", "SettleRetries", "SettleTriggers", "SickLocations", "TakeOver", "Wanted",
 	},
 	store.RecorderRole: {
-		"ClaimDelivery", "CountDeliveries", "DeadResults", "DeclareLocation", "DropRuns", "DueDeadMen", "EndingCertificates", "EnsurePartitions",
+		"AddWork", "ClaimDelivery", "CountDeliveries", "DeadResults", "DeclareLocation", "DropRuns", "DueDeadMen", "EndingCertificates", "EnsurePartitions",
 		"HeartbeatsDue", "HeartbeatsJudged", "KeepConditions", "LastMeasured", "LocationSamples", "NoteDeadLetter", "Now", "Ping", "PlanAlerts",
 		"PruneAlerts", "PrunePings", "PruneRetries", "Ready", "RecordReceived", "RecorderSaid", "SettleDelivery", "SickConditions", "Tally",
 		"UnplannedAlerts", "WorkerSaid", "WorkerWorked",
