@@ -33,7 +33,7 @@ func TestExamplesOfPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	for key := range schema.Defs["statusPage"].Properties {
-		if !regexp.MustCompile("(?m)^\\|[^|]*`"+key+"`.*\\| `.*"+key+": .*` \\|$").MatchString(section) {
+		if !regexp.MustCompile("(?m)^\\|[^|]*`" + key + "`.*\\| `.*" + key + ": .*` \\|$").MatchString(section) {
 			t.Errorf("docs/checks.md has no row with an example for `%s` of a page", key)
 		}
 	}

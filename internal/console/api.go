@@ -178,7 +178,7 @@ func register[I, O any](e *endpoints, o operation, handler func(context.Context,
 // OpenAPI is the description of the whole API, as JSON.
 func OpenAPI() ([]byte, error) {
 	c := New(Options{
-		Runs: noRuns{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{}, Alerts: noAlerts{}, Pages: noPages{},
+		Runs: noRuns{}, Shadows: noShadows{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{}, Alerts: noAlerts{}, Pages: noPages{},
 		Desk: people.NewDesk(people.Options{}), Audit: noAudit{},
 	})
 	spec := c.newAPI(http.NewServeMux()).OpenAPI()
@@ -193,6 +193,7 @@ func OpenAPI() ([]byte, error) {
 // are never asked.
 type (
 	noRuns      struct{ runs }
+	noShadows   struct{ shadows }
 	noPings     struct{ pingBook }
 	noFleet     struct{ fleet }
 	noRegistry  struct{ registry }

@@ -221,10 +221,10 @@ func (d *Dashboard) unlock(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	until := d.now().Add(admitted).Unix()
-	http.SetCookie(w, &http.Cookie{
+	http.SetCookie(w, &http.Cookie{ //nolint:gosec // G124: a page may be on plain HTTP in a network of its own
 		Name: cookieOf(s), Value: strconv.FormatInt(until, 10) + "." + sign(s, until), Path: s.base + "/", MaxAge: int(admitted.Seconds()),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
 	})
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, s.base+to, http.StatusSeeOther)
+	http.Redirect(w, r, s.base+to, http.StatusSeeOther) //nolint:gosec // G710: to was seen to be a path of this site
 }

@@ -187,6 +187,9 @@ func (d *decoder) stage(path string, f *File, service *Service, s *Stage) {
 		}
 		d.among(path+".gates.incidents.impacts", i.Impacts, "outage", "degraded", "maintenance", "none")
 	}
+	if s.Gates.Shadow != nil {
+		d.shadow(path+".gates.shadow", f, s.Gates.Shadow)
+	}
 	if s.Bake != nil {
 		d.bake(path+".bake", f, s.Bake)
 	}
@@ -414,7 +417,7 @@ func (s Service) Policy() promotion.Service {
 		hours, _ := stage.hours() // was checked by Parse
 		out := promotion.Stage{
 			Name: stage.Name, Timeout: time.Duration(stage.Timeout),
-			Gates: promotion.Gates{Hours: hours, CI: stage.Gates.CI, Approvals: stage.Gates.Approvals},
+			Gates: promotion.Gates{Hours: hours, CI: stage.Gates.CI, Approvals: stage.Gates.Approvals, Shadow: stage.Gates.Shadow.policy()},
 		}
 		for _, f := range stage.Gates.Freezes {
 			period, _ := f.period() // likewise

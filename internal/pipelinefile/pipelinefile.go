@@ -89,6 +89,17 @@ type Gates struct {
 	Incidents *Incidents `json:"incidents"`
 	CI        bool       `json:"ci"`
 	Approvals int        `json:"approvals"`
+	Shadow    *Shadow    `json:"shadow"`
+}
+
+// Shadow is what shadow runs of the commit's build have to show.
+type Shadow struct {
+	Build         string   `json:"build"`
+	Location      string   `json:"location"`
+	Since         Duration `json:"since"`
+	Pairs         int      `json:"pairs"`
+	Disagreements float64  `json:"disagreements"`
+	Slower        float64  `json:"slower"`
 }
 
 // Hours are when people are there to watch.

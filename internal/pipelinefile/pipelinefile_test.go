@@ -86,7 +86,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 	for name, v := range map[string]any{
 		"": File{}, "console": Console{}, "service": Service{}, "git": Git{}, "image": Image{}, "ci": CI{}, "alarm": Alarm{},
 		"prometheus": Prometheus{}, "alertmanager": Alertmanager{}, "cloudwatch": CloudWatch{}, "fleet": Fleet{}, "stage": Stage{},
-		"gates": Gates{}, "hours": Hours{}, "freeze": Freeze{}, "incidents": Incidents{}, "bake": Bake{}, "driver": Driver{},
+		"gates": Gates{}, "hours": Hours{}, "freeze": Freeze{}, "incidents": Incidents{}, "shadow": Shadow{}, "bake": Bake{}, "driver": Driver{},
 		"exec": Exec{}, "docker": Docker{}, "asg": ASG{}, "ecs": ECS{},
 	} {
 		def := root

@@ -58,7 +58,7 @@ func (c *copies) take(d destination, b batch, errs []error) {
 	}
 	var list []queue.Outgoing
 	for i, w := range b.slots {
-		if errs[i] == nil && w.asked == nil && rand.Float64() < c.shares[d] {
+		if errs[i] == nil && w.asked == nil && rand.Float64() < c.shares[d] { //nolint:gosec // G602: errs has one entry per message
 			list = append(list, b.outgoing[i])
 		}
 	}

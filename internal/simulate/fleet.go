@@ -153,7 +153,6 @@ func (r *run) abandon(id int32, after int32) {
 			continue
 		}
 		s.took = 0
-		r.lost++
 		if after == 0 {
 			r.returned(s.m)
 		} else {

@@ -36,7 +36,7 @@ func draw(height int, title, about string) *drawing {
 	d := &drawing{height: height}
 	fmt.Fprintf(d, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" role="img" aria-labelledby="t d" font-family="system-ui, sans-serif" font-size="13">`+"\n", plotWidth, height)
 	fmt.Fprintf(d, "<title id=\"t\">%s</title>\n<desc id=\"d\">%s</desc>\n", html.EscapeString(title), html.EscapeString(about))
-	d.WriteString("<style>svg{background:#fff;color:#222}text{fill:currentColor}.grid{stroke:#8884}.shade{fill:#d55e0022}@media(prefers-color-scheme:dark){svg{background:#16181d;color:#ddd}}</style>\n")
+	_, _ = d.WriteString("<style>svg{background:#fff;color:#222}text{fill:currentColor}.grid{stroke:#8884}.shade{fill:#d55e0022}@media(prefers-color-scheme:dark){svg{background:#16181d;color:#ddd}}</style>\n")
 	d.text(panelLeft, 24, "start", title)
 	return d
 }
@@ -64,7 +64,7 @@ func (d *drawing) legend(names []string) {
 }
 
 func (d *drawing) end() string {
-	d.WriteString("</svg>\n")
+	_, _ = d.WriteString("</svg>\n")
 	return d.String()
 }
 

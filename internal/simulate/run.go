@@ -33,7 +33,7 @@ type run struct {
 	minute                    Minute
 	minuteEnds                int32
 	waits                     waits
-	lost                      int
+
 	Result
 }
 

@@ -142,21 +142,21 @@ var daily = map[string][]string{
 	store.RecorderRole: {
 		"AddWork", "ClaimDelivery", "CountDeliveries", "DeadResults", "DeclareLocation", "DropRuns", "DueDeadMen", "EndingCertificates", "EnsurePartitions",
 		"HeartbeatsDue", "HeartbeatsJudged", "KeepConditions", "LastMeasured", "LocationSamples", "NoteDeadLetter", "Now", "Ping", "PlanAlerts",
-		"PruneAlerts", "PrunePings", "PruneRetries", "Ready", "RecordReceived", "RecorderSaid", "SettleDelivery", "SickConditions", "Tally",
+		"PruneAlerts", "PrunePings", "PruneRetries", "Ready", "RecordReceived", "RecordShadow", "RecorderSaid", "SettleDelivery", "SickConditions", "Tally",
 		"UnplannedAlerts", "WorkerSaid", "WorkerWorked",
 	},
 	store.ConsoleRole: {
-		"ActiveChecks", "Activity", "AddPerson", "AddPing", "AddTriggers", "Alerts", "ApplyChannels", "ApplyChecks", "ApplySet", "Attempts", "Audit",
+		"ActiveChecks", "Activity", "AddPerson", "AddPing", "AddTriggers", "Alerts", "ApplyChannels", "ApplyChecks", "ApplyPages", "ApplySet", "Attempts", "Audit",
 		"CancelMaintenance", "Catalogue", "ChangeCheck", "ChangePerson", "Channels", "Coverage", "CreateToken", "DeadLetterNotes", "DeadResults",
 		"DeadResultsByID", "Deliveries", "Delivery", "DescribeIncident", "DropDeadResults", "EndSession", "Fleet", "GiveAddress", "Incident", "Incidents",
 		"KeepEnvironmentToken", "KeepFlow", "Latencies", "Locations", "MergeIncident", "Meters", "Note", "NoteLogin", "Now", "OpenIncident", "OpenSession",
-		"OverridePin", "Overview", "People", "Periods", "PersonByName", "PersonBySubject", "Ping", "Pings", "PlanMaintenance", "PlannedMaintenance",
-		"PruneAudit", "PruneSessions", "PruneTriggers", "ReceiverHere", "Recent", "Rehash", "RemoveChannel", "RemoveChecks", "ReplayRuns", "Revisions",
-		"RevokeToken", "Run", "Runs", "SessionByDigest", "Sessions", "SetPassword", "Statuses", "TakeFlow", "TestChannel", "TokenByHash", "Tokens",
+		"OverridePin", "Overview", "Pages", "People", "Periods", "PersonByName", "PersonBySubject", "Ping", "Pings", "PlanMaintenance", "PlannedMaintenance",
+		"PruneAudit", "PruneSessions", "PruneTriggers", "ReceiverHere", "Recent", "Rehash", "RemoveChannel", "RemoveChecks", "RemovePage", "ReplayRuns", "Revisions",
+		"RevokeToken", "Run", "Runs", "SessionByDigest", "Sessions", "SetPassword", "ShadowBuilds", "ShadowPairs", "Statuses", "TakeFlow", "TestChannel", "TokenByHash", "Tokens",
 		"TouchSession", "TouchToken", "Triggered", "Trusted", "UnknownChannels", "UpdateIncident",
 	},
 	store.PublicRole: {
-		"PublicBuckets", "PublicChecks", "PublicCounted", "PublicIncident", "PublicIncidents", "PublicLatencies", "PublicMaintenance", "PublicOutages", "PublicRuns",
+		"PublicBuckets", "PublicChecks", "PublicCounted", "PublicIncident", "PublicIncidents", "PublicLatencies", "PublicMaintenance", "PublicOutages", "PublicPages", "PublicRuns",
 	},
 	"nobody": {"Close", "Renew"},
 }

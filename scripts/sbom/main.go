@@ -53,7 +53,7 @@ func main() {
 func run(w io.Writer, name, digest, dpkg string, binaries []string) error {
 	found := map[string]component{}
 	if dpkg != "" {
-		f, err := os.Open(dpkg)
+		f, err := os.Open(dpkg) //nolint:gosec // the caller names it
 		if err != nil {
 			return fmt.Errorf("reading the packages: %w", err)
 		}

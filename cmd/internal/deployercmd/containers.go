@@ -23,7 +23,7 @@ func containers(k *pipelinefile.Docker, getenv func(string) string, hide func(..
 	}
 	env := map[string]string{}
 	if k.EnvFile != "" {
-		data, err := os.ReadFile(k.EnvFile)
+		data, err := os.ReadFile(k.EnvFile) //nolint:gosec // the operator names it
 		if err != nil {
 			return s, fmt.Errorf("reading the variables of the containers: %w", err)
 		}

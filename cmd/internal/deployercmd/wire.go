@@ -61,7 +61,7 @@ func (d *desk) deployer(ctx context.Context, s pipelinefile.Service, log *slog.L
 	}
 	if d.file.Console != nil {
 		console := w.console()
-		o.Incidents, o.Checks = console.Incidents, console.Checks
+		o.Incidents, o.Checks, o.Shadow = console.Incidents, console.Checks, w.shadow(console)
 	}
 	var errs []error
 	for _, stage := range s.Stages {
@@ -131,6 +131,20 @@ func (w *wiring) source(url, tokenEnv string) evidence.Source {
 func (w *wiring) console() evidence.Console {
 	c := w.desk.file.Console
 	return evidence.Console{Source: w.source(c.URL, c.TokenEnv)}
+}
+
+// shadow asks the console what shadow runs of a commit's build say.
+func (w *wiring) shadow(console evidence.Console) func(context.Context, string, string, time.Time) (promotion.ShadowRuns, error) {
+	gates := map[string]pipelinefile.Shadow{}
+	for _, s := range w.service.Stages {
+		if s.Gates.Shadow != nil {
+			gates[s.Name] = *s.Gates.Shadow
+		}
+	}
+	return func(ctx context.Context, stage, commit string, now time.Time) (promotion.ShadowRuns, error) {
+		g := gates[stage]
+		return console.Shadow(ctx, g.BuildOf(commit), g.Location, now.Add(-time.Duration(g.Since)))
+	}
 }
 
 func (w *wiring) image() func(context.Context, string) (string, error) {

@@ -222,6 +222,9 @@ func (d *Driver) health(ctx context.Context, id string) (health, string, error) 
 	case s == nil:
 		return "", "", errors.New("the engine does not say how a container is")
 	case c.Container.RestartCount > 0 && (s.Health == nil || s.Health.Status != container.Healthy):
+		if s.ExitCode == 0 { // it runs again, and how it ended is forgotten
+			return failed, "it ended and was started again", nil
+		}
 		return failed, fmt.Sprintf("it ended with exit code %d and was started again", s.ExitCode), nil
 	case !s.Running && s.Status != "created":
 		return failed, fmt.Sprintf("it ended with exit code %d %s", s.ExitCode, s.Error), nil
