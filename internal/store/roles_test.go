@@ -140,9 +140,9 @@ var daily = map[string][]string{
 		"Now", "Ping", "ReleaseShards", "SettleRetries", "SettleTriggers", "SickLocations", "TakeOver",
 	},
 	store.RecorderRole: {
-		"ClaimDelivery", "CountDeliveries", "DeadResults", "DeclareLocation", "DropRuns", "DueDeadMen", "EndingCertificates", "EnsurePartitions",
+		"BurningBudgets", "ClaimDelivery", "CountDeliveries", "DeadResults", "DeclareLocation", "DropRuns", "DueDeadMen", "EndingCertificates", "EnsurePartitions",
 		"HeartbeatsDue", "HeartbeatsJudged", "KeepConditions", "LastMeasured", "LocationSamples", "NoteDeadLetter", "Now", "Ping", "PlanAlerts",
-		"PruneAlerts", "PrunePings", "PruneRetries", "Ready", "RecordReceived", "RecorderSaid", "SettleDelivery", "SickConditions", "Tally",
+		"Promises", "PruneAlerts", "PrunePings", "PruneRetries", "Ready", "RecordReceived", "RecorderSaid", "SettleDelivery", "SickConditions", "Tally",
 		"UnplannedAlerts", "WorkerSaid", "WorkerWorked",
 	},
 	store.ConsoleRole: {
@@ -150,7 +150,7 @@ var daily = map[string][]string{
 		"CancelMaintenance", "Catalogue", "ChangeCheck", "ChangePerson", "Channels", "Coverage", "CreateToken", "DeadLetterNotes", "DeadResults",
 		"DeadResultsByID", "Deliveries", "Delivery", "DescribeIncident", "DropDeadResults", "EndSession", "Fleet", "GiveAddress", "Incident", "Incidents",
 		"KeepEnvironmentToken", "KeepFlow", "Latencies", "Locations", "MergeIncident", "Meters", "Note", "NoteLogin", "Now", "OpenIncident", "OpenSession",
-		"OverridePin", "Overview", "People", "Periods", "PersonByName", "PersonBySubject", "Ping", "Pings", "PlanMaintenance", "PlannedMaintenance",
+		"OverridePin", "Overview", "People", "Periods", "PersonByName", "PersonBySubject", "Ping", "Pings", "PlanMaintenance", "Promises", "PlannedMaintenance",
 		"PruneAudit", "PruneSessions", "PruneTriggers", "ReceiverHere", "Recent", "Rehash", "RemoveChannel", "RemoveChecks", "ReplayRuns", "Revisions",
 		"RevokeToken", "Run", "Runs", "SessionByDigest", "Sessions", "SetPassword", "Statuses", "TakeFlow", "TestChannel", "TokenByHash", "Tokens",
 		"TouchSession", "TouchToken", "Triggered", "Trusted", "UnknownChannels", "UpdateIncident",
