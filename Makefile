@@ -20,8 +20,14 @@ help: ## list the targets
 run: deps build ## everything on this machine, with a demo shop: status page on http://127.0.0.1:8080
 	@exec $(BIN)/probefleet up -demo
 
-test: deps ## every test: real Postgres, real Chromium, the local SQS server, the built binaries
-	$(GO) test -timeout 20m ./...
+test: deps ## every test: real Postgres, real Chromium, the local SQS server, the built binaries, the images where a Docker engine can be had
+	@sh scripts/engine.sh $(GO) test -timeout 20m ./...
+
+images: ## the images control, worker and deployer; BASE=, REGISTRY=, TAG=, ARCH=, FONTS= and TARGETS= as scripts/images.sh says
+	@sh scripts/engine.sh sh scripts/images.sh
+
+test-images: ## the tests of the images alone (needs Linux and a Docker engine, or root to start one)
+	@sh scripts/engine.sh $(GO) test -count 1 -timeout 30m -v ./e2e/images
 
 check: lint ## what CI runs before the tests: formatting, vet, linters
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these files"; exit 1; }
@@ -90,6 +96,11 @@ axe: deps $(AXE) ## every page of ours in Chromium under axe-core: nothing serio
 
 bench-dashboard: deps ## the status page over CHECKS=n checks (default 10000) with 90 days, read by 50: p95, weight, memory; EXPLAIN into docs/queries.md with EXPLAIN=1
 	PROBEFLEET_BENCH_CHECKS=$(or $(CHECKS),10000) PROBEFLEET_BENCH_EXPLAIN=$(EXPLAIN) $(GO) test -count 1 -timeout 60m -v -run '^TestSpeedOfThePage$$' ./internal/dashboard
+
+TERRAFORM_CHECK ?= ../shared/terraform-check/terraform-check
+
+terraform: ## every module and stage of Terraform: validated and tested; without a network where ../shared/terraform-check is there
+	@CHECK="$(abspath $(TERRAFORM_CHECK))" sh scripts/terraform.sh
 
 clean: ## remove what was built; history stays in .probefleet
 	rm -rf $(BIN)

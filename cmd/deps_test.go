@@ -44,7 +44,7 @@ func TestLayers(t *testing.T) {
 	nouns := []string{"check", "jobs"}
 	ruled := []string{
 		"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template",
-		"access", "people", "plan", "kept", "ping", "heartbeat", "promotion", "alert", "alert/alertbody", "backtest", "prose",
+		"access", "people", "plan", "kept", "ping", "heartbeat", "promotion", "alert", "alert/alertbody", "backtest", "prose", "statuspage", "origin", "shadow", "simulate", "capacity",
 	}
 	rules := append(append([]string{"nearest"}, ruled...), nouns...)
 	for layer, l := range map[string]struct{ rooms, may []string }{

@@ -40,37 +40,63 @@ func (c *applyConfig) flags(f *daemon.Flags) {
 	})
 }
 
+// beside is what files hold besides checks, as the API takes it.
+type beside struct {
+	channels console.WantedChannels
+	pages    console.WantedPages
+}
+
+func (b beside) empty() bool { return len(b.channels.Channels)+len(b.pages.Pages) == 0 }
+
+func besideChecks(f checkfile.File, owner string, takeOver bool) (b beside, err error) {
+	if b.channels, err = wantedChannels(f.Channels, owner, takeOver); err != nil {
+		return b, err
+	}
+	b.pages, err = wantedPages(f.Pages, owner, takeOver)
+	return b, err
+}
+
 // wanted reads the files.
-func (c *applyConfig) wanted(paths []string) (w console.Wanted, told console.WantedChannels, err error) {
+func (c *applyConfig) wanted(paths []string) (w console.Wanted, told beside, err error) {
 	f, err := loadAll(paths, c.files)
 	if err != nil {
 		return w, told, err
 	}
-	if told, err = wantedChannels(f.Channels, c.owner, c.takeOver); err != nil {
+	if told, err = besideChecks(f, c.owner, c.takeOver); err != nil {
 		return w, told, err
 	}
 	ds, err := console.Define(f.Checks)
 	return console.Wanted{Checks: ds, Owner: c.owner, TakeOver: c.takeOver}, told, err
 }
 
-// planned is what an apply would do to checks and channels.
+// planned is what an apply would do to checks, channels and status pages.
 type planned struct {
 	console.Plan
 	Channels *console.ChannelsPlan `json:"channels,omitempty"`
+	Pages    *console.PagesPlan    `json:"pages,omitempty"`
 }
 
 func (p planned) empty() bool {
-	return p.Empty() && (p.Channels == nil || len(p.Channels.Create)+len(p.Channels.Change) == 0)
+	return p.Empty() && (p.Channels == nil || len(p.Channels.Create)+len(p.Channels.Change) == 0) &&
+		(p.Pages == nil || len(p.Pages.Create)+len(p.Pages.Change) == 0)
 }
 
-// planAll is plan with channels; a console is asked of them where there are
-// some.
-func (c *applyConfig) planAll(ctx context.Context, w console.Wanted, told console.WantedChannels) (p planned, err error) {
-	if p.Plan, err = c.plan(ctx, w); err != nil || len(told.Channels) == 0 {
+// planAll is plan with channels and pages; a console is asked of them where
+// there are some.
+func (c *applyConfig) planAll(ctx context.Context, w console.Wanted, told beside) (p planned, err error) {
+	if p.Plan, err = c.plan(ctx, w); err != nil {
 		return p, err
 	}
-	p.Channels = &console.ChannelsPlan{}
-	err = c.console.call(ctx, applyPatience, http.MethodPost, "/api/v1/channels/plan", told, p.Channels)
+	if len(told.channels.Channels) > 0 {
+		p.Channels = &console.ChannelsPlan{}
+		if err = c.console.call(ctx, applyPatience, http.MethodPost, "/api/v1/channels/plan", told.channels, p.Channels); err != nil {
+			return p, err
+		}
+	}
+	if len(told.pages.Pages) > 0 {
+		p.Pages = &console.PagesPlan{}
+		err = c.console.call(ctx, applyPatience, http.MethodPost, "/api/v1/pages/plan", told.pages, p.Pages)
+	}
 	return p, err
 }
 
@@ -98,6 +124,9 @@ func plan(ctx context.Context, p daemon.Process) error {
 	err = printAs(p.Stdout, c.output, found, func() error {
 		if found.Channels != nil {
 			printChannelsPlan(p.Stdout, *found.Channels)
+		}
+		if found.Pages != nil {
+			printPagesPlan(p.Stdout, *found.Pages)
 		}
 		return printPlan(p.Stdout, found.Plan)
 	})
@@ -171,15 +200,11 @@ func apply(ctx context.Context, p daemon.Process) error {
 			return &daemon.ExitError{Code: 2, Err: fmt.Errorf("nothing was applied: %d checks would be deleted; repeat with -yes to do it", len(w.Delete))}
 		}
 	}
-	var done applied
-	// Those who are told come first: checks name them.
-	if len(told.Channels) > 0 {
-		done.Channels = &console.ChannelsApplied{}
-		if err := c.console.call(ctx, applyPatience, http.MethodPut, "/api/v1/channels", told, done.Channels); err != nil {
-			return err
-		}
+	done, err := told.apply(ctx, c.console)
+	if err != nil {
+		return err
 	}
-	if len(w.Checks)+len(w.Delete) > 0 || len(told.Channels) == 0 {
+	if len(w.Checks)+len(w.Delete) > 0 || told.empty() {
 		if err := c.console.call(ctx, applyPatience, http.MethodPut, "/api/v1/checks", w, &done.Applied); err != nil {
 			return err
 		}
@@ -188,14 +213,34 @@ func apply(ctx context.Context, p daemon.Process) error {
 		if ch := done.Channels; ch != nil {
 			fmt.Fprintf(p.Stdout, "channels: %d created, %d changed, %d unchanged\n", len(ch.Created), len(ch.Changed), len(ch.Unchanged))
 		}
+		if pg := done.Pages; pg != nil {
+			fmt.Fprintf(p.Stdout, "pages: %d created, %d changed, %d unchanged\n", len(pg.Created), len(pg.Changed), len(pg.Unchanged))
+		}
 		return printApplied(p.Stdout, done.Applied)
 	})
 }
 
-// applied is what an apply did to checks and channels.
+// applied is what an apply did to checks, channels and status pages.
 type applied struct {
 	console.Applied
 	Channels *console.ChannelsApplied `json:"channels,omitempty"`
+	Pages    *console.PagesApplied    `json:"pages,omitempty"`
+}
+
+// apply sends what there is. Those who are told come before the checks, which
+// name them.
+func (b beside) apply(ctx context.Context, c consoleClient) (done applied, err error) {
+	if len(b.channels.Channels) > 0 {
+		done.Channels = &console.ChannelsApplied{}
+		if err = c.call(ctx, applyPatience, http.MethodPut, "/api/v1/channels", b.channels, done.Channels); err != nil {
+			return done, err
+		}
+	}
+	if len(b.pages.Pages) > 0 {
+		done.Pages = &console.PagesApplied{}
+		err = c.call(ctx, applyPatience, http.MethodPut, "/api/v1/pages", b.pages, done.Pages)
+	}
+	return done, err
 }
 
 func printApplied(w io.Writer, done console.Applied) error {
@@ -211,21 +256,19 @@ func printApplied(w io.Writer, done console.Applied) error {
 	return err
 }
 
-// applyTo sends checks and channels to the console at url; they belong to no
-// set.
+// applyTo sends checks, channels and pages to the console at url; they belong to
+// no set.
 func applyTo(ctx context.Context, url, token string, f checkfile.File) error {
 	ds, err := console.Define(f.Checks)
 	if err != nil {
 		return err
 	}
-	if len(f.Channels) > 0 {
-		told, err := wantedChannels(f.Channels, "", false)
-		if err != nil {
-			return err
-		}
-		if err := (consoleClient{url, token}).call(ctx, applyPatience, http.MethodPut, "/api/v1/channels", told, nil); err != nil {
-			return err
-		}
+	told, err := besideChecks(f, "", false)
+	if err != nil {
+		return err
+	}
+	if _, err := told.apply(ctx, consoleClient{url, token}); err != nil {
+		return err
 	}
 	return consoleClient{url, token}.call(ctx, applyPatience, http.MethodPut, "/api/v1/checks", console.Wanted{Checks: ds}, nil)
 }

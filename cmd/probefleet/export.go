@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -94,7 +95,11 @@ func export(ctx context.Context, p daemon.Process) error {
 		if err != nil {
 			return err
 		}
-		files[0] = append(told, files[0]...)
+		pages, err := c.pagesOf(ctx, owner)
+		if err != nil {
+			return err
+		}
+		files[0] = slices.Concat(told, pages, files[0])
 	}
 	return putFiles(p.Stdout, folder, files)
 }

@@ -50,7 +50,7 @@ func load(paths []string, o *fileOptions) ([]check.Check, error) {
 	return f.Checks, err
 }
 
-// loadAll is load with the channels of the files.
+// loadAll is load with the channels and pages of the files.
 func loadAll(paths []string, o *fileOptions) (checkfile.File, error) {
 	if len(paths) == 0 {
 		return checkfile.File{}, &daemon.UsageError{Err: fmt.Errorf("no files: name check files, or folders that hold them")}

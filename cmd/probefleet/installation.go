@@ -296,6 +296,7 @@ func (i *installation) applyChecks(ctx context.Context) error {
 				return err
 			}
 			all.Checks, all.Channels = append(all.Checks, demo.Checks...), append(all.Channels, demo.Channels...)
+			all.Pages = append(all.Pages, demo.Pages...)
 		}
 	}
 	if len(i.files) > 0 {
@@ -304,8 +305,9 @@ func (i *installation) applyChecks(ctx context.Context) error {
 			return err
 		}
 		all.Checks, all.Channels = append(all.Checks, own.Checks...), append(all.Channels, own.Channels...)
+		all.Pages = append(all.Pages, own.Pages...)
 	}
-	if len(all.Checks)+len(all.Channels) == 0 {
+	if len(all.Checks)+len(all.Channels)+len(all.Pages) == 0 {
 		return nil
 	}
 	for _, c := range all.Checks {

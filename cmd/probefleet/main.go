@@ -36,6 +36,7 @@ func commands() []command {
 		{"export", "write the checks of a console as files", export, nil},
 		{"trigger", "run checks now, at their locations, and follow them", trigger, nil},
 		{"results", "list what runs have found", results, nil},
+		{"shadow", "compare candidate workers with those that count", shadowRuns, nil},
 		{"heartbeat", "make the address that a job calls, or list its calls", heartbeatAddress, nil},
 		{"incident", "write incidents down, and see to those there are", nil, incidentCommands()},
 		{"maintenance", "plan maintenance, list it, call it off", nil, maintenanceCommands()},
@@ -52,6 +53,7 @@ func commands() []command {
 		}},
 		{"secret", "set, list and remove the sealed secrets of a location", nil, secretCommands()},
 		{"channel", "list and try those who are told of alerts", nil, channelCommands()},
+		{"page", "list status pages, and make passwords for them", nil, pageCommands()},
 		{"dlq", "list, show, redrive and discard dead letters", nil, []command{
 			{"list", "list dead letters, and why they are there", dlqList, nil},
 			{"show", "print one, with its body", dlqShow, nil},
@@ -61,6 +63,7 @@ func commands() []command {
 		{"fleet", "print workers, message versions and held checks; set a version by hand", fleet, []command{
 			{"pin", "set the version in which messages are written", pin, nil},
 		}},
+		{"simulate", "play queue, fleet and scaling policies through some hours", simulateFleet, nil},
 		{"schema", "print the JSON Schema of the check file, for editors", schema, nil},
 		{"completion", "print a shell's completion of these commands", completion, nil},
 		{"sqs", "run the local SQS server alone, for development", sqs, nil},

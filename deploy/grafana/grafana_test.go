@@ -75,7 +75,7 @@ func faults(known map[string]metric, expression string) (found []string) {
 		has = append(has, m.labels...)
 		for _, l := range v.LabelMatchers {
 			switch {
-			case l.Name == labels.MetricName:
+			case l.Name == model.MetricNameLabel:
 			case !slices.Contains(m.labels, l.Name):
 				bad("%s has no label %s", name, l.Name)
 			case l.Type == labels.MatchEqual && slices.Contains([]string{"fate", "state", "outcome", "reason"}, l.Name) && !strings.Contains(m.help+", operational, degraded, outage, not_measured", l.Value):
@@ -145,7 +145,7 @@ func TestAlertRules(t *testing.T) {
 					t.Errorf("%s: %v", r.Alert, err)
 				}
 			}
-			if seen[r.Alert] || !model.LabelName(r.Alert).IsValid() || r.Labels["severity"] == "" || r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
+			if seen[r.Alert] || !model.UTF8Validation.IsValidLabelName(r.Alert) || r.Labels["severity"] == "" || r.Annotations["summary"] == "" || r.Annotations["description"] == "" {
 				t.Errorf("%s: the name twice or no name, or no severity, summary or description", r.Alert)
 			}
 			seen[r.Alert] = true

@@ -15,6 +15,8 @@ const (
 	MetricsRead      Scope = "metrics:read"
 	IncidentsWrite   Scope = "incidents:write"
 	MaintenanceWrite Scope = "maintenance:write"
+	PagesRead        Scope = "pages:read"
+	PagesWrite       Scope = "pages:write"
 	FleetRead        Scope = "fleet:read"
 	DLQRedrive       Scope = "dlq:redrive"
 	FleetAdmin       Scope = "fleet:admin"
@@ -55,6 +57,8 @@ var Rights = []Right{
 	{MetricsRead, Viewer, "what checks measured, for Prometheus: /metrics"},
 	{IncidentsWrite, Editor, "open, update and close incidents"},
 	{MaintenanceWrite, Editor, "plan and cancel maintenance"},
+	{PagesRead, Viewer, "list and plan status pages"},
+	{PagesWrite, Editor, "create, change and delete status pages"},
 	{FleetRead, Viewer, "workers, locations, dead letters"},
 	{DLQRedrive, Editor, "send dead letters back to where they came from"},
 	{FleetAdmin, Admin, "message versions; discard dead letters"},

@@ -8,8 +8,8 @@ import (
 // Who may do what, written out a second time: a change of the table has to be
 // meant.
 func TestRights(t *testing.T) {
-	viewer := []Scope{ChecksRead, RunsRead, MetricsRead, FleetRead}
-	editor := append(slices.Clone(viewer), ChecksWrite, RunsTrigger, IncidentsWrite, MaintenanceWrite, DLQRedrive)
+	viewer := []Scope{ChecksRead, RunsRead, MetricsRead, PagesRead, FleetRead}
+	editor := append(slices.Clone(viewer), ChecksWrite, RunsTrigger, IncidentsWrite, MaintenanceWrite, PagesWrite, DLQRedrive)
 	for role, want := range map[Role][]Scope{Viewer: viewer, Editor: editor, Admin: Scopes, "": nil, "root": nil} {
 		for _, s := range append(slices.Clone(Scopes), "", "unknown:scope") {
 			if got := role.Allows(s); got != slices.Contains(want, s) {

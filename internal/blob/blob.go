@@ -32,20 +32,23 @@ type Store struct {
 }
 
 // Open opens the store at a URL: file:///folder keeps files under that
-// folder, which is made where it is missing; mem:// keeps them in memory until
-// Close.
-func Open(_ context.Context, location string) (*Store, error) {
+// folder, which is made where it is missing; s3://bucket?region=eu-central-1
+// keeps objects in a bucket of S3, or of a server that speaks its protocol (see
+// openBucket); mem:// keeps them in memory until Close.
+func Open(ctx context.Context, location string) (*Store, error) {
 	u, err := url.Parse(location)
 	if err != nil {
-		return nil, fmt.Errorf("artifact store %q is not a URL: write file:///absolute/folder", location)
+		return nil, fmt.Errorf("artifact store %q is not a URL: write file:///absolute/folder or s3://bucket?region=eu-central-1", location)
 	}
 	switch u.Scheme {
 	case "mem":
 		return &Store{bucket: memblob.OpenBucket(nil)}, nil
 	case "file":
 		return openFolder(location, u)
+	case "s3":
+		return openBucket(ctx, u)
 	}
-	return nil, fmt.Errorf("artifact store %q: only file:///absolute/folder is supported", u.Redacted())
+	return nil, fmt.Errorf("artifact store %q: write file:///absolute/folder or s3://bucket?region=eu-central-1", u.Redacted())
 }
 
 // openFolder makes the folder by itself: it is private to our account, and so

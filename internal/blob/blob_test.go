@@ -91,7 +91,11 @@ func TestOpenRefuses(t *testing.T) {
 		"file://var/artifacts": "three slashes",
 		"file:relative":        "three slashes",
 		"file:///a?x=1":        "nothing after",
-		"s3://bucket":          "only file://",
+		"gs://bucket":          "file:///absolute/folder or s3://",
+		"s3://":                "name a bucket",
+		"s3://bucket/folder":   "name a bucket",
+		"s3://bucket?key=1":    "only region",
+		"s3://u:p@bucket":      "credentials",
 		"::":                   "not a URL",
 		"file://" + file:       "making the artifact folder",
 	} {

@@ -33,6 +33,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/alert"
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/statuspage"
 )
 
 // Limits of what is read.
@@ -130,18 +131,20 @@ type File struct {
 	Checks []check.Check
 	// Channels are those who are told.
 	Channels []alert.Channel
+	// Pages are the public ones.
+	Pages []statuspage.Page
 }
 
-// ParseAll is [Parse] with the channels of the file.
+// ParseAll is [Parse] with the channels and pages of the file.
 func ParseAll(name string, data []byte, o Options) (File, error) {
 	l := newLoader(o)
 	l.file(name, data)
 	checks, err := l.result()
-	return File{checks, l.channels}, err
+	return File{checks, l.channels, l.pages}, err
 }
 
 func newLoader(o Options) *loader {
-	return &loader{options: o, ids: map[string]Fault{}, channelNames: map[string]Fault{}}
+	return &loader{options: o, ids: map[string]Fault{}, channelNames: map[string]Fault{}, pageSlugs: map[string]Fault{}}
 }
 
 // loader collects the checks and faults of all files.
@@ -152,6 +155,8 @@ type loader struct {
 
 	channels     []alert.Channel
 	channelNames map[string]Fault // the place of each
+	pages        []statuspage.Page
+	pageSlugs    map[string]Fault // the place of each
 	// ids has the place of each check's id.
 	ids map[string]Fault
 	// environments are those that the files know.

@@ -256,7 +256,7 @@ func TestLoadReportsEveryFile(t *testing.T) {
 	want := strings.Join([]string{
 		`2.yaml:1:15: id "same" is taken: the first is at 1.yaml:1:15; ids are unique over all files`,
 		`3.yaml:2:1: not valid YAML: did not find expected node content while parsing a flow node that begins at line 2; check indentation, brackets and quotes`,
-		"4.yaml:1:1: a file has no key \"check\"; did you mean checks? (keys: vars, environments, groups, defaults, channels, checks)",
+		"4.yaml:1:1: a file has no key \"check\"; did you mean checks? (keys: vars, environments, groups, defaults, channels, pages, checks)",
 		"4.yaml:1:1: has no `checks:`; write `checks:` and a list of checks below it",
 		`empty: the folder has no *.yaml or *.yml file`,
 		`nope.yaml: there is no such file or folder; check the path`,

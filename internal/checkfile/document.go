@@ -156,17 +156,18 @@ func yamlWords(message, text string, at *yaml.LoadError) string {
 
 // document decodes the top of a file.
 func (d *decoder) document(root *yaml.Node) {
-	top, ok := d.object(root, "", "a file", []string{"vars", "environments", "groups", "defaults", "channels", "checks"})
+	top, ok := d.object(root, "", "a file", []string{"vars", "environments", "groups", "defaults", "channels", "pages", "checks"})
 	if !ok {
 		return
 	}
 	d.scopes = d.allVariables(top)
 	d.vars = d.scopes.of("", d.loader.options)
 	d.channels(top)
+	d.pages(top)
 	d.defaults(top)
 	list, ok := top.list("checks")
 	switch {
-	case !top.has("checks") && top.has("channels"): // a file may name those who are told, and nothing else
+	case !top.has("checks") && (top.has("channels") || top.has("pages")): // a file may name those who are told, or pages, and nothing else
 	case !top.has("checks"):
 		d.fault(root, "has no `checks:`; write `checks:` and a list of checks below it")
 	case ok && len(list) == 0:

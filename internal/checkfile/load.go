@@ -20,7 +20,7 @@ func Load(paths []string, o Options) ([]check.Check, error) {
 	return f.Checks, err
 }
 
-// LoadAll is [Load] with the channels of the files.
+// LoadAll is [Load] with the channels and pages of the files.
 func LoadAll(paths []string, o Options) (File, error) {
 	l := newLoader(o)
 	if len(paths) == 0 {
@@ -44,7 +44,7 @@ func LoadAll(paths []string, o Options) (File, error) {
 		}
 	}
 	checks, err := l.result()
-	return File{checks, l.channels}, err
+	return File{checks, l.channels, l.pages}, err
 }
 
 // find lists the files that path stands for.

@@ -163,6 +163,8 @@ var samples = map[string]sample{
 	"channelDeadMan":   {"{channels: {ops: {dead_man: %s}}}", def("channelDeadMan")},
 	"channelStorm":     {"{channels: {ops: {storm: %s}}}", def("channelStorm")},
 	"channelRate":      {"{channels: {ops: {rate: %s}}}", def("channelRate")},
+	"statusPage":       {"{pages: [%s]}", def("statusPage")},
+	"pageAccent":       {"{pages: [{slug: a, title: A, accent: %s}]}", def("pageAccent")},
 	"channelQuiet":     {"{channels: {ops: {quiet: %s}}}", def("channelQuiet")},
 }
 

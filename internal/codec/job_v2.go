@@ -121,7 +121,13 @@ func readJobV2(h Header, data []byte) (jobs.Job, error) {
 	if err := readJob(h, data, &w); err != nil {
 		return jobs.Job{}, err
 	}
-	return w.job(h), nil
+	j := w.job(h)
+	// No writer asks for an answer that cannot be given, and a worker that did
+	// such a job could not say how it ended.
+	if reply, lowest := max(1, j.Reply), ResultVersionOf(j.Check); reply < lowest {
+		return jobs.Job{}, &DecodeError{Type: TypeJob, Field: "data.reply", Reason: fmt.Sprintf("asks for results in version %d; those of its check need version %d", reply, lowest)}
+	}
+	return j, nil
 }
 
 func readJob(h Header, data []byte, w interface{ fault() (field, reason string) }) error {

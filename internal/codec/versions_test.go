@@ -151,6 +151,8 @@ func TestFaultsOfVersionTwo(t *testing.T) {
 		old, new, want string
 	}{
 		{decodeJob, body, `"reply":2`, `"reply":-2`, "job: data.reply is -2; versions count from 1"},
+		{decodeJob, body, `"reply":2`, `"reply":1`, "job: data.reply asks for results in version 1; those of its check need version 2"},
+		{decodeJob, body, `"reply":2`, `"answer":2`, "job: data.reply asks for results in version 1; those of its check need version 2"},
 		{decodeJob, body, `"steps":[{"id"`, `"steps":[],"was":[{"id"`, "job: data.check.api.steps is missing or empty"},
 		{decodeJob, body, `"id":"token"`, `"id":7`, "job: data.check.api.steps.id is a JSON number; it should be a string"},
 		{decodeJob, body, `"max_body":1048576`, `"max_body":"1M"`, "job: data.check.api.steps.request.max_body is a JSON string; it should be a whole number of 64 bits"},

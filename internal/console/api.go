@@ -114,6 +114,9 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 		e.runs()
 		e.triggers()
 	}
+	if c.o.Shadows != nil {
+		e.shadows()
+	}
 	if c.o.Pings != nil {
 		e.pings()
 	}
@@ -136,6 +139,9 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 	}
 	if c.o.Alerts != nil {
 		e.alerts()
+	}
+	if c.o.Pages != nil {
+		e.pages()
 	}
 	if c.o.Desk != nil {
 		e.people()
@@ -175,7 +181,7 @@ func register[I, O any](e *endpoints, o operation, handler func(context.Context,
 // OpenAPI is the description of the whole API, as JSON.
 func OpenAPI() ([]byte, error) {
 	c := New(Options{
-		Runs: noRuns{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{}, Alerts: noAlerts{},
+		Runs: noRuns{}, Shadows: noShadows{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{}, Alerts: noAlerts{}, Pages: noPages{},
 		Desk: people.NewDesk(people.Options{}), Audit: noAudit{}, Meters: noMeters{},
 	})
 	spec := c.newAPI(http.NewServeMux()).OpenAPI()
@@ -190,6 +196,7 @@ func OpenAPI() ([]byte, error) {
 // are never asked.
 type (
 	noRuns      struct{ runs }
+	noShadows   struct{ shadows }
 	noPings     struct{ pingBook }
 	noFleet     struct{ fleet }
 	noRegistry  struct{ registry }
@@ -198,6 +205,7 @@ type (
 	noMeters    struct{ meterBook }
 	noIncidents struct{ incidents }
 	noAlerts    struct{ alertBook }
+	noPages     struct{ pageBook }
 )
 
 // failed reports what the database did not do.

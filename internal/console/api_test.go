@@ -28,7 +28,7 @@ func whole(t *testing.T) (*shelf, *ring, *past, *Console) {
 	s, r, p := &shelf{checks: map[string]check.Check{}}, newRing(), &past{}
 	y, _, _ := newYard()
 	return s, r, p, New(Options{
-		Store: s, Tokens: r, Runs: p, Fleet: &places{}, Registry: &members{}, Incidents: &journal{}, Alerts: &board{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
+		Store: s, Tokens: r, Runs: p, Shadows: pairs{}, Fleet: &places{}, Registry: &members{}, Incidents: &journal{}, Alerts: &board{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
 		Desk: people.NewDesk(people.Options{Book: &roster{}}), Audit: &diary{}, Meters: &measured{},
 		Logger: slog.New(slog.DiscardHandler),
 	})
@@ -111,6 +111,7 @@ func TestScopes(t *testing.T) {
 			"GET /api/v1/channels": access.ChecksRead, "POST /api/v1/channels/plan": access.ChecksRead, "PUT /api/v1/channels": access.ChannelsAdmin,
 			"DELETE /api/v1/channels/{name}": access.ChannelsAdmin, "POST /api/v1/channels/{name}/test": access.ChannelsAdmin,
 			"GET /api/v1/alerts": access.RunsRead, "GET /api/v1/deliveries": access.RunsRead, "GET /api/v1/deliveries/{id}": access.RunsRead,
+			"GET /api/v1/shadow":   access.RunsRead,
 			"GET /api/v1/coverage": access.RunsRead, "GET /api/v1/triggers/{id}": access.RunsRead, "POST /api/v1/triggers": access.RunsTrigger,
 			"GET /api/v1/fleet": access.FleetRead, "GET /api/v1/locations": access.FleetRead, "PUT /api/v1/fleet/pins": access.FleetAdmin,
 			"GET /api/v1/dlq": access.FleetRead, "GET /api/v1/dlq/{id}": access.FleetRead, "GET /api/v1/dlq/moves": access.FleetRead,

@@ -48,6 +48,9 @@ type Options struct {
 	PerToken, PerAddress Limit
 	// Runs knows what was measured; where it is nil that is not served.
 	Runs runs
+	// Shadows knows what candidate workers found; where it is nil that is not
+	// served.
+	Shadows shadows
 	// Pings keeps the calls of jobs; where it is nil none are taken.
 	Pings pingBook
 	// Fleet knows the places that measure; where it is nil they are not served.
@@ -60,6 +63,8 @@ type Options struct {
 	Alerts alertBook
 	// Replays has what was measured; where it is nil plans replay nothing.
 	Replays replays
+	// Pages keeps the public status pages; where it is nil they are not served.
+	Pages pageBook
 	// Incidents keeps incidents and maintenance; where it is nil they are not
 	// served.
 	Incidents incidents

@@ -123,39 +123,3 @@ func Next(text string) string {
 	}
 	return u.RequestURI()
 }
-
-// Proxies has requests that come through one of our own proxies come from
-// whom these name: of X-Forwarded-For the last address that is none of them.
-func Proxies(own []netip.Prefix, next http.Handler) http.Handler {
-	if len(own) == 0 {
-		return next
-	}
-	ours := func(text string) bool {
-		ip, err := netip.ParseAddr(strings.TrimSpace(text))
-		if err != nil {
-			return false
-		}
-		for _, p := range own {
-			if p.Contains(ip.Unmap().WithZone("")) {
-				return true
-			}
-		}
-		return false
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if ours(Address(r.RemoteAddr)) {
-			chain := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-			for i := len(chain) - 1; i >= 0; i-- {
-				ip, err := netip.ParseAddr(strings.TrimSpace(chain[i]))
-				if err != nil {
-					break
-				}
-				r.RemoteAddr = net.JoinHostPort(ip.Unmap().String(), "0")
-				if !ours(chain[i]) {
-					break
-				}
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
-}

@@ -71,6 +71,12 @@ func (c *Console) Discard(ctx context.Context, ch Chosen) (Done, error) {
 	return plain(c.change(ctx, "discarding dead letters", ch, c.discard))
 }
 
+// SetPin sets the version in which messages are written by hand.
+func (c *Console) SetPin(ctx context.Context, o Override) error {
+	_, err := c.override(ctx, &struct{ Body Override }{o})
+	return err
+}
+
 // Switches are what can be switched of a check without its file. Nil leaves it
 // as it is.
 type Switches struct {

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
-	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -16,6 +14,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/probefleet/probefleet/internal/access"
+	"github.com/probefleet/probefleet/internal/origin"
 )
 
 // tokenBook is where tokens are kept.
@@ -193,27 +192,7 @@ func (c *Console) ByAddress(next http.Handler) http.Handler {
 }
 
 // Address is where a request comes from, without the port.
-func Address(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		return remote
-	}
-	return host
-}
+func Address(remote string) string { return origin.Address(remote) }
 
 // Network is what counts as one address: all of a site's for IPv6.
-func Network(remote string) string {
-	host, _, err := net.SplitHostPort(remote)
-	if err != nil {
-		return remote
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil || ip.Is4() || ip.Is4In6() {
-		return host
-	}
-	site, err := ip.WithZone("").Prefix(64)
-	if err != nil {
-		return host
-	}
-	return site.String()
-}
+func Network(remote string) string { return origin.Network(remote) }

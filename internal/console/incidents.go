@@ -142,14 +142,7 @@ func (e *endpoints) incidents() {
 	register(e, operation{
 		id: "update-incident", method: http.MethodPost, path: "/incidents/{id}/updates", scope: access.IncidentsWrite, tag: "incidents",
 		summary: "Say how it goes on", errors: mends,
-	}, func(ctx context.Context, in *struct {
-		ID   string `path:"id" format:"uuid"`
-		Body NewUpdate
-	},
-	) (*out[Incident], error) {
-		u := status.Update{Phase: in.Body.Phase, Body: in.Body.Body, Public: in.Body.Public == nil || *in.Body.Public, Author: holder(ctx).Name}
-		return c.changed(ctx, in.ID, c.o.Incidents.UpdateIncident(ctx, in.ID, u))
-	})
+	}, c.updateIncident)
 	register(e, operation{
 		id: "describe-incident", method: http.MethodPatch, path: "/incidents/{id}", scope: access.IncidentsWrite, tag: "incidents",
 		summary: "Change title, publicity or post-mortem", errors: mends,
@@ -159,13 +152,26 @@ func (e *endpoints) incidents() {
 		summary:     "Make an incident a part of another one",
 		description: "What a person opened can be merged into any other incident, which from then on is about the checks of both and has the updates of both. The answer is that one.",
 		errors:      mends,
-	}, func(ctx context.Context, in *struct {
-		ID   string `path:"id" format:"uuid"`
-		Body IncidentMerge
-	},
-	) (*out[Incident], error) {
-		return c.changed(ctx, in.Body.Into, c.o.Incidents.MergeIncident(ctx, in.ID, in.Body.Into))
-	})
+	}, c.mergeIncident)
+}
+
+type incidentUpdateInput struct {
+	ID   string `path:"id" format:"uuid"`
+	Body NewUpdate
+}
+
+func (c *Console) updateIncident(ctx context.Context, in *incidentUpdateInput) (*out[Incident], error) {
+	u := status.Update{Phase: in.Body.Phase, Body: in.Body.Body, Public: in.Body.Public == nil || *in.Body.Public, Author: holder(ctx).Name}
+	return c.changed(ctx, in.ID, c.o.Incidents.UpdateIncident(ctx, in.ID, u))
+}
+
+type incidentMergeInput struct {
+	ID   string `path:"id" format:"uuid"`
+	Body IncidentMerge
+}
+
+func (c *Console) mergeIncident(ctx context.Context, in *incidentMergeInput) (*out[Incident], error) {
+	return c.changed(ctx, in.Body.Into, c.o.Incidents.MergeIncident(ctx, in.ID, in.Body.Into))
 }
 
 type incidentsInput struct {

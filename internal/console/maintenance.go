@@ -71,17 +71,19 @@ func (e *endpoints) maintenance() {
 	register(e, operation{
 		id: "cancel-maintenance", method: http.MethodDelete, path: "/maintenance/{id}", scope: access.MaintenanceWrite, tag: "maintenance",
 		summary: "Call maintenance off, from now on", errors: []int{http.StatusNotFound},
-	}, func(ctx context.Context, in *incidentPath) (*struct{}, error) {
-		ok, err := c.o.Incidents.CancelMaintenance(ctx, in.ID)
-		if err != nil {
-			return nil, c.failed("calling the maintenance off", err)
-		}
-		if !ok {
-			return nil, newProblem(http.StatusNotFound, fmt.Sprintf("no maintenance with the id %q is planned; /api/v1/maintenance lists it", in.ID))
-		}
-		c.o.Logger.Info("maintenance called off", "maintenance", in.ID, "by", holder(ctx).Name)
-		return nil, nil
-	})
+	}, c.cancelMaintenance)
+}
+
+func (c *Console) cancelMaintenance(ctx context.Context, in *incidentPath) (*struct{}, error) {
+	ok, err := c.o.Incidents.CancelMaintenance(ctx, in.ID)
+	if err != nil {
+		return nil, c.failed("calling the maintenance off", err)
+	}
+	if !ok {
+		return nil, newProblem(http.StatusNotFound, fmt.Sprintf("no maintenance with the id %q is planned; /api/v1/maintenance lists it", in.ID))
+	}
+	c.o.Logger.Info("maintenance called off", "maintenance", in.ID, "by", holder(ctx).Name)
+	return nil, nil
 }
 
 func (c *Console) planMaintenance(ctx context.Context, in *struct{ Body PlannedMaintenance }) (*out[Maintenance], error) {

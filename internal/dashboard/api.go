@@ -11,6 +11,7 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/status"
+	"github.com/probefleet/probefleet/internal/statuspage"
 )
 
 // The shapes of the public API, version 1. Fields are added, never changed.
@@ -82,7 +83,7 @@ type apiRun struct {
 }
 
 func (d *Dashboard) serveStatus(w http.ResponseWriter, r *http.Request) {
-	f := d.frame.Load()
+	f := d.frameOf(r)
 	if f == nil {
 		d.serveAPIError(w, r, http.StatusServiceUnavailable, "status data is not available yet: try again in a few seconds")
 		return
@@ -99,7 +100,7 @@ func (d *Dashboard) serveStatus(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Dashboard) serveCheckStatus(w http.ResponseWriter, r *http.Request) {
-	f := d.frame.Load()
+	f := d.frameOf(r)
 	if f == nil {
 		d.serveAPIError(w, r, http.StatusServiceUnavailable, "status data is not available yet: try again in a few seconds")
 		return
@@ -110,7 +111,7 @@ func (d *Dashboard) serveCheckStatus(w http.ResponseWriter, r *http.Request) {
 		d.serveAPIError(w, r, http.StatusNotFound, fmt.Sprintf("no public check has the id %q: /api/v1/status lists those there are", id))
 		return
 	}
-	more := d.details.get(r.Context(), f, j.Check, d.now())
+	more := f.site.shown(d.details.get(r.Context(), f, j.Check, d.now()))
 	d.serve(w, r, func() (*page, error) {
 		return f.page("api check "+id, func() (*page, error) {
 			return encode(http.StatusOK, newAPICheckStatus(f, j, more))
@@ -143,7 +144,7 @@ func newAPIHead(f *frame) apiHead {
 }
 
 func newAPICheck(f *frame, j judged) apiCheck {
-	rec := newRecord(j.Check, hourly, f.snap.past(hourly, j.ID), f.now)
+	rec := newRecord(j.Check, hourly, f.past(hourly, j.ID), f.now)
 	c := apiCheck{
 		ID: j.ID, Name: j.Name, Group: j.Group, Kind: j.Kind, State: j.state, LatencyMS: millis(j.latency),
 		Coverage24h: round(rec.coverage), EverySecs: j.Every.Seconds(), Locations: []apiLocation{}, Reason: j.reason(1000),
@@ -154,7 +155,7 @@ func newAPICheck(f *frame, j judged) apiCheck {
 	if j.ran {
 		c.Outcome, c.LastRunAt = &j.newest.Outcome, moment(when(j.newest))
 	}
-	if u, ok := rec.total.Uptime(); ok {
+	if u, ok := rec.total.Uptime(); ok && !f.hides(statuspage.Uptime) {
 		u = round(u)
 		c.Uptime24h = &u
 	}
@@ -171,6 +172,9 @@ func newAPICheck(f *frame, j judged) apiCheck {
 func newAPICheckStatus(f *frame, j judged, more detail) apiCheckStatus {
 	s := apiCheckStatus{apiHead: newAPIHead(f), apiCheck: newAPICheck(f, j), RunsAsOf: moment(more.asOf), Runs: []apiRun{}}
 	for _, r := range more.runs {
+		if r.FaultClass == notTold {
+			r.FaultClass = ""
+		}
 		s.Runs = append(s.Runs, apiRun{
 			ID: r.RunID, Location: r.Location, Slot: r.Slot.UTC(), Attempt: r.Attempt, Outcome: r.Outcome,
 			FinishedAt: moment(r.FinishedAt), LatencyMS: millis(r.Latency), FaultClass: r.FaultClass, Reason: r.FaultMessage,

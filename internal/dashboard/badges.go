@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/probefleet/probefleet/internal/status"
+	"github.com/probefleet/probefleet/internal/statuspage"
 )
 
 // badge is a small picture with two words, for other pages.
@@ -26,8 +27,10 @@ var badgeNames = []string{"status", "uptime", "latency"}
 // of 90 days, or with days=1 of the last 24 hours.
 func (d *Dashboard) serveBadge(w http.ResponseWriter, r *http.Request) {
 	// A badge is a picture on other people's pages.
-	w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
-	f := d.frame.Load()
+	if !d.visited(r).site.Protected() {
+		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+	}
+	f := d.frameOf(r)
 	if f == nil {
 		d.serve(w, r, func() (*page, error) {
 			return drawBadge(http.StatusServiceUnavailable, badge{"status", "unknown", badgeColours["n"]})
@@ -66,12 +69,15 @@ func badgeOf(f *frame, id, name string, p period) (badge, bool) {
 	if j.maintained {
 		m = maintenanceMark
 	}
+	if name == badgeNames[1] && f.hides(statuspage.Uptime) || name == badgeNames[2] && f.hides(statuspage.Latency) {
+		return badge{}, false
+	}
 	label := shorten(j.Name, 40)
 	switch name {
 	case "status":
 		return badge{label, strings.ToLower(m.Word), badgeColours[m.Code]}, true
 	case "uptime":
-		figure, scope := newRecord(j.Check, p, f.snap.past(p, id), f.now).uptime()
+		figure, scope := f.uptime(newRecord(j.Check, p, f.past(p, id), f.now))
 		if figure == "" {
 			return badge{label, "uptime not measured", badgeColours["n"]}, true
 		}
@@ -124,7 +130,7 @@ func (d *Dashboard) serveEmbed(w http.ResponseWriter, r *http.Request) {
 	d.serve(w, r, func() (*page, error) {
 		return f.page("embed", func() (*page, error) {
 			return execute(embedPage, http.StatusOK, embedView{
-				Site: d.title, Link: "/", Overall: f.overall, Code: f.overall.Mark.Code, AsOf: newStamp(f.snap.asOf, f.now), Stale: f.stale(),
+				Site: f.site.title, Link: f.site.base + "/", Overall: f.overall, Code: f.overall.Mark.Code, AsOf: newStamp(f.snap.asOf, f.now), Stale: f.stale(),
 			})
 		})
 	})

@@ -71,13 +71,13 @@ type shownRun struct {
 func (d *Dashboard) checkPage(f *frame, j judged, more detail) (*page, error) {
 	m := stateMark(j.state)
 	v := checkView{
-		layout: d.layout(f, j.Name+": "+strings.ToLower(m.Word)+" · "+d.title, m.Code),
+		layout: d.layout(f, j.Name+": "+strings.ToLower(m.Word)+" · "+f.site.title, m.Code),
 		Mark:   m, Name: j.Name, Group: j.Group, Description: j.Description,
 		Kind: kindWord(j.Kind), Every: interval(j.Every), Timeout: interval(j.Timeout),
 		Tags: strings.Join(j.Tags, ", "), Latency: latency(j.latency), Known: j.lastKnown(f),
 		Chart: newChart(j.Check, more.points, f.now), RunsAsOf: newStamp(more.asOf, f.now), RunsDelayed: more.err != nil,
 	}
-	v.Check, v.JSON = j.ID, "/api/v1/checks/"+j.ID
+	v.Check, v.JSON = j.ID, v.Base+"/api/v1/checks/"+j.ID
 	v.Incidents = incidentsOf(f, j.ID)
 	v.Maintenance = maintenanceOf(f, j.ID)
 	if j.maintained {
@@ -116,12 +116,12 @@ func runReason(r status.Run) string {
 }
 
 func newShownHistory(f *frame, j judged, p period) shownHistory {
-	rec := newRecord(j.Check, p, f.snap.past(p, j.ID), f.now)
+	rec := newRecord(j.Check, p, f.past(p, j.ID), f.now)
 	h := shownHistory{
 		Bars: newBars(rec, true), From: p.name + " ago",
 		Runs: count(rec.total.Conclusive(), "run"),
 	}
-	h.Uptime, h.Scope = rec.uptime()
+	h.Uptime, h.Scope = f.uptime(rec)
 	for i := len(rec.bars) - 1; i >= 0; i-- {
 		b := rec.bars[i]
 		m := stateMark(b.State())

@@ -17,10 +17,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/probefleet/probefleet/internal/status"
+	"github.com/probefleet/probefleet/internal/statuspage"
 )
 
 // store reads what the public may see.
 type store interface {
+	// PublicPages lists the status pages that people have defined.
+	PublicPages(ctx context.Context) ([]statuspage.Stored, error)
 	// PublicChecks lists the public checks with their newest runs.
 	PublicChecks(ctx context.Context) ([]status.Check, error)
 	// PublicBuckets lists the bars of all public checks from a time on and
@@ -96,6 +99,8 @@ type Dashboard struct {
 	hub     *hub
 	details *details
 	archive *archive
+	gate    *gate
+	own     *site // where nobody has defined any
 	zone    *time.Location
 	options Options
 	frame   atomic.Pointer[frame]
@@ -131,6 +136,7 @@ func New(o Options) *Dashboard {
 		store: o.Store, title: o.Title, now: o.Now, every: o.Refresh, log: o.Logger,
 		details: newDetails(o.Store), archive: newArchive(o.Store), zone: o.Zone, options: o,
 	}
+	d.gate, d.own = newGate(o.Now), &site{title: o.Title, zone: o.Zone}
 	d.metrics = newMetrics(o.Metrics, d.age)
 	d.hub = newHub(o.MaxClients, d.metrics)
 	return d
@@ -191,15 +197,24 @@ func (d *Dashboard) refresh(ctx context.Context) {
 	if snap == nil {
 		return
 	}
-	next := newFrame(snap, d.now())
-	d.frame.Store(next)
+	next := d.publish(snap)
 	d.details.prune(next)
 	if err == nil {
 		d.save(snap)
 	}
-	if old == nil || old.version != next.version {
-		d.hub.broadcast(next.update(old))
+	d.hub.broadcast(func(s *site) []byte { return next.news(old, s) })
+}
+
+// publish shows a reading from now on.
+func (d *Dashboard) publish(s *snapshot) *frame {
+	var was *sites
+	if old := d.frame.Load(); old != nil {
+		was = old.sites
 	}
+	f := newFrame(s, d.now())
+	f.site, f.sites = d.own, d.sitesOf(s.pages, was)
+	d.frame.Store(f)
+	return f
 }
 
 // note counts a refresh and logs where the store went away or came back.

@@ -25,16 +25,16 @@ type hub struct {
 	metrics *metrics
 	mu      sync.Mutex
 	closed  bool
-	clients map[chan []byte]bool
+	clients map[chan []byte]*site
 }
 
 func newHub(limit int, m *metrics) *hub {
-	return &hub{max: limit, metrics: m, clients: make(map[chan []byte]bool)}
+	return &hub{max: limit, metrics: m, clients: make(map[chan []byte]*site)}
 }
 
-// join gives a channel of events, which is closed where the reader is too
-// slow or the hub closes.
-func (h *hub) join() (chan []byte, error) {
+// join gives a channel of events of a site, which is closed where the reader is
+// too slow or the hub closes.
+func (h *hub) join(s *site) (chan []byte, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed || len(h.clients) >= h.max {
@@ -42,7 +42,7 @@ func (h *hub) join() (chan []byte, error) {
 		return nil, errFull
 	}
 	c := make(chan []byte, clientQueue)
-	h.clients[c] = true
+	h.clients[c] = s
 	h.metrics.clients.Set(float64(len(h.clients)))
 	return c, nil
 }
@@ -55,19 +55,33 @@ func (h *hub) leave(c chan []byte) {
 
 // drop closes c once; h.mu is held.
 func (h *hub) drop(c chan []byte) {
-	if h.clients[c] {
+	if _, there := h.clients[c]; there {
 		delete(h.clients, c)
 		close(c)
 		h.metrics.clients.Set(float64(len(h.clients)))
 	}
 }
 
-// broadcast never waits: who cannot take the event is dropped, and comes back
-// by itself.
-func (h *hub) broadcast(e []byte) {
+// broadcast tells the readers of each site what news says of it: nothing where
+// that is empty, and the end where it is nil. It never waits: who cannot take
+// the event is dropped, and comes back by itself.
+func (h *hub) broadcast(news func(*site) []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	for c := range h.clients {
+	said := map[string][]byte{}
+	for c, s := range h.clients {
+		e, known := said[s.key()]
+		if !known {
+			e = news(s)
+			said[s.key()] = e
+		}
+		if e == nil {
+			h.drop(c)
+			continue
+		}
+		if len(e) == 0 {
+			continue
+		}
 		select {
 		case c <- e:
 		default:
@@ -89,7 +103,7 @@ func (h *hub) close() {
 // events serves the stream: "hello" at once, "update" on each change, "beat"
 // in between.
 func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) {
-	f := d.frame.Load()
+	v, f := d.visited(r), d.frameOf(r)
 	if f == nil {
 		w.Header().Set("Retry-After", "5")
 		http.Error(w, "there is nothing to tell yet: try again in a few seconds", http.StatusServiceUnavailable)
@@ -102,7 +116,7 @@ func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	c, err := d.hub.join()
+	c, err := d.hub.join(v.site)
 	if err != nil {
 		w.Header().Set("Retry-After", "30")
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)
@@ -121,7 +135,12 @@ func (d *Dashboard) events(w http.ResponseWriter, r *http.Request) {
 		case <-r.Context().Done():
 			return
 		case <-tick.C:
-			e = event("beat", d.frame.Load().change())
+			now := d.frame.Load()
+			s := now.sites.same(v.site)
+			if s == nil {
+				return
+			}
+			e = event("beat", now.of(s).change())
 		case next, open := <-c:
 			if !open {
 				return

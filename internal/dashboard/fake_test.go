@@ -14,6 +14,7 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/status"
+	"github.com/probefleet/probefleet/internal/statuspage"
 )
 
 var errAway = errors.New("the database is away")
@@ -29,6 +30,7 @@ type fake struct {
 	outages   []status.Outages
 	incidents []status.Recorded // newest first
 	planned   []status.Planned
+	pages     []statuspage.Stored
 	err       error // what every call answers, if set
 	detail    int   // calls of PublicRuns
 }
@@ -37,6 +39,12 @@ func (f *fake) change(do func(*fake)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	do(f)
+}
+
+func (f *fake) PublicPages(context.Context) ([]statuspage.Stored, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.pages), f.err
 }
 
 func (f *fake) PublicChecks(context.Context) ([]status.Check, error) {

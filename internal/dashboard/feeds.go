@@ -23,7 +23,7 @@ type entry struct {
 // feedOf writes entries in one of the forms.
 type feedForm struct {
 	kind  string
-	write func(d *Dashboard, base, self string, f *frame, entries []entry) ([]byte, error)
+	write func(f *frame, base, self string, entries []entry) ([]byte, error)
 }
 
 var (
@@ -36,7 +36,7 @@ var (
 // maintenance.
 func (d *Dashboard) serveFeed(form feedForm) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		f := d.frame.Load()
+		f := d.frameOf(r)
 		if f == nil {
 			d.serveAPIError(w, r, http.StatusServiceUnavailable, "status data is not available yet: try again in a few seconds")
 			return
@@ -46,10 +46,10 @@ func (d *Dashboard) serveFeed(form feedForm) http.HandlerFunc {
 			d.serveAPIError(w, r, http.StatusBadRequest, "the Host of the request is not the name of a host")
 			return
 		}
-		f = f.in(d.zone)
+		f = f.in(f.site.zone)
 		d.serve(w, r, func() (*page, error) {
 			return f.page("feed "+base+r.URL.Path, func() (*page, error) {
-				body, err := form.write(d, base, base+r.URL.Path, f, entries(f, base))
+				body, err := form.write(f, base, base+r.URL.Path, entries(f, base))
 				if err != nil {
 					return nil, fmt.Errorf("writing a feed: %w", err)
 				}
@@ -63,14 +63,15 @@ var hostForm = regexp.MustCompile(`^[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?$|^\[[0-9a
 
 // address is where readers find the page, without a slash at its end.
 func (d *Dashboard) address(r *http.Request) (string, bool) {
-	if d.options.URL != "" {
-		return strings.TrimSuffix(d.options.URL, "/"), true
+	s := d.visited(r).site
+	if d.options.URL != "" && !s.named {
+		return strings.TrimSuffix(d.options.URL, "/") + s.base, true
 	}
 	scheme := "http"
 	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
-	return scheme + "://" + r.Host, hostForm.MatchString(r.Host)
+	return scheme + "://" + r.Host + s.base, hostForm.MatchString(r.Host)
 }
 
 // entries are the newest first. What does not change keeps its time, so that
@@ -164,9 +165,9 @@ func newestOf(es []entry) time.Time {
 	return at
 }
 
-func writeAtom(d *Dashboard, base, self string, _ *frame, es []entry) ([]byte, error) {
+func writeAtom(f *frame, base, self string, es []entry) ([]byte, error) {
 	doc := atomDocument{
-		Title: d.title, ID: base + "/", Updated: newestOf(es).UTC().Format(time.RFC3339), Author: d.title,
+		Title: f.site.title, ID: base + "/", Updated: newestOf(es).UTC().Format(time.RFC3339), Author: f.site.title,
 		Links: []atomLink{{"self", self}, {"alternate", base + "/"}},
 	}
 	for _, e := range es {
@@ -204,9 +205,9 @@ type (
 	}
 )
 
-func writeRSS(d *Dashboard, base, _ string, _ *frame, es []entry) ([]byte, error) {
+func writeRSS(f *frame, base, _ string, es []entry) ([]byte, error) {
 	doc := rssDocument{Version: "2.0", Channel: rssChannel{
-		Title: d.title, Link: base + "/", Description: "Incidents of " + d.title, BuildDate: newestOf(es).UTC().Format(time.RFC1123Z),
+		Title: f.site.title, Link: base + "/", Description: "Incidents of " + f.site.title, BuildDate: newestOf(es).UTC().Format(time.RFC1123Z),
 	}}
 	for _, e := range es {
 		doc.Channel.Items = append(doc.Channel.Items, rssItem{e.Title, e.Link, rssGUID{false, e.ID}, e.Updated.UTC().Format(time.RFC1123Z), e.HTML})
@@ -219,7 +220,7 @@ func document(v any) ([]byte, error) {
 	return append([]byte(xml.Header), append(body, '\n')...), err
 }
 
-func writeJSONFeed(d *Dashboard, base, self string, _ *frame, es []entry) ([]byte, error) {
+func writeJSONFeed(f *frame, base, self string, es []entry) ([]byte, error) {
 	type item struct {
 		ID        string `json:"id"`
 		URL       string `json:"url"`
@@ -235,7 +236,7 @@ func writeJSONFeed(d *Dashboard, base, self string, _ *frame, es []entry) ([]byt
 		Home    string `json:"home_page_url"`
 		Feed    string `json:"feed_url"`
 		Items   []item `json:"items"`
-	}{"https://jsonfeed.org/version/1.1", d.title, base + "/", self, []item{}}
+	}{"https://jsonfeed.org/version/1.1", f.site.title, base + "/", self, []item{}}
 	for _, e := range es {
 		doc.Items = append(doc.Items, item{e.ID, e.Link, e.Title, e.HTML, e.Text, e.Published.UTC().Format(time.RFC3339), e.Updated.UTC().Format(time.RFC3339)})
 	}
@@ -313,7 +314,7 @@ func (d *Dashboard) serveMaintenance(w http.ResponseWriter, r *http.Request) {
 
 // serveAPI serves what make says of a frame.
 func (d *Dashboard) serveAPI(w http.ResponseWriter, r *http.Request, key string, make func(*frame) any) {
-	f := d.frame.Load()
+	f := d.frameOf(r)
 	if f == nil {
 		d.serveAPIError(w, r, http.StatusServiceUnavailable, "status data is not available yet: try again in a few seconds")
 		return

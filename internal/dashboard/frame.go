@@ -29,9 +29,14 @@ type frame struct {
 	// version is equal for frames that show the same, whoever made them.
 	version string
 
+	// site is the page of which this is what it shows; sites are all of them.
+	site  *site
+	sites *sites
+
 	mu    sync.Mutex
 	pages map[string]*rendering
 	zones map[string]*frame
+	parts map[string]*frame // by the key of their site
 }
 
 // maxZones bounds the frames in other time zones that are kept; a page in one
@@ -50,7 +55,7 @@ func (f *frame) in(zone *time.Location) *frame {
 	}
 	z := &frame{
 		snap: f.snap, now: f.now.In(zone), checks: f.checks, byID: f.byID, digests: f.digests, overall: f.overall,
-		long: f.long, version: f.version, windows: f.windows, pages: make(map[string]*rendering),
+		long: f.long, version: f.version, windows: f.windows, pages: make(map[string]*rendering), site: f.site, sites: f.sites,
 	}
 	if len(f.zones) < maxZones {
 		f.zones[zone.String()] = z
@@ -63,7 +68,7 @@ func newFrame(s *snapshot, now time.Time) *frame {
 	f := &frame{
 		snap: s, now: now, long: s.long(now),
 		byID: make(map[string]int, len(s.checks)), digests: make(map[string]string, len(s.checks)),
-		pages: make(map[string]*rendering), zones: make(map[string]*frame), windows: windowsOf(s.planned, now),
+		pages: make(map[string]*rendering), zones: make(map[string]*frame), parts: make(map[string]*frame), windows: windowsOf(s.planned, now),
 	}
 	f.told = digestTold(f)
 	lasting := lastingFor(f.windows, now)
@@ -144,6 +149,27 @@ func (f *frame) update(old *frame) []byte {
 		}
 	}
 	return event("update", c)
+}
+
+// news is the event that leads the readers of a site from old, which may be
+// nil, to f: empty where nothing changed for them, nil where the site is not
+// theirs any more.
+func (f *frame) news(old *frame, s *site) []byte {
+	now := f.sites.same(s)
+	if now == nil {
+		return nil
+	}
+	next := f.of(now)
+	var before *frame
+	if old != nil {
+		if was := old.sites.same(s); was != nil {
+			before = old.of(was)
+		}
+	}
+	if before != nil && before.version == next.version {
+		return []byte{}
+	}
+	return next.update(before)
 }
 
 // event is one server-sent event with a JSON value.

@@ -36,6 +36,8 @@ func (d *Dashboard) routes() http.Handler {
 	mux.HandleFunc("GET /api/", d.serveNoAPI)
 	mux.HandleFunc("GET /events", d.events)
 	mux.HandleFunc("GET /static/{name}", d.serveAsset)
+	mux.HandleFunc("GET /look/{name}", d.serveLook)
+	mux.HandleFunc("POST /unlock", d.unlock)
 	mux.HandleFunc("GET /", d.serveNothing)
 	return d.guard(mux)
 }
@@ -48,17 +50,41 @@ func (d *Dashboard) guard(next http.Handler) http.Handler {
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		if strings.HasPrefix(r.URL.Path, "/api/") {
-			h.Set("Access-Control-Allow-Origin", "*")
-		}
 		c := &counted{ResponseWriter: w, code: http.StatusOK}
-		next.ServeHTTP(c, r)
+		r, v := d.located(r)
+		d.enter(c, r, v, next)
 		route := strings.TrimPrefix(r.Pattern, "GET ")
 		if route == "" {
 			route = "other"
 		}
 		d.metrics.requests.WithLabelValues(route, strconv.Itoa(c.code)).Inc()
 	})
+}
+
+// enter answers the request of one who may read the site that it is for.
+func (d *Dashboard) enter(w http.ResponseWriter, r *http.Request, v visit, next http.Handler) {
+	s, path := v.site, r.URL.Path
+	switch {
+	case s == nil:
+		d.serve(w, r, func() (*page, error) {
+			return d.message(d.own, http.StatusNotFound, "There is no such page", "The address may be mistyped or out of date.")
+		})
+	case s.Newer:
+		w.Header().Set("Retry-After", "60")
+		d.serveMessage(w, r, http.StatusServiceUnavailable, "This page cannot be shown at the moment", "It was changed by a newer release than the one that answers here.")
+	case !d.admit(w, r, s):
+	case s.listing && path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		d.serveList(w, r)
+	case s.listing && !strings.HasPrefix(path, "/static/"):
+		d.serveNothing(w, r)
+	default:
+		// Another site's script must not read through its reader what not everybody
+		// may.
+		if strings.HasPrefix(path, "/api/") && !s.Protected() {
+			w.Header().Set("Access-Control-Allow-Origin", "*")
+		}
+		next.ServeHTTP(w, r)
+	}
 }
 
 // counted remembers the status code of an answer.
@@ -110,7 +136,7 @@ func (d *Dashboard) serveCheck(w http.ResponseWriter, r *http.Request) {
 			"It may have been renamed or removed, or it is not public.")
 		return
 	}
-	more := d.details.get(r.Context(), f, j.Check, d.now())
+	more := f.site.shown(d.details.get(r.Context(), f, j.Check, d.now()))
 	d.serve(w, r, func() (*page, error) {
 		return f.page("check "+j.ID, func() (*page, error) { return d.checkPage(f, j, more) })
 	})
@@ -119,12 +145,12 @@ func (d *Dashboard) serveCheck(w http.ResponseWriter, r *http.Request) {
 // frameFor is the frame in the zone that the reader asks for; nil where there
 // is none, and the reader was told.
 func (d *Dashboard) frameFor(w http.ResponseWriter, r *http.Request) *frame {
-	f := d.frame.Load()
+	f := d.frameOf(r)
 	if f == nil {
 		d.serveUnread(w, r)
 		return nil
 	}
-	zone := d.zone
+	zone := f.site.zone
 	if name := r.URL.Query().Get("tz"); name != "" {
 		var err error
 		if zone, err = check.LoadZone(name); err != nil || len(name) > 64 {
@@ -149,7 +175,7 @@ func (d *Dashboard) serveUnread(w http.ResponseWriter, r *http.Request) {
 }
 
 func (d *Dashboard) serveMessage(w http.ResponseWriter, r *http.Request, code int, heading, text string) {
-	d.serve(w, r, func() (*page, error) { return d.message(code, heading, text) })
+	d.serve(w, r, func() (*page, error) { return d.message(d.visited(r).site, code, heading, text) })
 }
 
 // serve sends a page, or 304 where the reader has it, or 500 where it could
@@ -164,6 +190,12 @@ func (d *Dashboard) serve(w http.ResponseWriter, r *http.Request, get func() (*p
 	h := w.Header()
 	h.Set("Cache-Control", p.cache)
 	h.Set("Vary", "Accept-Encoding")
+	if s := d.visited(r).site; s != nil && s.Protected() && !strings.HasPrefix(r.URL.Path, "/static/") {
+		if p.cache != "no-store" {
+			h.Set("Cache-Control", "private, no-cache")
+		}
+		h.Set("Vary", "Accept-Encoding, Authorization, Cookie")
+	}
 	h.Set("ETag", p.etag)
 	if p.status == http.StatusOK && matches(r.Header.Get("If-None-Match"), p.etag) {
 		w.WriteHeader(http.StatusNotModified)

@@ -27,6 +27,7 @@ const (
 type incidentView struct {
 	mark
 	ID, Title string
+	Href      string
 	Lasts     bool
 	Phase     string // of the newest update; "" where there is none
 	Opened    *stamp
@@ -42,7 +43,7 @@ type incidentView struct {
 }
 
 // service is a check as it is named beside an incident.
-type service struct{ ID, Name string }
+type service struct{ ID, Name, Href string }
 
 type updateView struct {
 	Phase string
@@ -88,9 +89,10 @@ func newIncidentView(f *frame, r status.Recorded) incidentView {
 		end = f.now
 	}
 	v.Span = span(max(0, end.Sub(r.Opened)))
+	v.Href = f.site.base + "/incidents/" + r.ID
 	for _, id := range r.Checks {
 		if j, ok := f.check(id); ok {
-			v.Services = append(v.Services, service{id, j.Name})
+			v.Services = append(v.Services, service{id, j.Name, f.site.base + "/checks/" + id})
 		}
 	}
 	for _, u := range slices.Backward(r.Updates) {
@@ -192,7 +194,7 @@ func newMaintenanceView(f *frame, w window) maintenanceView {
 	}
 	for _, id := range w.plan.Checks {
 		if j, ok := f.check(id); ok {
-			v.Services = append(v.Services, service{id, j.Name})
+			v.Services = append(v.Services, service{id, j.Name, f.site.base + "/checks/" + id})
 		}
 	}
 	switch {

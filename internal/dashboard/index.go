@@ -81,13 +81,13 @@ type known struct {
 // index renders the start page with bars over p.
 func (d *Dashboard) index(f *frame, p period, c choice) (*page, error) {
 	v := indexView{
-		layout:  d.layout(f, f.overall.Sentence+" · "+d.title, f.overall.Mark.Code),
+		layout:  d.layout(f, f.overall.Sentence+" · "+f.site.title, f.overall.Mark.Code),
 		Overall: f.overall, Period: p.name, Long: f.long || p.days > 1, Days: p.days,
 		Tally: tallies(f.checks), Group: c.group, Page: c.page,
 	}
 	v.Groups, v.Pages = c.groups(f, p)
 	if c.group != "" && len(v.Groups) == 0 {
-		return d.message(http.StatusNotFound, "There is no such group here", "It may have been renamed, or it has no public service.")
+		return d.message(f.site, http.StatusNotFound, "There is no such group here", "It may have been renamed, or it has no public service.")
 	}
 	v.Problems, v.More = problems(f.checks)
 	v.Facts, v.Newest = facts(f)
@@ -201,7 +201,7 @@ func (c choice) groups(f *frame, p period) (list []group, pages []int) {
 		for i := range n {
 			pages = append(pages, i+1)
 		}
-		part := &frame{snap: f.snap, now: f.now, checks: members[(c.page-1)*maxRows : min(len(members), c.page*maxRows)]}
+		part := &frame{snap: f.snap, site: f.site, now: f.now, checks: members[(c.page-1)*maxRows : min(len(members), c.page*maxRows)]}
 		return groups(part, p, all), pages
 	case len(f.checks) <= maxRows:
 		return groups(f, p, all), nil
@@ -272,9 +272,9 @@ func newRow(f *frame, j judged, p period) row {
 	if j.maintained {
 		r.mark = maintenanceMark
 	}
-	rec := newRecord(j.Check, p, f.snap.past(p, j.ID), f.now)
+	rec := newRecord(j.Check, p, f.past(p, j.ID), f.now)
 	r.Bars = newBars(rec, false)
-	r.Uptime, r.Scope = rec.uptime()
+	r.Uptime, r.Scope = f.uptime(rec)
 	return r
 }
 

@@ -89,6 +89,9 @@ func reasons(c status.Check, now time.Time, state status.State) []reason {
 	var out []reason
 	add := func(r status.Run) {
 		text := fault(r)
+		if text == "" {
+			return
+		}
 		for i := range out {
 			if out[i].text == text {
 				out[i].locations = append(out[i].locations, r.Location)
@@ -118,6 +121,8 @@ func reasons(c status.Check, now time.Time, state status.State) []reason {
 // fault is why a run did not pass, in words.
 func fault(r status.Run) string {
 	switch {
+	case r.FaultClass == notTold:
+		return ""
 	case r.FaultMessage != "":
 		return r.FaultMessage
 	case r.FaultClass != "":

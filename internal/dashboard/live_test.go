@@ -194,7 +194,7 @@ func TestRunEndsStreams(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- d.Run(ctx) }()
-		c, err := d.hub.join()
+		c, err := d.hub.join(d.own)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -217,19 +217,19 @@ func TestRunEndsStreams(t *testing.T) {
 func TestStreamsAreBounded(t *testing.T) {
 	reg := prometheus.NewRegistry()
 	h := newHub(2, newMetrics(reg, func() time.Duration { return 0 }))
-	slow, err := h.join()
+	slow, err := h.join(&site{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	quick, err := h.join()
+	quick, err := h.join(&site{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.join(); err == nil {
+	if _, err := h.join(&site{}); err == nil {
 		t.Error("a third stream of two is accepted")
 	}
 	for range clientQueue + 1 {
-		h.broadcast([]byte("event: update\n\n"))
+		h.broadcast(func(*site) []byte { return []byte("event: update\n\n") })
 		<-quick
 	}
 	n := 0
@@ -239,7 +239,7 @@ func TestStreamsAreBounded(t *testing.T) {
 	if n != clientQueue {
 		t.Errorf("the slow reader got %d events before it was dropped, want %d", n, clientQueue)
 	}
-	if _, err := h.join(); err != nil {
+	if _, err := h.join(&site{}); err != nil {
 		t.Errorf("the dropped reader's place is not free: %v", err)
 	}
 	for name, want := range map[string]float64{

@@ -31,6 +31,7 @@ func (d *Dashboard) serveIncident(w http.ResponseWriter, r *http.Request) {
 			d.serveAway(w, r)
 			return
 		}
+		found = f.recorded(found)
 	}
 	if len(found) == 0 {
 		d.serveMessage(w, r, http.StatusNotFound, "There is no such incident here", "It may have been taken back, or it is not public.")
@@ -47,8 +48,8 @@ func (d *Dashboard) incidentPage(f *frame, r status.Recorded) (*page, error) {
 	if !v.Incident.Lasts {
 		code = "o"
 	}
-	v.layout = d.layout(f, v.Incident.Title+" · "+d.title, code)
-	v.Path, v.JSON = "/incidents/"+r.ID, "/api/v1/incidents"
+	v.layout = d.layout(f, v.Incident.Title+" · "+f.site.title, code)
+	v.Path, v.JSON = v.Base+"/incidents/"+r.ID, v.Base+"/api/v1/incidents"
 	return execute(incidentPage, http.StatusOK, v)
 }
 
@@ -95,14 +96,15 @@ func (d *Dashboard) serveMonth(w http.ResponseWriter, r *http.Request) {
 		}
 		list = f.snap.incidents // as far as memory goes
 	}
+	list = f.recorded(list)
 	d.serve(w, r, func() (*page, error) {
 		return f.page("month "+from.Format(monthForm), func() (*page, error) { return d.monthPage(f, list, from, before, current) })
 	})
 }
 
 func (d *Dashboard) monthPage(f *frame, list []status.Recorded, from, before, current time.Time) (*page, error) {
-	v := monthView{layout: d.layout(f, "Incidents in "+from.Format("January 2006")+" · "+d.title, "o"), Name: from.Format("January 2006")}
-	v.Path, v.JSON = "/history/"+from.Format(monthForm), "/api/v1/incidents"
+	v := monthView{layout: d.layout(f, "Incidents in "+from.Format("January 2006")+" · "+f.site.title, "o"), Name: from.Format("January 2006")}
+	v.Path, v.JSON = v.Base+"/history/"+from.Format(monthForm), v.Base+"/api/v1/incidents"
 	if from.After(firstMonth) {
 		v.Earlier = from.AddDate(0, -1, 0).Format(monthForm)
 	}

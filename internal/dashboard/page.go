@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+
+	"github.com/probefleet/probefleet/internal/statuspage"
 )
 
 //go:embed templates/*.html
@@ -24,6 +26,8 @@ var (
 	monthPage    = parsePage("month.html")
 	embedPage    = template.Must(template.New("embed.html").Funcs(template.FuncMap{"asset": asset}).ParseFS(templateFiles, "templates/embed.html", "templates/parts.html"))
 	messagePage  = parsePage("message.html")
+	unlockPage   = parsePage("unlock.html")
+	listPage     = parsePage("list.html")
 )
 
 // parsePage makes a page of the layout, the shared parts and its own main.
@@ -108,7 +112,12 @@ func (f *frame) page(key string, render func() (*page, error)) (*page, error) {
 
 // layout is what every page has around its main part.
 type layout struct {
-	Site    string // the title of the installation
+	Site    string // the title of the page
+	Base    string // before the path of every address of it
+	Theme   string // addresses of its style and logo, or ""
+	Logo    string
+	Said    string // its description
+	Hide    hidden
 	Q       string // the zone that the reader asked for, as the first or a later parameter of a link
 	And     template.URL
 	Zone    string   // of all times
@@ -126,21 +135,34 @@ type layout struct {
 	JSON    string // address of the same as JSON
 }
 
+// hidden is what the page does not tell.
+type hidden struct{ Uptime, Latency, Reasons bool }
+
+// bare is the layout of a page that shows nothing of any frame.
+func (d *Dashboard) bare(s *site, title string) layout {
+	if s == nil {
+		s = d.own
+	}
+	return layout{
+		Site: s.title, Base: s.base, Theme: s.theme, Logo: s.logo, Zone: s.zone.String(), Title: title, Code: "n",
+		Hide: hidden{s.Hides(statuspage.Uptime), s.Hides(statuspage.Latency), s.Hides(statuspage.Reasons)},
+	}
+}
+
 // banner says that the data is old.
 type banner struct {
 	Since *stamp
 }
 
 func (d *Dashboard) layout(f *frame, title string, code string) layout {
-	l := layout{
-		Site: d.title, Title: title, Code: code, Version: f.version, Live: true,
-		Updated: newStamp(f.snap.asOf, f.now), Now: newStamp(f.now, f.now), JSON: "/api/v1/status",
-		Zone: f.now.Location().String(), Zones: zones, Path: "/",
-	}
+	l := d.bare(f.site, title)
+	l.Code, l.Version, l.Live, l.Said = code, f.version, true, f.site.Description
+	l.Updated, l.Now, l.JSON = newStamp(f.snap.asOf, f.now), newStamp(f.now, f.now), l.Base+"/api/v1/status"
+	l.Zone, l.Zones, l.Path = f.now.Location().String(), zones, l.Base+"/"
 	if !slices.Contains(l.Zones, l.Zone) {
 		l.Zones = append([]string{l.Zone}, l.Zones...)
 	}
-	if l.Zone != d.zone.String() {
+	if l.Zone != f.site.zone.String() {
 		l.Q = "?tz=" + url.QueryEscape(l.Zone)
 		l.And = template.URL("&tz=" + url.QueryEscape(l.Zone)) //nolint:gosec // escaped
 	}
@@ -166,10 +188,12 @@ type messageView struct {
 }
 
 // message renders a page that only says something. It needs no frame.
-func (d *Dashboard) message(code int, heading, text string) (*page, error) {
+func (d *Dashboard) message(s *site, code int, heading, text string) (*page, error) {
 	wait := code == http.StatusServiceUnavailable
-	return execute(messagePage, code, messageView{
-		layout:  layout{Site: d.title, Zone: d.zone.String(), Title: heading + " · " + d.title, Code: "n", Retry: wait},
-		Heading: heading, Text: text, Home: !wait,
-	})
+	if s == nil {
+		s = d.own
+	}
+	v := messageView{layout: d.bare(s, heading+" · "+s.title), Heading: heading, Text: text, Home: !wait}
+	v.Retry = wait
+	return execute(messagePage, code, v)
 }

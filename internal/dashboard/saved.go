@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/status"
+	"github.com/probefleet/probefleet/internal/statuspage"
 )
 
 // saveEvery is the least time between two savings of a reading.
@@ -32,6 +33,7 @@ type saved struct {
 	Outages   map[string][]status.Span
 	Incidents []status.Recorded
 	Planned   []status.Planned
+	Pages     []statuspage.Stored
 }
 
 // save keeps a reading in the file of Options.Snapshot, now and then. That it
@@ -61,7 +63,7 @@ func write(file string, s *snapshot) (err error) {
 	z := gzip.NewWriter(tmp)
 	err = errors.Join(json.NewEncoder(z).Encode(saved{
 		Version: savedVersion, AsOf: s.asOf, Checks: s.checks, Hours: inOrder(s.hours), Days: inOrder(s.days), Counted: s.counted,
-		Outages: s.outages, Incidents: s.incidents, Planned: s.planned,
+		Outages: s.outages, Incidents: s.incidents, Planned: s.planned, Pages: s.pages,
 	}), z.Close(), tmp.Close())
 	if err != nil {
 		return err
@@ -92,7 +94,7 @@ func (d *Dashboard) restore() {
 		return
 	}
 	d.log.Info("a kept reading is shown until the database answers", "as_of", s.asOf)
-	d.frame.Store(newFrame(s, d.now()))
+	d.publish(s)
 }
 
 func read(file string) (*snapshot, error) {
@@ -114,6 +116,6 @@ func read(file string) (*snapshot, error) {
 	}
 	return &snapshot{
 		asOf: k.AsOf, checks: k.Checks, hours: history{byCheck: byCheck(k.Hours)}.summed(), days: history{byCheck: byCheck(k.Days)}.summed(),
-		counted: k.Counted, outages: k.Outages, incidents: k.Incidents, planned: k.Planned,
+		counted: k.Counted, outages: k.Outages, incidents: k.Incidents, planned: k.Planned, pages: k.Pages,
 	}, nil
 }

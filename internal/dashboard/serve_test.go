@@ -15,15 +15,17 @@ var serveAt = flag.String("serve", "", "serve the pages of the fake store on thi
 //	go test ./internal/dashboard -run TestServe -timeout 0 -serve 127.0.0.1:9300
 //
 // The stories stand still from then on, at NAME.localhost: rich, calm, major,
-// waiting, empty, young, stale, unread.
+// waiting, empty, young, stale, pages, unread.
 func TestServe(t *testing.T) {
 	if *serveAt == "" {
 		t.Skip("serves only when asked to, with -serve")
 	}
 	now := time.Now()
 	mux := http.NewServeMux()
+	own := rich(now)
+	own.pages = tenants(t)
 	for name, f := range map[string]*fake{
-		"rich": rich(now), "calm": calm(now), "major": major(now), "waiting": waiting(now), "empty": newFake(), "young": young(now), "stale": rich(now),
+		"pages": own, "rich": rich(now), "calm": calm(now), "major": major(now), "waiting": waiting(now), "empty": newFake(), "young": young(now), "stale": rich(now),
 	} {
 		clock := now
 		d := New(Options{Store: f, Title: "Acme Commerce", Now: func() time.Time { return clock }})

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/status"
+	"github.com/probefleet/probefleet/internal/statuspage"
 )
 
 // The two grains of history, as the store names them.
@@ -48,6 +49,7 @@ type snapshot struct {
 	// incidents are those that last or ended lately, the newest first.
 	incidents []status.Recorded
 	planned   []status.Planned
+	pages     []statuspage.Stored
 }
 
 // history holds the buckets of one grain.
@@ -66,6 +68,12 @@ func load(ctx context.Context, s store, prev *snapshot, now time.Time) (*snapsho
 	if prev != nil {
 		next.hours, next.days, next.counted, next.outages = prev.hours, prev.days, prev.counted, prev.outages
 	}
+	// What hides something is read before what it hides.
+	pages, err := s.PublicPages(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("reading status pages: %w", err)
+	}
+	next.pages = pages
 	checks, err := s.PublicChecks(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("reading public checks: %w", err)

@@ -70,7 +70,9 @@ type Options struct {
 	Build     func(ctx context.Context, commit string) (promotion.CI, error)
 	Incidents func(ctx context.Context) (promotion.OpenIncidents, error)
 	Checks    func(ctx context.Context, tags []string, from, now time.Time) ([]promotion.CheckRuns, error)
-	Now       func() time.Time
+	// Shadow is asked what shadow runs of a commit's build say for a stage.
+	Shadow func(ctx context.Context, stage, commit string, now time.Time) (promotion.ShadowRuns, error)
+	Now    func() time.Time
 	// Poll is how often a deploy that is under way is looked at.
 	Poll   time.Duration
 	Logger *slog.Logger

@@ -165,6 +165,11 @@ func (g *gathering) evidence(ctx context.Context) {
 				group.Go(func() error { g.checks(ctx, s, since); return nil })
 			}
 		}
+		if s.Gates.Shadow != nil {
+			for _, id := range mayCome(seen, g.d.o.Service, i) {
+				group.Go(func() error { g.shadow(ctx, s.Name, id); return nil })
+			}
+		}
 		if s.Gates.CI {
 			for _, id := range mayCome(seen, g.d.o.Service, i) {
 				group.Go(func() error { g.build(ctx, id); return nil })
@@ -233,6 +238,16 @@ func (g *gathering) build(ctx context.Context, commit string) {
 		return
 	}
 	g.add(func(o *promotion.Observations) { o.CI = append(o.CI, state) })
+}
+
+func (g *gathering) shadow(ctx context.Context, stage, commit string) {
+	runs, err := g.d.o.Shadow(ctx, stage, commit, g.d.o.Now())
+	if err != nil {
+		g.gap(promotion.GateShadow, stage, commit, err)
+		return
+	}
+	runs.Stage, runs.Commit = stage, commit
+	g.add(func(o *promotion.Observations) { o.Shadow = append(o.Shadow, runs) })
 }
 
 func (g *gathering) incidents(ctx context.Context) {

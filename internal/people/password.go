@@ -75,6 +75,13 @@ func parseHash(text string) (h hash, err error) {
 	return h, nil
 }
 
+// ParseParams says what a stored hash costs to check. The error is that of one
+// that is none.
+func ParseParams(stored string) (Params, error) {
+	h, err := parseHash(stored)
+	return h.Params, err
+}
+
 // maxHashing bounds the hashes that are computed at once, and with it the
 // memory that strangers can make the console use.
 const maxHashing = 2

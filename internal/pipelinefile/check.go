@@ -187,6 +187,9 @@ func (d *decoder) stage(path string, f *File, service *Service, s *Stage) {
 		}
 		d.among(path+".gates.incidents.impacts", i.Impacts, "outage", "degraded", "maintenance", "none")
 	}
+	if s.Gates.Shadow != nil {
+		d.shadow(path+".gates.shadow", f, s.Gates.Shadow)
+	}
 	if s.Bake != nil {
 		d.bake(path+".bake", f, s.Bake)
 	}
@@ -297,23 +300,9 @@ func (d *decoder) driver(path string, service *Service, v *Driver) {
 			}
 		}
 	}
-	if k := v.Docker; k != nil {
+	if v.Docker != nil {
 		named++
-		if k.Count < 1 || k.Count > 100 {
-			d.wrong(path+".docker.count", "%d; say how many containers, 1 to 100", k.Count)
-		}
-		if k.Socket == "" {
-			k.Socket = "unix:///var/run/docker.sock"
-		}
-		if k.Ready == 0 {
-			k.Ready = Duration(2 * time.Minute)
-		}
-		if k.Drain == 0 {
-			k.Drain = Duration(2 * time.Minute)
-		}
-		for i, name := range k.EnvFrom {
-			d.env(fmt.Sprintf("%s.docker.env_from[%d]", path, i), name)
-		}
+		d.docker(path+".docker", v.Docker)
 	}
 	if g := v.ASG; g != nil {
 		named++
@@ -335,6 +324,25 @@ func (d *decoder) driver(path string, service *Service, v *Driver) {
 	}
 	if (v.Docker != nil || v.ECS != nil) && service.Image == nil {
 		d.wrong(path, "this driver runs images; say by image of the service which one belongs to a commit")
+	}
+}
+
+// docker checks containers of a host and fills in what is absent.
+func (d *decoder) docker(path string, k *Docker) {
+	if k.Count < 1 || k.Count > 100 {
+		d.wrong(under(path, "count"), "%d; say how many containers, 1 to 100", k.Count)
+	}
+	if k.Socket == "" {
+		k.Socket = "unix:///var/run/docker.sock"
+	}
+	if k.Ready == 0 {
+		k.Ready = Duration(2 * time.Minute)
+	}
+	if k.Drain == 0 {
+		k.Drain = Duration(2 * time.Minute)
+	}
+	for i, name := range k.EnvFrom {
+		d.env(under(path, fmt.Sprintf("env_from[%d]", i)), name)
 	}
 }
 
@@ -409,7 +417,7 @@ func (s Service) Policy() promotion.Service {
 		hours, _ := stage.hours() // was checked by Parse
 		out := promotion.Stage{
 			Name: stage.Name, Timeout: time.Duration(stage.Timeout),
-			Gates: promotion.Gates{Hours: hours, CI: stage.Gates.CI, Approvals: stage.Gates.Approvals},
+			Gates: promotion.Gates{Hours: hours, CI: stage.Gates.CI, Approvals: stage.Gates.Approvals, Shadow: stage.Gates.Shadow.policy()},
 		}
 		for _, f := range stage.Gates.Freezes {
 			period, _ := f.period() // likewise

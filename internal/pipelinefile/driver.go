@@ -25,6 +25,7 @@ type Docker struct {
 	Command  []string          `json:"command"`
 	Env      map[string]string `json:"env"`
 	EnvFrom  []string          `json:"env_from"`
+	EnvFile  string            `json:"env_file"`
 	Network  string            `json:"network"`
 	Memory   int               `json:"memory_mb"`
 	CPUs     float64           `json:"cpus"`

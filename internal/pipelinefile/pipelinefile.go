@@ -89,6 +89,17 @@ type Gates struct {
 	Incidents *Incidents `json:"incidents"`
 	CI        bool       `json:"ci"`
 	Approvals int        `json:"approvals"`
+	Shadow    *Shadow    `json:"shadow"`
+}
+
+// Shadow is what shadow runs of the commit's build have to show.
+type Shadow struct {
+	Build         string   `json:"build"`
+	Location      string   `json:"location"`
+	Since         Duration `json:"since"`
+	Pairs         int      `json:"pairs"`
+	Disagreements float64  `json:"disagreements"`
+	Slower        float64  `json:"slower"`
 }
 
 // Hours are when people are there to watch.
@@ -234,16 +245,26 @@ func (f Fault) String() string {
 
 // Parse reads a file. With any fault there is no File.
 func Parse(name string, data []byte) (*File, []Fault) {
+	return parse(name, data, func(d *decoder, f *File) { d.check(f) })
+}
+
+// ParseInstance reads the file of one instance: the fields of the docker
+// driver, for the containers of that host. With any fault there is no Docker.
+func ParseInstance(name string, data []byte) (*Docker, []Fault) {
+	return parse(name, data, func(d *decoder, k *Docker) { d.docker("", k) })
+}
+
+func parse[T any](name string, data []byte, check func(*decoder, *T)) (*T, []Fault) {
 	d := &decoder{places: map[string]int{}}
 	v, broken := read(data)
 	if broken != nil {
 		d.faults = append(d.faults, *broken)
 		return nil, d.located(name, data)
 	}
-	f := &File{}
+	f := new(T)
 	d.into(v, reflect.ValueOf(f).Elem(), "")
 	if len(d.faults) == 0 {
-		d.check(f)
+		check(d, f)
 	}
 	if len(d.faults) > 0 {
 		return nil, d.located(name, data)

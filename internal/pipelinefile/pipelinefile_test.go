@@ -56,6 +56,26 @@ func TestExample(t *testing.T) {
 	}
 }
 
+// TestInstance: the file of an instance has the fields of the docker driver and
+// no others.
+func TestInstance(t *testing.T) {
+	k, faults := ParseInstance("instance.json", []byte(`{"count": 5, "env_file": "/etc/probefleet/worker.env", "drain": "90s"}`))
+	if len(faults) > 0 || k.Count != 5 || k.Drain != Duration(90*time.Second) || k.Ready != Duration(2*time.Minute) || k.Socket == "" {
+		t.Errorf("%+v, %v", k, faults)
+	}
+	for text, want := range map[string]string{
+		`{}`:                        `instance.json:1:1: count: 0; say how many containers, 1 to 100`,
+		`{"count": 5, "drian": ""}`: `instance.json:1:14: "drian" is not known in the file; did you mean "drain"?`,
+		`{"count": 1, "env_from": ["A=b"]}`: `instance.json:1:27: env_from[0]: "A=b" is not the name of an environment variable; ` +
+			`write the name, never the token itself`,
+		`{"count": 1`: `instance.json:1:12: `,
+	} {
+		if k, faults := ParseInstance("instance.json", []byte(text)); k != nil || len(faults) == 0 || !strings.HasPrefix(faults[0].String(), want) {
+			t.Errorf("%s: %v\nwant %s", text, faults, want)
+		}
+	}
+}
+
 // TestSchemaHasEveryField holds the schema against the parser, both ways.
 func TestSchemaHasEveryField(t *testing.T) {
 	var root map[string]any
@@ -66,7 +86,7 @@ func TestSchemaHasEveryField(t *testing.T) {
 	for name, v := range map[string]any{
 		"": File{}, "console": Console{}, "service": Service{}, "git": Git{}, "image": Image{}, "ci": CI{}, "alarm": Alarm{},
 		"prometheus": Prometheus{}, "alertmanager": Alertmanager{}, "cloudwatch": CloudWatch{}, "fleet": Fleet{}, "stage": Stage{},
-		"gates": Gates{}, "hours": Hours{}, "freeze": Freeze{}, "incidents": Incidents{}, "bake": Bake{}, "driver": Driver{},
+		"gates": Gates{}, "hours": Hours{}, "freeze": Freeze{}, "incidents": Incidents{}, "shadow": Shadow{}, "bake": Bake{}, "driver": Driver{},
 		"exec": Exec{}, "docker": Docker{}, "asg": ASG{}, "ecs": ECS{},
 	} {
 		def := root

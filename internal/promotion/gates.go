@@ -30,6 +30,9 @@ func (q question) ask() []Verdict {
 			list = append(list, q.bake(before, q.commit)...)
 		}
 	}
+	if q.stage.Gates.Shadow != nil {
+		list = append(list, q.shadow())
+	}
 	if v, asked := q.alarms(); asked {
 		list = append(list, v)
 	}

@@ -32,6 +32,7 @@ type Observations struct {
 	Alarms    []Alarm        `json:"alarms,omitempty"`
 	Incidents *OpenIncidents `json:"incidents,omitempty"`
 	Checks    []CheckRuns    `json:"checks,omitempty"`
+	Shadow    []ShadowRuns   `json:"shadow,omitempty"`
 	// LedgerRead says that Entries are all of the ledger. Where it could not be
 	// read nothing is done: a hold may be in it.
 	LedgerRead bool    `json:"ledger_read"`
@@ -124,6 +125,24 @@ type Incident struct {
 	Title  string    `json:"title"`
 	Impact string    `json:"impact"`
 	Opened time.Time `json:"opened"`
+}
+
+// ShadowRuns is what pairs of shadow runs say of a commit's build, for a stage;
+// see shadow.Report.
+type ShadowRuns struct {
+	Stage    string  `json:"stage"`
+	Commit   string  `json:"commit"`
+	Build    string  `json:"build"`
+	Pairs    int     `json:"pairs"`
+	Worse    int     `json:"worse"`
+	Better   int     `json:"better"`
+	P        float64 `json:"p"`
+	RateLow  float64 `json:"rate_low"`
+	RateHigh float64 `json:"rate_high"`
+	// Timed are the pairs that the ratio of durations rests on.
+	Timed     int     `json:"timed"`
+	RatioLow  float64 `json:"ratio_low"`
+	RatioHigh float64 `json:"ratio_high"`
 }
 
 // CheckRuns is what a check found about a stage since a commit came there.

@@ -28,6 +28,7 @@ func shop(t *testing.T) Service {
 			Gates: Gates{
 				CI: true, Approvals: 1, Hours: hoursIn(t, "Europe/Berlin", "Mon-Thu 09:00-16:00", "Fri 09:00-12:00"),
 				Freezes: []Freeze{{at(t, "2026-12-20T00:00:00Z"), at(t, "2027-01-04T00:00:00Z"), "holidays"}}, Incidents: &IncidentGate{[]string{"outage"}},
+				Shadow: &ShadowGate{Pairs: 300, Disagree: 0.01, Slower: 1.1},
 			},
 		},
 	}}
@@ -46,6 +47,9 @@ func green() Observations {
 		Alarms:   []Alarm{{Stage: "staging", Name: "up", State: Quiet}, {Stage: "production", Name: "up", State: Quiet}},
 		Checks: []CheckRuns{
 			{Stage: "staging", From: came, Check: "login", Locations: []LocationRuns{{Location: "eu", Passed: 15}, {Location: "us", Passed: 15}}},
+		},
+		Shadow: []ShadowRuns{
+			{Stage: "production", Commit: b, Build: "v2", Pairs: 300, P: 1, RateHigh: 0.0099, Timed: 300, RatioLow: 0.98, RatioHigh: 1.02},
 		},
 		Incidents: &OpenIncidents{},
 		Entries: []Entry{

@@ -37,6 +37,16 @@ type Gates struct {
 	CI        bool
 	// Approvals is how many people have to approve of the commit.
 	Approvals int
+	Shadow    *ShadowGate
+}
+
+// ShadowGate is what shadow runs of the commit's build have to show.
+type ShadowGate struct {
+	// Pairs is how many are needed to tell anything.
+	Pairs int
+	// Disagree is the largest share of pairs that may disagree, and Slower the
+	// largest ratio of durations. Either has to be shown at 95 %.
+	Disagree, Slower float64
 }
 
 // IncidentGate is shut while an incident of one of these impacts is open.
@@ -71,6 +81,7 @@ const (
 	GateCI        Gate = "ci"        // its build is green
 	GateBake      Gate = "bake"      // it was long enough in the stage before, and seen often enough
 	GateChecks    Gate = "checks"    // the checks passed there
+	GateShadow    Gate = "shadow"    // candidate workers of its build found the same
 	GateAlarms    Gate = "alarms"    // nothing fires, here and in the stage before
 	GateIncidents Gate = "incidents" // no incident is open
 	GateFreeze    Gate = "freeze"    // no freeze
@@ -82,7 +93,7 @@ const (
 func GateNames() []Gate {
 	return []Gate{
 		GateTrunk, GateNewer, GateSteady, GateTrain, GateHold, GateRejected, GateCI, GateBake,
-		GateChecks, GateAlarms, GateIncidents, GateFreeze, GateHours, GateApproval,
+		GateChecks, GateShadow, GateAlarms, GateIncidents, GateFreeze, GateHours, GateApproval,
 	}
 }
 

@@ -121,6 +121,11 @@ func (w *world) stage(i int, s Stage, holes int) {
 		}
 		w.o.Alarms = append(w.o.Alarms, Alarm{Stage: s.Name, Name: "up", State: state})
 	}
+	if s.Gates.Shadow != nil && !w.chance(holes) {
+		for _, id := range w.ids {
+			w.o.Shadow = append(w.o.Shadow, ShadowRuns{Stage: s.Name, Commit: id, Pairs: 250 + w.IntN(2000), P: 1, RateHigh: 0.009, Timed: 200, RatioLow: 0.9, RatioHigh: 1.05})
+		}
+	}
 	if s.Bake != nil && len(s.Bake.Tags) > 0 && !w.chance(holes) {
 		c := CheckRuns{Stage: s.Name, Check: "login", From: came}
 		for _, l := range []string{"eu", "us"} {
@@ -167,6 +172,7 @@ func TestOrderOfObservationsDoesNotMatter(t *testing.T) {
 		mix(w, &o.CI)
 		mix(w, &o.Alarms)
 		mix(w, &o.Checks)
+		mix(w, &o.Shadow)
 		mix(w, &o.Entries)
 		if diff := cmp.Diff(p, Decide(w.service, o)); diff != "" {
 			t.Error(diff)
@@ -250,6 +256,9 @@ func (w *world) pieces(i int, commit string) map[string]func(o *Observations) {
 			for i := range o.Stages {
 				o.Stages[i].Since = time.Time{}
 			}
+		}
+		m["shadow runs"] = func(o *Observations) {
+			o.Shadow = slices.DeleteFunc(slices.Clone(o.Shadow), func(r ShadowRuns) bool { return r.Commit == commit })
 		}
 		if i == 1 {
 			m["the checks"] = func(o *Observations) { o.Checks = nil }

@@ -87,5 +87,9 @@ func JobsName(prefix, location, class string) string {
 // ResultsName is the queue of all results.
 func ResultsName(prefix string) string { return prefix + "-results" }
 
+// ShadowName is the queue of copies of what is sent to a queue: jobs for
+// candidate workers, and what they found. Nothing in it counts.
+func ShadowName(name string) string { return name + "-shadow" }
+
 // DeadLetterName is the dead-letter queue of a queue.
 func DeadLetterName(name string) string { return name + "-dlq" }

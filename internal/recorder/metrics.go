@@ -5,6 +5,7 @@ import "github.com/prometheus/client_golang/prometheus"
 // Metrics are the measurements of a recorder.
 type Metrics struct {
 	results, unreadable, batches  *prometheus.CounterVec
+	shadow                        prometheus.Counter
 	deadLetters                   *prometheus.CounterVec
 	partitionErrors               prometheus.Counter
 	announcements                 prometheus.Counter
@@ -26,6 +27,9 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "probefleet_recorder_" + name, Help: help, Buckets: buckets})
 	}
 	m := &Metrics{
+		shadow: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "probefleet_recorder_shadow_results_total", Help: "Results of candidate workers that were stored, duplicates among them; they count nowhere else.",
+		}),
 		results:     counter("results_total", "Results by what became of them: stored, duplicate, dead.", "fate"),
 		unreadable:  counter("unreadable_total", "Messages that this build cannot read, by reason: unsupported_version, unsupported_type, decode.", "reason"),
 		deadLetters: counter("dead_letters_total", "Dead letters of which workers told, by reason.", "reason"),
@@ -46,7 +50,7 @@ func NewMetrics(reg prometheus.Registerer) *Metrics {
 	more := append(clockMetrics(m), alertMetrics(m)...)
 	if reg != nil {
 		reg.MustRegister(more...)
-		reg.MustRegister(m.results, m.unreadable, m.batches, m.deadLetters, m.announcements, m.partitionErrors, m.batchSize, m.batchDuration, m.lag, m.breakerOpen)
+		reg.MustRegister(m.shadow, m.results, m.unreadable, m.batches, m.deadLetters, m.announcements, m.partitionErrors, m.batchSize, m.batchDuration, m.lag, m.breakerOpen)
 	}
 	return m
 }

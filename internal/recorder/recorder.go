@@ -62,8 +62,13 @@ type Options struct {
 	// found, and DeadLetters how many messages nobody could handle.
 	Conditions  conditionBook
 	DeadLetters deadLetters
+	// Work, where it is set, is told what workers were busy with.
+	Work workBook
 	// Heartbeats, where it is set, is where jobs are judged by their calls.
 	Heartbeats heartbeatBook
+	// Shadow, where it is set, is where results of candidate workers come from
+	// and go to.
+	Shadow *Shadow
 	// Queue is the name of the results queue, Receiver the way to it.
 	Queue    string
 	Receiver queue.Receiver
@@ -95,6 +100,7 @@ type Recorder struct {
 	clocks  *clocks
 	pulse   queue.Pulse
 	heard   heard
+	served  served
 	// stopping ends when Run's context does: a batch that cannot be stored
 	// is not tried again then.
 	stopping context.Context
@@ -153,8 +159,14 @@ func (r *Recorder) Run(ctx context.Context) error {
 			parts.Go(func() { r.callDeadMen(work) })
 		}
 	}
+	if r.o.Work != nil {
+		parts.Go(func() { r.handOverWork(work) })
+	}
 	if r.o.Heartbeats != nil {
 		parts.Go(func() { r.watchHeartbeats(work) })
+	}
+	if r.o.Shadow != nil {
+		parts.Go(func() { r.consumeShadow(ctx) })
 	}
 	// Asked once ahead: pollers that find others asking log it as an outage.
 	_ = r.breaker.check(ctx)
@@ -252,6 +264,9 @@ func (r *Recorder) store(ctx context.Context, results []jobs.Result, bodies []st
 		if err == nil {
 			r.breaker.close()
 			r.worked(ctx, results)
+			if r.o.Work != nil {
+				r.served.note(results)
+			}
 			return nil
 		}
 		r.breaker.open(err)

@@ -3,10 +3,11 @@ package scheduler
 import "github.com/prometheus/client_golang/prometheus"
 
 type metrics struct {
-	sent, missed, errors, reruns, triggers *prometheus.CounterVec
-	held                                   *prometheus.GaugeVec
-	lateness                               prometheus.Histogram
-	shards, checks, offset                 prometheus.Gauge
+	sent, missed, errors, reruns, triggers, shadow *prometheus.CounterVec
+	held                                           *prometheus.GaugeVec
+	lateness                                       prometheus.Histogram
+	shards, checks, offset                         prometheus.Gauge
+	capacity                                       capacityMetrics
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -26,6 +27,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		reruns: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "probefleet_scheduler_reruns_total", Help: "Attempts after the first of a slot, by what became of them: sent, expired, held (as slots are), gone (the check is not active any more).",
 		}, []string{"fate"}),
+		shadow: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "probefleet_scheduler_shadow_jobs_total", Help: "Copies of jobs for candidate workers, by what became of them: sent, lost (no queue took them, or too many waited).",
+		}, []string{"location", "class", "fate"}),
 		lateness: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "probefleet_scheduler_lateness_seconds", Help: "From a slot to the tick that sent its job.",
 			Buckets: []float64{.1, .25, .5, 1, 2.5, 5, 10, 30, 60, 120},
@@ -43,8 +47,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "probefleet_scheduler_clock_offset_seconds", Help: "What the database's clock is ahead of this machine's.",
 		}),
 	}
+	m.capacity = newCapacityMetrics(reg)
 	if reg != nil {
-		reg.MustRegister(m.sent, m.missed, m.errors, m.reruns, m.triggers, m.lateness, m.shards, m.checks, m.held, m.offset)
+		reg.MustRegister(m.sent, m.missed, m.errors, m.reruns, m.triggers, m.shadow, m.lateness, m.shards, m.checks, m.held, m.offset)
 	}
 	return m
 }

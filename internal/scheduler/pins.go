@@ -21,6 +21,7 @@ func (s *Scheduler) pin(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.lanes = lanesOf(fleet)
 	decided := fleet.Decide()
 	var changed []rollout.Pin
 	for _, p := range decided {
@@ -40,6 +41,7 @@ func (s *Scheduler) pin(ctx context.Context) error {
 		return nil
 	}
 	s.pins, s.pinned = pins, true
+	s.rates = nil // what is held may be another part
 	for _, p := range decided {
 		if p.Target == rollout.Recorders {
 			s.o.Logger.Info("results are asked for in a version", "version", pins.Results())

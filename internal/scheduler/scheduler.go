@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -51,6 +52,12 @@ type Options struct {
 	Retries retryBook
 	// Triggers, where it is set, says what is to be run at once.
 	Triggers triggerBook
+	// Shadow says which share of the jobs of a queue is copied for candidate
+	// workers, and OpenShadow finds the queue of the copies.
+	Shadow     []Shadow
+	OpenShadow func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error)
+	// Capacity, where it is set, has it said how many workers are wanted.
+	Capacity *Capacity
 	// Owner is NAME/LIFE, this life among those of all schedulers. What earlier
 	// lives of NAME still hold is taken over at the start.
 	Owner   string
@@ -88,6 +95,7 @@ type Scheduler struct {
 	metrics *metrics
 	queues  *queues
 	pace    pace
+	copies  *copies
 
 	shards   map[int]*shard
 	reruns   map[rerunKey]*slot
@@ -103,16 +111,28 @@ type Scheduler struct {
 	pins   rollout.Pins
 	pinned bool
 
+	// rates are the slots a second of each queue, of all shards, and lanes the
+	// workers that serve it. Both are for whoever says how many are wanted.
+	rates  map[destination]float64
+	lanes  map[destination]lane
+	demand atomic.Pointer[demand]
+
 	renewAt, reloadAt, pinAt time.Time
 	leased                   atomic.Pointer[time.Time] // when leases were last read
 }
 
 // New makes a Scheduler.
 func New(o Options) *Scheduler {
-	return &Scheduler{
-		o: o, metrics: newMetrics(o.Metrics), queues: &queues{open: o.Open},
+	s := &Scheduler{
+		o: o, metrics: newMetrics(o.Metrics), queues: &queues{open: o.Open}, copies: newCopies(o.Shadow),
 		shards: map[int]*shard{}, reruns: map[rerunKey]*slot{}, asked: map[string]*slot{}, revision: -1,
 	}
+	if s.copies != nil {
+		s.copies.lost = func(d destination, n int) {
+			s.metrics.shadow.WithLabelValues(d.location, string(d.class), "lost").Add(float64(n))
+		}
+	}
+	return s
 }
 
 // Run schedules until ctx ends, then gives its shards back. It outlives a
@@ -120,11 +140,19 @@ func New(o Options) *Scheduler {
 func (s *Scheduler) Run(ctx context.Context) error {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	var parts sync.WaitGroup
+	if s.o.Capacity != nil {
+		parts.Go(func() { s.sayCapacity(ctx) })
+	}
+	if s.copies != nil {
+		parts.Go(func() { s.sendCopies(ctx) })
+	}
 	for {
 		s.step(ctx)
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
+			parts.Wait()
 			return s.release(ctx)
 		}
 	}
@@ -174,6 +202,7 @@ func (s *Scheduler) step(ctx context.Context) {
 	if s.revision < 0 || !s.pinned {
 		return // without the checks and the pins a watermark must not move
 	}
+	s.showDemand()
 	now := time.Now().Add(s.offset)
 	var due []*slot
 	for _, sh := range s.shards {
@@ -257,6 +286,7 @@ func (s *Scheduler) reload(ctx context.Context) error {
 	}
 	s.metrics.checks.Set(float64(len(checks)))
 	s.countHeld()
+	s.rates = nil // counted anew
 	s.o.Logger.Info("checks read", "checks", len(checks), "revision", revision)
 	return err
 }

@@ -168,6 +168,7 @@ func (s *Scheduler) sendBatch(ctx context.Context, d destination, sender queue.S
 		s.failed(d, len(b.slots), err)
 		return
 	}
+	s.copies.take(d, b, errs)
 	sent := 0
 	for i, w := range b.slots {
 		w.sending.End(errs[i])

@@ -35,6 +35,9 @@ const (
 	actIncidentChange    = "incident.change"
 	actMaintenancePlan   = "maintenance.plan"
 	actMaintenanceCancel = "maintenance.cancel"
+	actPageMake          = "page.make"
+	actPageChange        = "page.change"
+	actPageRemove        = "page.remove"
 )
 
 // maxNamed bounds the names of properties in one entry.

@@ -49,6 +49,7 @@ func (s *Store) DropRuns(ctx context.Context, before time.Time) ([]string, error
 		`DELETE FROM runs_default WHERE slot < $1`,
 		`DELETE FROM tally_again WHERE start < $1`,
 		`DELETE FROM tallied_hours WHERE start < $1`,
+		`DELETE FROM shadow_runs WHERE slot < $1`,
 		// The newest mark that is not later than all that may come stays.
 		`DELETE FROM status_marks m WHERE at < $1 AND EXISTS (
 			SELECT FROM status_marks n WHERE n.check_id = m.check_id AND n.at > m.at AND n.at <= $1)`,

@@ -136,27 +136,27 @@ func TestRolesOfTheDatabase(t *testing.T) {
 // here is refused: say whose it is.
 var daily = map[string][]string{
 	store.SchedulerRole: {
-		"ActiveChecks", "AdvanceWatermarks", "AssignRetries", "ChecksRevision", "DueRetries", "DueTriggers", "Fleet", "KeepPins", "LeaseShards",
-		"Now", "Ping", "ReleaseShards", "SettleRetries", "SettleTriggers", "SickLocations", "TakeOver",
+		"ActiveChecks", "AdvanceWatermarks", "AssignRetries", "ChecksRevision", "DueRetries", "DueTriggers", "Fleet", "KeepPins", "KeepWanted", "LeaseShards",
+		"Now", "Ping", "ReleaseShards", "Served", "SettleRetries", "SettleTriggers", "SickLocations", "TakeOver", "Wanted",
 	},
 	store.RecorderRole: {
-		"BurningBudgets", "ClaimDelivery", "CountDeliveries", "DeadResults", "DeclareLocation", "DropRuns", "DueDeadMen", "EndingCertificates", "EnsurePartitions",
+		"AddWork", "BurningBudgets", "ClaimDelivery", "CountDeliveries", "DeadResults", "DeclareLocation", "DropRuns", "DueDeadMen", "EndingCertificates", "EnsurePartitions",
 		"HeartbeatsDue", "HeartbeatsJudged", "KeepConditions", "LastMeasured", "LocationSamples", "NoteDeadLetter", "Now", "Ping", "PlanAlerts",
-		"Promises", "PruneAlerts", "PrunePings", "PruneRetries", "Ready", "RecordReceived", "RecorderSaid", "SettleDelivery", "SickConditions", "Tally",
+		"Promises", "PruneAlerts", "PrunePings", "PruneRetries", "Ready", "RecordReceived", "RecordShadow", "RecorderSaid", "SettleDelivery", "SickConditions", "Tally",
 		"UnplannedAlerts", "WorkerSaid", "WorkerWorked",
 	},
 	store.ConsoleRole: {
-		"ActiveChecks", "Activity", "AddPerson", "AddPing", "AddTriggers", "Alerts", "ApplyChannels", "ApplyChecks", "ApplySet", "Attempts", "Audit",
+		"ActiveChecks", "Activity", "AddPerson", "AddPing", "AddTriggers", "Alerts", "ApplyChannels", "ApplyChecks", "ApplyPages", "ApplySet", "Attempts", "Audit",
 		"CancelMaintenance", "Catalogue", "ChangeCheck", "ChangePerson", "Channels", "Coverage", "CreateToken", "DeadLetterNotes", "DeadResults",
 		"DeadResultsByID", "Deliveries", "Delivery", "DescribeIncident", "DropDeadResults", "EndSession", "Fleet", "GiveAddress", "Incident", "Incidents",
 		"KeepEnvironmentToken", "KeepFlow", "Latencies", "Locations", "MergeIncident", "Meters", "Note", "NoteLogin", "Now", "OpenIncident", "OpenSession",
-		"OverridePin", "Overview", "People", "Periods", "PersonByName", "PersonBySubject", "Ping", "Pings", "PlanMaintenance", "Promises", "PlannedMaintenance",
-		"PruneAudit", "PruneSessions", "PruneTriggers", "ReceiverHere", "Recent", "Rehash", "RemoveChannel", "RemoveChecks", "ReplayRuns", "Revisions",
-		"RevokeToken", "Run", "Runs", "SessionByDigest", "Sessions", "SetPassword", "Statuses", "TakeFlow", "TestChannel", "TokenByHash", "Tokens",
+		"OverridePin", "Overview", "Pages", "People", "Periods", "PersonByName", "PersonBySubject", "Ping", "Pings", "PlanMaintenance", "PlannedMaintenance", "Promises",
+		"PruneAudit", "PruneSessions", "PruneTriggers", "ReceiverHere", "Recent", "Rehash", "RemoveChannel", "RemoveChecks", "RemovePage", "ReplayRuns", "Revisions",
+		"RevokeToken", "Run", "Runs", "SessionByDigest", "Sessions", "SetPassword", "ShadowBuilds", "ShadowPairs", "Statuses", "TakeFlow", "TestChannel", "TokenByHash", "Tokens",
 		"TouchSession", "TouchToken", "Triggered", "Trusted", "UnknownChannels", "UpdateIncident",
 	},
 	store.PublicRole: {
-		"PublicBuckets", "PublicChecks", "PublicCounted", "PublicIncident", "PublicIncidents", "PublicLatencies", "PublicMaintenance", "PublicOutages", "PublicRuns",
+		"PublicBuckets", "PublicChecks", "PublicCounted", "PublicIncident", "PublicIncidents", "PublicLatencies", "PublicMaintenance", "PublicOutages", "PublicPages", "PublicRuns",
 	},
 	"nobody": {"Close", "Renew"},
 }

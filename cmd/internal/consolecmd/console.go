@@ -21,6 +21,7 @@ import (
 	"github.com/probefleet/probefleet/internal/console/login"
 	"github.com/probefleet/probefleet/internal/console/pages"
 	"github.com/probefleet/probefleet/internal/console/web"
+	"github.com/probefleet/probefleet/internal/origin"
 	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/store"
@@ -56,11 +57,17 @@ type Config struct {
 	Metered     int
 }
 
+// adminAddr is where a console answers for itself, unless it is told otherwise.
+const adminAddr = "127.0.0.1:9105"
+
 // Run is the console's command.
 func Run(ctx context.Context, p daemon.Process) error {
+	if daemon.AsksHealth(p) {
+		return daemon.Health(ctx, p, "console", adminAddr)
+	}
 	f := daemon.NewFlags("console", "", "takes changes of checks over HTTP, and shows whether the installation is well", p)
 	var c Config
-	c.Register(f, "127.0.0.1:9105")
+	c.Register(f, adminAddr)
 	f.StringVar(&c.Addr, "addr", "127.0.0.1:8081", "address of the console; the default moves to the next free port")
 	f.StringVar(&c.StatusURL, "status-url", "", "address of the public status page, for a link")
 	f.Secret(&c.Token, "PROBEFLEET_CONSOLE_TOKEN")
@@ -68,7 +75,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 	f.Float64Var(&c.AddressRate, "address-rate", DefaultAddressRate, "the same for an address; put it higher behind a proxy, which makes everybody one address")
 	f.StringVar(&c.QueuePrefix, "queue-prefix", "probefleet", "first part of the queues' names, to see to dead letters")
 	c.People.register(f)
-	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder, to show their pictures; none are shown where empty")
+	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder or s3://bucket?region=eu-central-1, to show their pictures; none are shown where empty")
 	f.BoolVar(&c.MetricsOpen, "metrics-open", false, "show /metrics, what the checks measured, to everybody; a token with the scope metrics:read is needed otherwise")
 	f.IntVar(&c.Metered, "metrics-checks", console.DefaultMetered, "checks that /metrics shows at most; a scrape chooses by ?group=, ?tag=, ?kind=, ?check= and ?location=; 0 for all")
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
@@ -105,7 +112,7 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	cookies := console.Cookies{Base: c.People.base}
 	h := console.New(console.Options{
 		Desk: desk, Cookies: cookies, Audit: db,
-		Store: db, Tokens: db, Runs: db, Pings: stored{db}, Fleet: db, Registry: db, Incidents: stored{db}, Alerts: alerted{db}, Replays: db, Ready: well,
+		Store: db, Tokens: db, Runs: db, Shadows: db, Pings: stored{db}, Fleet: db, Registry: db, Incidents: stored{db}, Alerts: alerted{db}, Pages: stored{db}, Replays: db, Ready: well,
 		PerToken: limit(c.TokenRate), PerAddress: limit(c.AddressRate),
 		Logger:     kit.Log,
 		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),
@@ -125,7 +132,7 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return h.Run(ctx) })
 	g.Go(func() error { return h.KeepReceiver(ctx) })
-	g.Go(func() error { return daemon.HTTP(ctx, l, console.Proxies(c.People.proxies, mux), kit.Log) })
+	g.Go(func() error { return daemon.HTTP(ctx, l, origin.Proxies(c.People.proxies, mux), kit.Log) })
 	return g.Wait()
 }
 

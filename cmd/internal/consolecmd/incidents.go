@@ -6,6 +6,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/status"
+	"github.com/probefleet/probefleet/internal/statuspage"
 	"github.com/probefleet/probefleet/internal/store"
 )
 
@@ -36,6 +37,11 @@ func (d stored) DescribeIncident(ctx context.Context, id, title string, public b
 
 func (d stored) MergeIncident(ctx context.Context, id, into string) error {
 	return refusal(d.Store.MergeIncident(ctx, id, into))
+}
+
+func (d stored) ApplyPages(ctx context.Context, pages []statuspage.Page, owner string, takeOver bool) (statuspage.Applied, error) {
+	a, err := d.Store.ApplyPages(ctx, pages, owner, takeOver)
+	return a, refusal(err)
 }
 
 func (d stored) PlanMaintenance(ctx context.Context, p status.Planned) (string, error) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/internal/origin"
 	"github.com/probefleet/probefleet/internal/people"
 	"github.com/probefleet/probefleet/internal/people/oidcpeople"
 )
@@ -65,16 +66,11 @@ func (p *People) parse() error {
 		}
 		p.base = base
 	}
-	for _, text := range fields(p.Proxies) {
-		prefix, err := netip.ParsePrefix(text)
-		if addr, single := netip.ParseAddr(text); single == nil {
-			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		if err != nil {
-			faults = append(faults, fmt.Errorf("-proxies: %q is no network; write it as 10.0.0.0/8", text))
-		}
-		p.proxies = append(p.proxies, prefix)
+	proxies, err := origin.Networks(p.Proxies)
+	if err != nil {
+		faults = append(faults, err)
 	}
+	p.proxies = proxies
 	if p.Idle < 0 || p.Lasts < 0 {
 		faults = append(faults, errors.New("-session-idle and -session-lasts: use a time to come, such as 12h"))
 	}

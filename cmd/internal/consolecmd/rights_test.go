@@ -44,6 +44,10 @@ var routes = map[string]struct {
 	"PUT /api/v1/channels":                  {access.Admin, `{"channels":[{"name":"ops","webhook":{"url":"https://hooks.example/a"}}]}`},
 	"POST /api/v1/channels/{name}/test":     {access.Admin, "-"},
 	"DELETE /api/v1/channels/{name}":        {access.Admin, "-"},
+	"GET /api/v1/pages":                     {access.Viewer, ""},
+	"POST /api/v1/pages/plan":               {access.Viewer, ""},
+	"PUT /api/v1/pages":                     {access.Editor, `{"pages":[{"slug":"shop","title":"Shop"}]}`},
+	"DELETE /api/v1/pages/{slug}":           {access.Editor, "-"},
 	"GET /api/v1/alerts":                    {access.Viewer, ""},
 	"GET /api/v1/deliveries":                {access.Viewer, ""},
 	"GET /api/v1/deliveries/{id}":           {access.Viewer, ""},
@@ -51,6 +55,7 @@ var routes = map[string]struct {
 	"GET /api/v1/runs/{id}":                 {access.Viewer, ""},
 	"GET /api/v1/status":                    {access.Viewer, ""},
 	"GET /api/v1/checks/{id}/objective":     {access.Viewer, ""},
+	"GET /api/v1/shadow":                    {access.Viewer, ""},
 	"GET /api/v1/coverage":                  {access.Viewer, ""},
 	"GET /api/v1/triggers/{id}":             {access.Viewer, ""},
 	"POST /api/v1/triggers":                 {access.Editor, `{"checks":["shop"]}`},
@@ -135,7 +140,7 @@ func TestRoleMatrix(t *testing.T) {
 	}
 	for route, scope := range described {
 		method, path, _ := strings.Cut(route, " ")
-		path = strings.NewReplacer("{id}", "x", "{name}", "x").Replace(path)
+		path = strings.NewReplacer("{id}", "x", "{name}", "x", "{slug}", "x").Replace(path)
 		for _, a := range askers {
 			status := a.send(method, path).StatusCode
 			if status == http.StatusUnauthorized || (status == http.StatusForbidden) == a.allowed(route, scope) {
@@ -218,8 +223,9 @@ func TestEveryChangeIsWrittenDown(t *testing.T) {
 	}
 	ids["PATCH /api/v1/checks/{id}"], ids["POST /api/v1/checks/{id}/ping-address"] = "beat", "beat"
 	ids["POST /api/v1/channels/{name}/test"], ids["DELETE /api/v1/channels/{name}"] = "ops", "ops"
+	ids["DELETE /api/v1/pages/{slug}"] = "shop"
 	// What is done to one thing comes in this order.
-	first := []string{"PUT /api/v1/checks", "POST /api/v1/triggers", "PUT /api/v1/channels"}
+	first := []string{"PUT /api/v1/checks", "POST /api/v1/triggers", "PUT /api/v1/channels", "PUT /api/v1/pages"}
 	last := []string{"DELETE /api/v1/channels/{name}", "POST /api/v1/incidents/{id}/merge", "DELETE /api/v1/checks/{id}"}
 	var others []string
 	for route := range routes {
@@ -229,7 +235,7 @@ func TestEveryChangeIsWrittenDown(t *testing.T) {
 	}
 	for _, route := range slices.Concat(first, others, last) {
 		_, path, _ := strings.Cut(route, " ")
-		path = strings.NewReplacer("{id}", ids[route], "{name}", ids[route]).Replace(path)
+		path = strings.NewReplacer("{id}", ids[route], "{name}", ids[route], "{slug}", ids[route]).Replace(path)
 		change(route, path, strings.NewReplacer("CHECK", string(shop), "OTHER", other).Replace(routes[route].body))
 	}
 	for route, r := range routes {

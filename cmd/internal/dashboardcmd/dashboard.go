@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/probefleet/probefleet/cmd/internal/database"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/dashboard"
+	"github.com/probefleet/probefleet/internal/origin"
 )
 
 // Config is what the dashboard can be told.
@@ -28,15 +30,24 @@ type Config struct {
 	Zone string
 	// EmbedFrom are the sites that may hold the widget.
 	EmbedFrom string
+	// Proxies are the networks of our own proxies, separated by commas.
+	Proxies string
+	proxies []netip.Prefix
 	// Snapshot is the file of the newest reading; "" keeps none.
 	Snapshot string
 }
 
+// adminAddr is where a dashboard answers for itself, unless it is told otherwise.
+const adminAddr = "127.0.0.1:9104"
+
 // Run is the dashboard's command.
 func Run(ctx context.Context, p daemon.Process) error {
+	if daemon.AsksHealth(p) {
+		return daemon.Health(ctx, p, "dashboard", adminAddr)
+	}
 	f := daemon.NewFlags("dashboard", "", "serves the public status page", p)
 	var c Config
-	c.Register(f, "127.0.0.1:9104")
+	c.Register(f, adminAddr)
 	f.StringVar(&c.Addr, "addr", "127.0.0.1:8080", "address of the status page; the default moves to the next free port")
 	f.StringVar(&c.Title, "title", "Status", "title of the page")
 	f.StringVar(&c.URL, "url", "", "where readers find the page, as https://status.example.com, for feeds; what a reader asked for where it is not given")
@@ -60,6 +71,11 @@ func Run(ctx context.Context, p daemon.Process) error {
 			return fmt.Errorf("-embed-from %q: write sources with blanks between them, such as 'self' https://shop.example", c.EmbedFrom)
 		}
 		return nil
+	})
+	f.StringVar(&c.Proxies, "proxies", "", "networks of your own proxies, such as 10.0.0.0/8, whose X-Forwarded-For is believed: for pages that only some networks may read")
+	f.Check(func() (err error) {
+		c.proxies, err = origin.Networks(c.Proxies)
+		return err
 	})
 	database.URLFlag(f, &c.DatabaseURL)
 	if err := f.Parse(p.Args); err != nil {
@@ -94,6 +110,6 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit) error 
 	kit.Announce("status page", "http://"+l.Addr().String())
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return d.Run(ctx) })
-	g.Go(func() error { return daemon.HTTP(ctx, l, d.Handler(), kit.Log) })
+	g.Go(func() error { return daemon.HTTP(ctx, l, origin.Proxies(c.proxies, d.Handler()), kit.Log) })
 	return g.Wait()
 }

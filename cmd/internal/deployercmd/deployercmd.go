@@ -36,6 +36,8 @@ func commands() []verb {
 		{"release", "SERVICE STAGE", "let commits into a stage that is held", release},
 		{"status", "[SERVICE]", "say what runs where, since when, and what holds it", status},
 		{"history", "SERVICE [STAGE]", "list what was done and said, the newest first", history},
+		{"instance", "up|status|down", "bring the containers of this host to an image, without git and gates", instance},
+		{"health", "", "ask the deployer that runs here whether it is ready", health},
 		{"validate", "", "check the file for faults", validate},
 		{"schema", "", "print the JSON Schema of the file, for editors", schema},
 		{"version", "", "print the version", version},
@@ -188,6 +190,15 @@ func validate(_ context.Context, p daemon.Process, c verb) error {
 func schema(_ context.Context, p daemon.Process, _ verb) error {
 	_, err := p.Stdout.Write(pipelinefile.Schema())
 	return err
+}
+
+// adminAddr is where `run -every` answers for itself, unless it is told
+// otherwise.
+const adminAddr = "127.0.0.1:9105"
+
+func health(ctx context.Context, p daemon.Process, _ verb) error {
+	p.Args = append([]string{"health"}, p.Args...)
+	return daemon.Health(ctx, p, "deployer", adminAddr)
 }
 
 func version(_ context.Context, p daemon.Process, _ verb) error {

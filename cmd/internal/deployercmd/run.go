@@ -112,7 +112,7 @@ func run(ctx context.Context, p daemon.Process, c verb) error {
 	var config daemon.Config
 	d.flags.StringVar(&service, "service", "", "only this service")
 	d.flags.DurationVar(&every, "every", 0, "go on, and look again this often; 0 for once, until what was begun has ended")
-	config.Register(d.flags, "127.0.0.1:9105")
+	config.Register(d.flags, adminAddr)
 	if _, err := d.open(0, 0); err != nil {
 		return err
 	}

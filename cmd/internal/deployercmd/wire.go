@@ -61,7 +61,7 @@ func (d *desk) deployer(ctx context.Context, s pipelinefile.Service, log *slog.L
 	}
 	if d.file.Console != nil {
 		console := w.console()
-		o.Incidents, o.Checks = console.Incidents, console.Checks
+		o.Incidents, o.Checks, o.Shadow = console.Incidents, console.Checks, w.shadow(console)
 	}
 	var errs []error
 	for _, stage := range s.Stages {
@@ -133,6 +133,20 @@ func (w *wiring) console() evidence.Console {
 	return evidence.Console{Source: w.source(c.URL, c.TokenEnv)}
 }
 
+// shadow asks the console what shadow runs of a commit's build say.
+func (w *wiring) shadow(console evidence.Console) func(context.Context, string, string, time.Time) (promotion.ShadowRuns, error) {
+	gates := map[string]pipelinefile.Shadow{}
+	for _, s := range w.service.Stages {
+		if s.Gates.Shadow != nil {
+			gates[s.Name] = *s.Gates.Shadow
+		}
+	}
+	return func(ctx context.Context, stage, commit string, now time.Time) (promotion.ShadowRuns, error) {
+		g := gates[stage]
+		return console.Shadow(ctx, g.BuildOf(commit), g.Location, now.Add(-time.Duration(g.Since)))
+	}
+}
+
 func (w *wiring) image() func(context.Context, string) (string, error) {
 	i := w.service.Image
 	if i == nil {
@@ -176,7 +190,11 @@ func (w *wiring) driver(ctx context.Context, s pipelinefile.Stage) (deployer.Sta
 			Running: e.Running, Deploy: e.Deploy, Ready: e.Ready, Rollback: e.Rollback, Folder: e.Folder,
 		}, w.service.Name, s.Name), nil
 	case v.Docker != nil:
-		return dockerdriver.New(w.containers(v.Docker), w.service.Name, s.Name)
+		settings, err := containers(v.Docker, w.desk.p.Getenv, w.secrets.Add)
+		if err != nil {
+			return nil, err
+		}
+		return dockerdriver.New(settings, w.service.Name, s.Name)
 	case v.ASG != nil:
 		cfg, err := cloud(ctx, v.ASG.Region)
 		if err != nil {
@@ -219,27 +237,6 @@ func (w *wiring) templateVersion(argv []string) func(context.Context, driver.Rel
 		}
 		return version, nil
 	}
-}
-
-// containers are the settings of the docker driver.
-func (w *wiring) containers(k *pipelinefile.Docker) dockerdriver.Settings {
-	const mib = 1 << 20
-	s := dockerdriver.Settings{
-		Socket: k.Socket, Count: k.Count, Command: k.Command, Network: k.Network, Memory: int64(k.Memory) * mib, CPUs: k.CPUs,
-		ShmSize: int64(k.ShmSize) * mib, Tmpfs: k.Tmpfs, Binds: k.Binds, ReadOnly: k.ReadOnly, Seccomp: k.Seccomp,
-		Pids: int64(k.Pids), Ready: time.Duration(k.Ready), Drain: time.Duration(k.Drain), Pull: k.Pull,
-	}
-	for name, value := range k.Env {
-		s.Env = append(s.Env, name+"="+value)
-	}
-	for _, name := range k.EnvFrom {
-		s.Env = append(s.Env, name+"="+w.desk.p.Getenv(name))
-		if value := w.desk.p.Getenv(name); value != "" {
-			w.secrets.Add(value)
-		}
-	}
-	slices.Sort(s.Env)
-	return s
 }
 
 // alarm makes the reader of an alarm in a stage.

@@ -24,20 +24,29 @@ type Config struct {
 	CreateQueues bool
 	Artifacts    string // URL of the object store whose old files are removed
 	ArtifactDays int
+	// Shadow has results of candidate workers stored beside those that count.
+	Shadow bool
 	// RunsKept is how long raw results are kept; 0 is the default.
 	RunsKept time.Duration
 
 	Notify Notify
 }
 
+// adminAddr is where a recorder answers for itself, unless it is told otherwise.
+const adminAddr = "127.0.0.1:9103"
+
 // Run is the recorder's command.
 func Run(ctx context.Context, p daemon.Process) error {
+	if daemon.AsksHealth(p) {
+		return daemon.Health(ctx, p, "recorder", adminAddr)
+	}
 	f := daemon.NewFlags("recorder", "", "stores results in the database; several may run", p)
 	var c Config
-	c.Register(f, "127.0.0.1:9103")
+	c.Register(f, adminAddr)
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
-	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder; what is older than -artifact-days is removed there; empty leaves that to others")
+	f.StringVar(&c.Artifacts, "artifacts", "", "object store of the workers, as file:///folder or s3://bucket?region=eu-central-1; what is older than -artifact-days is removed there; empty leaves that to others")
+	f.BoolVar(&c.Shadow, "shadow", false, "store what candidate workers find, apart from what counts; see docs/shadow-runs.md")
 	f.IntVar(&c.ArtifactDays, "artifact-days", int(recorder.DefaultKeepArtifacts/(24*time.Hour)), "days for which artifacts are kept")
 	f.Check(func() error {
 		if c.ArtifactDays < 1 {
@@ -69,15 +78,26 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	if err != nil {
 		return err
 	}
-	name := queue.ResultsName(c.QueuePrefix)
-	if c.CreateQueues {
-		if err := client.Ensure(ctx, name, sqsqueue.Settings{}); err != nil {
-			return err
+	open := func(name string) (*sqsqueue.Queue, error) {
+		if c.CreateQueues {
+			if err := client.Ensure(ctx, name, sqsqueue.Settings{}); err != nil {
+				return nil, err
+			}
 		}
+		return client.Open(ctx, name)
 	}
-	results, err := client.Open(ctx, name)
+	name := queue.ResultsName(c.QueuePrefix)
+	results, err := open(name)
 	if err != nil {
 		return err
+	}
+	var shadow *recorder.Shadow
+	if c.Shadow {
+		found, err := open(queue.ShadowName(name))
+		if err != nil {
+			return err
+		}
+		shadow = &recorder.Shadow{Queue: queue.ShadowName(name), Receiver: found, Book: db}
 	}
 	var old recorder.Options
 	if c.Artifacts != "" {
@@ -95,8 +115,9 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	r := recorder.New(recorder.Options{
 		Alerts: db, Notifier: tell, Conditions: db, DeadLetters: deadDepths{client, db, c.QueuePrefix},
 		Artifacts: old.Artifacts, KeepArtifacts: old.KeepArtifacts,
-		Store: db, Registry: db, Locations: db, History: db, Heartbeats: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
-		Queue: name, Receiver: results, Logger: log, Tracer: kit.Tracer,
+		Store: db, Registry: db, Locations: db, History: db, Heartbeats: db, Work: db, RunsKept: c.RunsKept, Identity: daemon.Identity(),
+		Shadow: shadow,
+		Queue:  name, Receiver: results, Logger: log, Tracer: kit.Tracer,
 		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,
 	})
 	kit.Ready.Add("recorder", r.Ready)

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/database"
@@ -25,16 +26,32 @@ type Config struct {
 	CreateQueues bool
 	// Name tells this scheduler from others; host and process id where empty.
 	Name string
+	// Shadow is which share of the jobs of which queues is copied.
+	Shadow string
+	// Capacity is how many workers are said to be wanted, and to whom.
+	Capacity Capacity
 }
+
+// adminAddr is where a scheduler answers for itself, unless it is told otherwise.
+const adminAddr = "127.0.0.1:9101"
 
 // Run is the scheduler's command.
 func Run(ctx context.Context, p daemon.Process) error {
+	if daemon.AsksHealth(p) {
+		return daemon.Health(ctx, p, "scheduler", adminAddr)
+	}
 	f := daemon.NewFlags("scheduler", "", "sends the job of every slot that is due; several may run", p)
 	var c Config
-	c.Register(f, "127.0.0.1:9101")
+	c.Register(f, adminAddr)
 	database.Flags(f, &c.DatabaseURL, &c.Migrate)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
 	f.StringVar(&c.Name, "name", "", "name of this scheduler among others, the same after a restart: what it held before is taken over at once, not when its leases end; host and process id where empty")
+	f.StringVar(&c.Shadow, "shadow", "", "which share of the jobs of a queue is copied for candidate workers, as LOCATION/CLASS=SHARE by commas, such as local/api=0.1; see docs/shadow-runs.md")
+	f.Check(func() error {
+		_, err := shadows(c.Shadow)
+		return err
+	})
+	c.Capacity.register(f)
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
@@ -64,16 +81,30 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	if err != nil {
 		return err
 	}
+	open := func(ctx context.Context, name string, s sqsqueue.Settings) (queue.Sender, error) {
+		if c.CreateQueues {
+			if err := client.Ensure(ctx, name, s); err != nil {
+				return nil, err
+			}
+		}
+		return client.Open(ctx, name)
+	}
+	copied, err := shadows(c.Shadow)
+	if err != nil {
+		return err
+	}
+	said, err := c.capacity(ctx, db, client)
+	if err != nil {
+		return err
+	}
 	s := scheduler.New(scheduler.Options{
+		Capacity: said, Shadow: copied,
+		OpenShadow: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
+			return open(ctx, queue.ShadowName(queue.JobsName(c.QueuePrefix, location, string(class))), sqsqueue.Settings{Retention: time.Hour})
+		},
 		Store: db, Retries: db, Triggers: db, Owner: c.Name, Logger: kit.Log, Tracer: kit.Tracer, Metrics: kit.Metrics,
 		Open: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
-			name := queue.JobsName(c.QueuePrefix, location, string(class))
-			if c.CreateQueues {
-				if err := client.Ensure(ctx, name, sqsqueue.Settings{}); err != nil {
-					return nil, err
-				}
-			}
-			return client.Open(ctx, name)
+			return open(ctx, queue.JobsName(c.QueuePrefix, location, string(class)), sqsqueue.Settings{})
 		},
 	})
 	kit.Ready.Add("scheduler", s.Ready)

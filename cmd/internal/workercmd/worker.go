@@ -33,6 +33,9 @@ type Config struct {
 	QueuePrefix  string
 	CreateQueues bool
 	Location     string
+	// Shadow makes this a candidate: it runs copies of jobs, and what it finds
+	// counts nowhere.
+	Shadow bool
 	// APISlots and BrowserSlots are the jobs of each class that run at once;
 	// with 0 the class is not served. BrowserSlots may be AutoSlots.
 	APISlots, BrowserSlots  int
@@ -49,13 +52,20 @@ type Config struct {
 	Visibility, DrainBudget time.Duration
 }
 
+// adminAddr is where a worker answers for itself, unless it is told otherwise.
+const adminAddr = "127.0.0.1:9102"
+
 // Run is the worker's command.
 func Run(ctx context.Context, p daemon.Process) error {
+	if daemon.AsksHealth(p) {
+		return daemon.Health(ctx, p, "worker", adminAddr)
+	}
 	f := daemon.NewFlags("worker", "", "runs the jobs of a location; any number may run", p)
 	var c Config
-	c.Register(f, "127.0.0.1:9102")
+	c.Register(f, adminAddr)
 	daemon.QueueFlags(f, &c.QueuePrefix, &c.CreateQueues)
 	f.StringVar(&c.Location, "location", "local", "location whose jobs are run")
+	f.BoolVar(&c.Shadow, "shadow", false, "run copies of the location's jobs as a candidate, whose results count nowhere; see docs/shadow-runs.md")
 	f.IntVar(&c.APISlots, "api-slots", 20, "API checks at once; 0 serves none")
 	f.IntVar(&c.BrowserSlots, "browser-slots", AutoSlots, "browser checks at once; 0 serves none, -1 as many as cores and memory carry")
 	f.StringVar(&c.Chromium, "chromium", "", "path of Chromium or Chrome; found where empty")
@@ -63,7 +73,7 @@ func Run(ctx context.Context, p daemon.Process) error {
 	f.StringVar(&c.BrowserDir, "browser-dir", filepath.Join(os.TempDir(), "probefleet-browser"), "folder for the browser's profiles")
 	f.IntVar(&c.BrowserMemory, "browser-memory", 0, "MiB that the browser may take with all its pages; beyond it the largest is ended and its run is inconclusive; 0 is 2048")
 	f.BoolVar(&c.Film, "film", true, "keep a strip of small pictures of browser checks that do not pass")
-	f.StringVar(&c.Artifacts, "artifacts", "", "object store for screenshots and for what does not fit into a result, as file:///folder; neither is kept where empty")
+	f.StringVar(&c.Artifacts, "artifacts", "", "object store for screenshots and for what does not fit into a result, as file:///folder or s3://bucket?region=eu-central-1; neither is kept where empty")
 	f.BoolVar(&c.AllowPrivate, "allow-private", false, "let checks reach private and loopback addresses")
 	f.StringVar(&c.Allow, "allow", "", "further addresses that checks may reach, as CIDR by commas; those at which clouds hand out credentials only where they are named exactly")
 	f.StringVar(&c.Deny, "deny", "", "addresses that checks may not reach whatever else is allowed, as CIDR by commas")
@@ -118,7 +128,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		}
 		return client.Open(ctx, name)
 	}
-	results, err := open(queue.ResultsName(c.QueuePrefix))
+	results, err := open(c.queueName(queue.ResultsName(c.QueuePrefix)))
 	if err != nil {
 		return err
 	}
@@ -127,7 +137,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		if slots == 0 {
 			continue
 		}
-		name := queue.JobsName(c.QueuePrefix, c.Location, string(class))
+		name := c.queueName(queue.JobsName(c.QueuePrefix, c.Location, string(class)))
 		q, err := open(name)
 		if err != nil {
 			return err
@@ -135,6 +145,9 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		receives, err := q.MaxReceives(ctx)
 		if err != nil {
 			kit.Log.Warn("dead letters of this queue will come without reasons; allow sqs:GetQueueAttributes", "queue", name, "err", err)
+		}
+		if c.Shadow {
+			receives = 0 // nobody waits for a copy, or asks why it is dead
 		}
 		lanes[class] = worker.Lane{Queue: name, Receiver: q, Slots: slots, MaxReceives: receives}
 	}
@@ -148,13 +161,30 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		return errors.Join(err, closeRunners())
 	}
 	w := worker.New(worker.Options{
-		AnnounceEvery: rollout.AnnounceEvery,
+		AnnounceEvery: c.announceEvery(),
 		Location:      c.Location, Identity: daemon.Identity(), Lanes: lanes, Runner: local, Ready: well,
 		Results: queue.NewBatcher(results, 0), Visibility: c.Visibility, DrainBudget: c.DrainBudget, Hurry: kit.Hurry,
 		Logger: kit.Log, Tracer: kit.Tracer, Metrics: worker.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics),
 	})
 	kit.Ready.Add("queues", func(context.Context) error { return w.Check(time.Minute) })
 	return errors.Join(w.Run(ctx), closeRunners())
+}
+
+// queueName is that of a queue, or of its copies.
+func (c Config) queueName(name string) string {
+	if c.Shadow {
+		return queue.ShadowName(name)
+	}
+	return name
+}
+
+// announceEvery is how often a worker says that it is there. A candidate never
+// does: messages are not written for it.
+func (c Config) announceEvery() time.Duration {
+	if c.Shadow {
+		return 0
+	}
+	return rollout.AnnounceEvery
 }
 
 // runners makes the runners of every kind that this worker has slots for.
@@ -182,6 +212,7 @@ func (c Config) runners(ctx context.Context, kit daemon.Kit) (*runner.Mux, func(
 			return nil, nil, errors.Join(err, closeAll())
 		}
 		all[check.KindBrowser] = browser
+		kit.Ready.Add("browser", browser.Check)
 		closeArtifacts := closeAll
 		closeAll = func() error { return errors.Join(browser.Close(), closeArtifacts()) }
 	}

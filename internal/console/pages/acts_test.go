@@ -52,7 +52,7 @@ func console1(t *testing.T) (*store.Store, *console.Console, http.Handler) {
 	dead := rows{"bad"}
 	log := slog.New(slog.DiscardHandler)
 	c := console.New(console.Options{
-		Store: db, Tokens: db, Runs: db, Fleet: db, Registry: db, DeadQueues: dead, DeadRows: dead, QueuePrefix: "pf", Logger: log,
+		Store: db, Tokens: db, Runs: db, Fleet: db, Registry: db, DeadQueues: dead, DeadRows: dead, QueuePrefix: "pf", Logger: log, Incidents: byHand{db},
 		Ready: func(context.Context) error { return nil },
 	})
 	frame := web.New(web.Options{Door: scoped{}, Nav: pages.Nav, Logger: log})
@@ -85,7 +85,10 @@ func TestScopesOfPages(t *testing.T) {
 		{"GET", "/", access.ChecksRead}, {"GET", "/checks", access.ChecksRead}, {"GET", "/checks/a", access.ChecksRead}, {"GET", "/checks/a/definition", access.ChecksRead},
 		{"POST", "/checks/a/run", access.RunsTrigger}, {"POST", "/checks/a/switch", access.ChecksWrite}, {"GET", "/triggers/" + none, access.RunsRead},
 		{"GET", "/runs/" + none, access.RunsRead}, {"GET", "/runs/" + none + "/files/0", access.RunsRead}, {"GET", "/incidents", access.RunsRead}, {"GET", "/incidents/" + none, access.RunsRead},
-		{"GET", "/events", access.RunsRead}, {"GET", "/fleet", access.FleetRead}, {"GET", "/fleet/dead-letters/" + deadID, access.FleetRead}, {"POST", "/fleet/dead-letters", access.DLQRedrive},
+		{"GET", "/events", access.RunsRead}, {"GET", "/fleet", access.FleetRead}, {"GET", "/fleet/dead-letters/" + deadID, access.FleetRead}, {"POST", "/fleet/dead-letters", access.DLQRedrive}, {"POST", "/fleet/pins", access.FleetAdmin},
+		{"GET", "/incidents/new", access.IncidentsWrite}, {"POST", "/incidents", access.IncidentsWrite}, {"POST", "/incidents/" + none + "/updates", access.IncidentsWrite},
+		{"POST", "/incidents/" + none + "/describe", access.IncidentsWrite}, {"POST", "/incidents/" + none + "/postmortem", access.IncidentsWrite}, {"POST", "/incidents/" + none + "/merge", access.IncidentsWrite},
+		{"GET", "/maintenance", access.RunsRead}, {"POST", "/maintenance", access.MaintenanceWrite}, {"POST", "/maintenance/" + none + "/cancel", access.MaintenanceWrite},
 		{"GET", "/settings", access.TokensAdmin}, {"GET", "/settings/tokens", access.TokensAdmin}, {"POST", "/settings/tokens", access.TokensAdmin}, {"POST", "/settings/tokens/x/revoke", access.TokensAdmin},
 	} {
 		for _, s := range access.Scopes {

@@ -105,7 +105,7 @@ func newSite(t *testing.T, text string, dark bool) *site {
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
 	dead := rows{text}
 	c := console.New(console.Options{
-		Store: db, Tokens: db, Runs: db, Fleet: db, Registry: db, DeadQueues: dead, DeadRows: dead, QueuePrefix: "pf", Logger: log,
+		Store: db, Tokens: db, Runs: db, Fleet: db, Registry: db, DeadQueues: dead, DeadRows: dead, QueuePrefix: "pf", Logger: log, Incidents: byHand{db},
 		Ready: func(context.Context) error { return fmt.Errorf("recorder: %s", text) },
 	})
 	frame := web.New(web.Options{Door: guests{text}, Nav: pages.Nav, LogOut: "/logout", Logger: log, Build: text})
@@ -234,12 +234,17 @@ func (s *site) fill(t *testing.T, db *store.Store, artifacts *blob.Store, c *con
 		must(t, db.DescribeIncident(ctx, i.ID, short(text, 200), true, text))
 		s.paths = append(s.paths, "/incidents/"+i.ID)
 	}
+	_, err = db.PlanMaintenance(ctx, status.Planned{
+		Title: short(text, 200), Tags: []string{short(text, 60)}, Groups: []string{short(text, 60)}, CreatedBy: text,
+		Maintenance: check.Maintenance{From: now.Add(time.Hour), To: now.Add(2 * time.Hour), Why: short(text, 200)},
+	})
+	must(t, err)
 	_, err = c.MakeToken(acting(ctx, text), console.NewToken{Name: short(text, 100), Scopes: []access.Scope{access.ChecksRead}})
 	must(t, err)
 	trigger, err := c.Trigger(acting(ctx, text), console.NewTrigger{Checks: []string{"api"}})
 	must(t, err)
 	s.paths = append(s.paths, "/checks", "/checks?q=%22%3E%3Cscript%3Ewindow.pwned%3D1%3C%2Fscript%3E&tag=shop", "/checks/api", "/checks/browser?outcome=failed", "/checks/api/definition",
-		"/triggers/"+trigger.ID, "/incidents", "/incidents?state=open", "/fleet", "/fleet/dead-letters/"+deadID, "/settings/tokens", "/nowhere/%3Cscript%3Ewindow.pwned%3D1%3C%2Fscript%3E", "/checks/%3Cscript%3E")
+		"/triggers/"+trigger.ID, "/incidents", "/incidents?state=open", "/incidents/new", "/maintenance", "/fleet", "/fleet/dead-letters/"+deadID, "/settings/tokens", "/nowhere/%3Cscript%3Ewindow.pwned%3D1%3C%2Fscript%3E", "/checks/%3Cscript%3E")
 }
 
 // evidence puts the text everywhere where a target has a say.

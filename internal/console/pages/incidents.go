@@ -2,17 +2,20 @@ package pages
 
 import (
 	"fmt"
+	"html/template"
 	"net/http"
 	"time"
 
+	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/console/web"
 	"github.com/probefleet/probefleet/internal/kept"
+	"github.com/probefleet/probefleet/internal/prose"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
 var (
 	incidentsPage = page("incidents")
-	incidentPage  = page("incident")
+	incidentPage  = formPage("incident")
 )
 
 const incidentsPerPage = 50
@@ -69,7 +72,9 @@ func (p *pages) incidents(w http.ResponseWriter, r *http.Request) error {
 		Rows  []incidentRow
 		Open  bool
 		Older string
-	}{Open: f.Open}
+		// ByHand says that people can write incidents down.
+		ByHand bool
+	}{Open: f.Open, ByHand: p.Console.HasIncidents()}
 	if len(found) > incidentsPerPage {
 		found = found[:incidentsPerPage]
 		v.Older = "/incidents?before=" + found[len(found)-1].Opened.UTC().Format(time.RFC3339Nano)
@@ -81,7 +86,7 @@ func (p *pages) incidents(w http.ResponseWriter, r *http.Request) error {
 	for _, i := range found {
 		v.Rows = append(v.Rows, newIncidentRow(i, name, now))
 	}
-	return incidentsPage(w, r, p.Frame, web.Page{Title: "Incidents", Section: "incidents", Live: "incidents", Body: v})
+	return incidentsPage(w, r, p.Frame, web.Page{Title: "Incidents", Section: "incidentlist", Live: "incidents", Body: v})
 }
 
 // side is one of two runs that are compared.
@@ -92,6 +97,15 @@ type side struct {
 }
 
 func (p *pages) incident(w http.ResponseWriter, r *http.Request) error {
+	return p.showIncident(w, r, incidentDraft{})
+}
+
+// showIncident shows an incident, with what somebody has written and was not
+// taken.
+func (p *pages) showIncident(w http.ResponseWriter, r *http.Request, draft incidentDraft) error {
+	if !idForm.MatchString(r.PathValue("id")) {
+		return missing("There is no such incident.")
+	}
 	i, ok, err := p.Records.Incident(r.Context(), r.PathValue("id"))
 	if err != nil {
 		return err
@@ -107,7 +121,14 @@ func (p *pages) incident(w http.ResponseWriter, r *http.Request) error {
 		Sides       []side
 		Timings     []comparison
 		Names       map[string]string
-	}{incidentRow: newIncidentRow(i, p.name(r), now), First: web.NewStamp(i.First, now), Last: web.NewStamp(i.Last, now), Names: map[string]string{}}
+		Said        []spoken
+		Learnt      template.HTML
+		Draft       incidentDraft
+		// ByHand says that people can add to it, Others are those that it can be
+		// merged into.
+		ByHand bool
+		Others []incidentRow
+	}{ByHand: p.Console.HasIncidents(), Draft: draft, Said: saidOf(i, now), Learnt: prose.HTML(i.Postmortem), incidentRow: newIncidentRow(i, p.name(r), now), First: web.NewStamp(i.First, now), Last: web.NewStamp(i.Last, now), Names: map[string]string{}}
 	name := p.name(r)
 	for _, id := range i.Checks {
 		v.Names[id] = name(id)
@@ -141,7 +162,15 @@ func (p *pages) incident(w http.ResponseWriter, r *http.Request) error {
 	if len(v.Sides) == 2 && !v.Sides[0].Gone && !v.Sides[1].Gone {
 		v.Timings = compare(v.Sides[0].attempt, v.Sides[1].attempt)
 	}
-	return incidentPage(w, r, p.Frame, web.Page{Title: v.Name + ": incident", Section: "incidents", Live: "incident:" + i.ID, Body: v})
+	if v.Draft.Phase == "" && len(v.Said) > 0 {
+		v.Draft.Phase = v.Said[0].Phase
+	}
+	if v.ByHand && !i.ByRules && web.ViewerOf(r.Context()).May(access.IncidentsWrite) {
+		if v.Others, err = p.others(r, i.ID, now); err != nil {
+			return err
+		}
+	}
+	return incidentPage(w, r, p.Frame, web.Page{Title: v.Name + ": incident", Section: "incidentlist", Live: "incident:" + i.ID, Body: v}, draft.Wrong != "")
 }
 
 // comparison is one figure of two runs.

@@ -26,6 +26,8 @@ var templateFiles embed.FS
 var Nav = []web.Link{
 	{Key: "checks", Title: "Checks", Href: "/checks", Scope: access.ChecksRead},
 	{Key: "incidents", Title: "Incidents", Href: "/incidents", Scope: access.RunsRead},
+	{Key: "incidentlist", Title: "Incidents", Href: "/incidents", Scope: access.RunsRead, Under: "incidents"},
+	{Key: "maintenance", Title: "Maintenance", Href: "/maintenance", Scope: access.RunsRead, Under: "incidents"},
 	{Key: "alerts", Title: "Alerts", Href: "/alerts", Scope: access.RunsRead},
 	{Key: "fleet", Title: "Fleet", Href: "/fleet", Scope: access.FleetRead},
 	{Key: "settings", Title: "Settings", Href: "/settings", Scope: access.TokensAdmin},
@@ -107,7 +109,9 @@ func Add(o Options) {
 	f.Page("GET /events", access.RunsRead, p.events)
 	f.Page("GET /fleet", access.FleetRead, p.fleet)
 	p.addAlerts()
+	p.addIncidentForms()
 	f.Page("GET /fleet/dead-letters/{id}", access.FleetRead, p.letter)
+	f.Page("POST /fleet/pins", access.FleetAdmin, p.pin)
 	f.Page("POST /fleet/dead-letters", access.DLQRedrive, p.changeLetters)
 	f.Page("GET /settings", access.TokensAdmin, func(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/settings/tokens", http.StatusSeeOther)
@@ -119,8 +123,19 @@ func Add(o Options) {
 }
 
 func page(name string) func(w http.ResponseWriter, r *http.Request, f *web.Frame, p web.Page) error {
-	t := web.Template(templateFiles, "templates/"+name+".html", "templates/shared.html")
+	form := formPage(name)
 	return func(w http.ResponseWriter, r *http.Request, f *web.Frame, p web.Page) error {
+		return form(w, r, f, p, false)
+	}
+}
+
+// formPage is a page with a form, which may not have been taken.
+func formPage(name string) func(w http.ResponseWriter, r *http.Request, f *web.Frame, p web.Page, refused bool) error {
+	t := web.Template(templateFiles, "templates/"+name+".html", "templates/shared.html")
+	return func(w http.ResponseWriter, r *http.Request, f *web.Frame, p web.Page, refused bool) error {
+		if refused {
+			return f.Refuse(w, r, t, p)
+		}
 		return f.Show(w, r, t, p)
 	}
 }

@@ -239,6 +239,12 @@ func (f *Frame) Show(w http.ResponseWriter, r *http.Request, t *template.Templat
 	return f.write(w, r, http.StatusOK, t, p)
 }
 
+// Refuse is [Frame.Show] of a page that says why its form was not taken, with
+// what was written in it.
+func (f *Frame) Refuse(w http.ResponseWriter, r *http.Request, t *template.Template, p Page) error {
+	return f.write(w, r, http.StatusUnprocessableEntity, t, p)
+}
+
 func (f *Frame) write(w http.ResponseWriter, r *http.Request, status int, t *template.Template, p Page) error {
 	now := time.Now()
 	v := view{

@@ -178,7 +178,7 @@
     try {
       const answer = await fetch(location.href, { cache: "no-cache", headers: { Accept: "text/html" } });
       if (!answer.ok) {
-        if (answer.status === 404) location.reload(); // the check is gone
+        if ([401, 403, 404].includes(answer.status)) location.reload(); // it is gone, or not ours any more
         return;
       }
       const doc = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -204,7 +204,7 @@
   };
   const mine = root.dataset.check;
   const listen = () => {
-    const es = new EventSource("/events");
+    const es = new EventSource(`${root.dataset.base || ""}/events`);
     es.onopen = () => { live(true); clearInterval(polling); polling = 0; };
     es.onerror = () => {
       live(false);

@@ -210,7 +210,7 @@ func (d *Driver) Ready(ctx context.Context, r driver.Release) (driver.Progress, 
 func (d *Driver) Deploy(ctx context.Context, r driver.Release) error {
 	d.deploying.Lock()
 	defer d.deploying.Unlock()
-	if err := d.image(ctx, r.Image); err != nil {
+	if _, err := d.Image(ctx, r.Image); err != nil {
 		return err // nothing was touched
 	}
 	for place := range d.s.Count {
@@ -231,7 +231,7 @@ func (d *Driver) Deploy(ctx context.Context, r driver.Release) error {
 func (d *Driver) Rollback(ctx context.Context, r driver.Release) error {
 	d.deploying.Lock()
 	defer d.deploying.Unlock()
-	if err := d.image(ctx, r.Image); err != nil {
+	if _, err := d.Image(ctx, r.Image); err != nil {
 		return err
 	}
 	for place := range d.s.Count {
@@ -242,19 +242,43 @@ func (d *Driver) Rollback(ctx context.Context, r driver.Release) error {
 	return d.clear(ctx, r)
 }
 
-// image sees to it that the image is on the host.
-func (d *Driver) image(ctx context.Context, name string) error {
+// Down drains every container of the stage, all at the same time, and removes
+// them. Called again after it was interrupted, it goes on.
+func (d *Driver) Down(ctx context.Context) error {
+	d.deploying.Lock()
+	defer d.deploying.Unlock()
+	list, err := d.units(ctx)
+	if err != nil {
+		return err
+	}
+	errs := make([]error, len(list))
+	var all sync.WaitGroup
+	for i, u := range list {
+		all.Go(func() {
+			if errs[i] = d.stop(ctx, u); errs[i] == nil {
+				errs[i] = d.remove(ctx, u)
+			}
+		})
+	}
+	all.Wait()
+	return errors.Join(errs...)
+}
+
+// Image sees to it that the image is on the host, and answers its id, which
+// tells it from another image of the same name.
+func (d *Driver) Image(ctx context.Context, name string) (id string, err error) {
 	if d.s.Pull {
 		pull, err := d.engine.ImagePull(ctx, name, client.ImagePullOptions{})
 		if err != nil {
-			return fmt.Errorf("pulling %s: %w", name, err)
+			return "", fmt.Errorf("pulling %s: %w", name, err)
 		}
 		if err := pull.Wait(ctx); err != nil {
-			return fmt.Errorf("pulling %s: %w", name, err)
+			return "", fmt.Errorf("pulling %s: %w", name, err)
 		}
 	}
-	if _, err := d.engine.ImageInspect(ctx, name); err != nil {
-		return fmt.Errorf("the image %s: %w", name, err)
+	found, err := d.engine.ImageInspect(ctx, name)
+	if err != nil {
+		return "", fmt.Errorf("the image %s: %w", name, err)
 	}
-	return nil
+	return found.ID, nil
 }

@@ -193,6 +193,34 @@ func TestStrangersAreLeftAlone(t *testing.T) {
 	}
 }
 
+// TestDown: everything of ours is drained and gone, stopped containers too, and
+// nothing of others.
+func TestDown(t *testing.T) {
+	e, socket := newEngine(t)
+	d := newDriver(t, socket, 3)
+	if err := d.Deploy(t.Context(), release("one")); err != nil {
+		t.Fatal(err)
+	}
+	e.boxes = append(e.boxes,
+		&box{id: strings.Repeat("a", 64), state: "exited", labels: map[string]string{labelService: "worker", labelStage: "production", labelPlace: "1", labelCommit: "old"}},
+		&box{id: strings.Repeat("b", 64), state: "running", labels: map[string]string{labelService: "other", labelStage: "production", labelPlace: "0"}},
+	)
+	e.reset()
+	if err := d.Down(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	has(t, e, map[string]int{})
+	if len(e.boxes) != 1 || e.boxes[0].state != "running" {
+		t.Errorf("%d containers are left, the stranger's among them %s", len(e.boxes), e.boxes[0].state)
+	}
+	if n := strings.Count(strings.Join(e.log, "\n"), "stop "); n < 3 {
+		t.Errorf("only %d were drained: %v", n, e.log)
+	}
+	if err := d.Down(t.Context()); err != nil {
+		t.Errorf("once more: %v", err)
+	}
+}
+
 func TestAnEngineThatIsAway(t *testing.T) {
 	d := newDriver(t, "unix://"+t.TempDir()+"/none.sock", 1)
 	if _, err := d.Running(t.Context()); err == nil {

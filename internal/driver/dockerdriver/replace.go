@@ -222,6 +222,9 @@ func (d *Driver) health(ctx context.Context, id string) (health, string, error) 
 	case s == nil:
 		return "", "", errors.New("the engine does not say how a container is")
 	case c.Container.RestartCount > 0 && (s.Health == nil || s.Health.Status != container.Healthy):
+		if s.ExitCode == 0 { // it runs again, and how it ended is forgotten
+			return failed, "it ended and was started again", nil
+		}
 		return failed, fmt.Sprintf("it ended with exit code %d and was started again", s.ExitCode), nil
 	case !s.Running && s.Status != "created":
 		return failed, fmt.Sprintf("it ended with exit code %d %s", s.ExitCode, s.Error), nil
@@ -232,9 +235,22 @@ func (d *Driver) health(ctx context.Context, id string) (health, string, error) 
 	case s.Health.Status == container.Healthy:
 		return healthy, "", nil
 	case s.Health.Status == container.Unhealthy:
-		return failed, "its health check fails", nil
+		return failed, "its health check fails" + said(s.Health), nil
 	}
 	return starting, "", nil
+}
+
+// said is what the newest health check printed, after a colon; "" where that
+// is nothing.
+func said(h *container.Health) string {
+	if len(h.Log) == 0 {
+		return ""
+	}
+	words := strings.Join(strings.Fields(h.Log[len(h.Log)-1].Output), " ")
+	if words == "" {
+		return ""
+	}
+	return fmt.Sprintf(": %.1000s", words)
 }
 
 // stop drains a container: SIGTERM, and after the time for it SIGKILL.

@@ -251,7 +251,7 @@ func (t *tail) hint() string {
 	case last == "":
 		return ""
 	case strings.Contains(last, "No usable sandbox"):
-		return " (" + last + "): allow unprivileged user namespaces on this machine or for this container; the browser is not run without its sandbox"
+		return " (" + last + "): allow unprivileged user namespaces on this machine; in a container use the profile deploy/docker/seccomp.json (--security-opt seccomp=…/seccomp.json); the browser is not run without its sandbox"
 	}
 	return " (" + last + ")"
 }

@@ -169,6 +169,11 @@ func (r *Runner) Warm(ctx context.Context) error {
 	return nil
 }
 
+// Check is nil where the browser answers; where none is up it starts one and
+// waits for it. What did not start is not tried again for some seconds. The
+// error says what to do.
+func (r *Runner) Check(ctx context.Context) error { return r.browsers.check(ctx) }
+
 // Version names the browser that was last started, "HeadlessChrome/156.0.1.2"
 // (headless shell) or "Chrome/156.0.1.2" (the full browser); "" before.
 func (r *Runner) Version() string { return r.browsers.version() }

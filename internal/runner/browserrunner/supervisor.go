@@ -3,10 +3,14 @@ package browserrunner
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"sync"
+	"time"
 
+	"github.com/chromedp/cdproto/browser"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/chromedp"
 
 	"github.com/probefleet/probefleet/internal/child"
@@ -44,6 +48,9 @@ type supervisor struct {
 	all      map[*chromium]struct{}
 	starting *start // nil where none is being started
 	product  string
+	// refused is why the last start did not succeed, at tried; nil where it did.
+	refused error
+	tried   time.Time
 
 	// work counts starts, watches and users of browsers; it grows only while
 	// mu is held and closed is not set, or while it is not zero.
@@ -76,13 +83,7 @@ func (s *supervisor) acquire(ctx context.Context) (*chromium, error) {
 			s.mu.Unlock()
 			return b, nil
 		}
-		if s.starting == nil {
-			s.starting = &start{done: make(chan struct{})}
-			s.work.Add(1)
-			// The start serves other runs too, so it outlives this one.
-			go s.start(context.WithoutCancel(ctx), s.starting)
-		}
-		st := s.starting
+		st := s.startLocked(ctx)
 		s.mu.Unlock()
 		select {
 		case <-st.done:
@@ -95,6 +96,49 @@ func (s *supervisor) acquire(ctx context.Context) (*chromium, error) {
 	}
 }
 
+// startAgain is how long check does not try again what did not start.
+const startAgain = 15 * time.Second
+
+// check is nil where the browser that is up answers. Where none is up it has
+// one started and waits for it. It counts as no run.
+func (s *supervisor) check(ctx context.Context) error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return errClosed
+	}
+	if b := s.current; b != nil && b.conn.alive() {
+		s.mu.Unlock()
+		if _, err := call(ctx, b.root(), browser.GetVersion, cdp.Empty{}); err != nil {
+			return fmt.Errorf("the browser does not answer: %w", err)
+		}
+		return nil
+	}
+	if err := s.refused; err != nil && s.starting == nil && time.Since(s.tried) < startAgain {
+		s.mu.Unlock()
+		return err
+	}
+	st := s.startLocked(ctx)
+	s.mu.Unlock()
+	select {
+	case <-st.done:
+		return st.err
+	case <-ctx.Done():
+		return fmt.Errorf("the browser is being started: %w", context.Cause(ctx))
+	}
+}
+
+// startLocked is the start that is under way, a new one where there is none.
+func (s *supervisor) startLocked(ctx context.Context) *start {
+	if s.starting == nil {
+		s.starting = &start{done: make(chan struct{})}
+		s.work.Add(1)
+		// The start serves other runs too, so it outlives this one.
+		go s.start(context.WithoutCancel(ctx), s.starting)
+	}
+	return s.starting
+}
+
 func (s *supervisor) start(ctx context.Context, st *start) {
 	defer s.work.Done()
 	b, err := s.launch(ctx)
@@ -102,6 +146,7 @@ func (s *supervisor) start(ctx context.Context, st *start) {
 	defer s.mu.Unlock()
 	s.starting = nil
 	st.err = err
+	s.refused, s.tried = err, time.Now()
 	defer close(st.done)
 	if err != nil {
 		s.log.Error("browser did not start", "err", err)

@@ -1,0 +1,181 @@
+package cmd_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v4"
+
+	"github.com/probefleet/probefleet/cmd/internal/consolecmd"
+	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/cmd/internal/dashboardcmd"
+	"github.com/probefleet/probefleet/cmd/internal/recordercmd"
+	"github.com/probefleet/probefleet/cmd/internal/schedulercmd"
+	"github.com/probefleet/probefleet/cmd/internal/workercmd"
+)
+
+const composeFile = "../deploy/compose/compose.yaml"
+
+// compose is what is looked at of the file.
+type compose struct {
+	Services map[string]struct {
+		Image       string            `yaml:"image"`
+		Command     []string          `yaml:"command"`
+		Environment map[string]string `yaml:"environment"`
+		Volumes     []string          `yaml:"volumes"`
+		Networks    []string          `yaml:"networks"`
+		SecurityOpt []string          `yaml:"security_opt"`
+		CapDrop     []string          `yaml:"cap_drop"`
+		CapAdd      []string          `yaml:"cap_add"`
+		ReadOnly    bool              `yaml:"read_only"`
+		Privileged  bool              `yaml:"privileged"`
+		MemLimit    string            `yaml:"mem_limit"`
+		PidsLimit   int               `yaml:"pids_limit"`
+		Ports       []string          `yaml:"ports"`
+		Profiles    []string          `yaml:"profiles"`
+		Healthcheck struct {
+			Test []string `yaml:"test"`
+		} `yaml:"healthcheck"`
+		DependsOn map[string]any `yaml:"depends_on"`
+	} `yaml:"services"`
+	Networks map[string]struct {
+		Internal bool `yaml:"internal"`
+	} `yaml:"networks"`
+	Volumes map[string]any `yaml:"volumes"`
+}
+
+// TestCompose: every command, flag and variable that the file names is there,
+// every daemon is in it with a health check, and none can do more than it needs.
+func TestCompose(t *testing.T) {
+	data, err := os.ReadFile(composeFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c compose
+	if err := yaml.Unmarshal(data, &c); err != nil {
+		t.Fatal(err)
+	}
+	daemons := map[string]func(context.Context, daemon.Process) error{
+		"scheduler": schedulercmd.Run, "worker": workercmd.Run, "recorder": recordercmd.Run, "console": consolecmd.Run, "dashboard": dashboardcmd.Run,
+	}
+	for name, run := range daemons {
+		s, ok := c.Services[name]
+		if !ok {
+			t.Errorf("%s is not in the file", name)
+			continue
+		}
+		args := s.Command
+		if name != "worker" { // whose image has an entry point
+			if len(args) == 0 || args[0] != name {
+				t.Errorf("%s runs %v", name, args)
+				continue
+			}
+			args = args[1:]
+		}
+		usage := help(t, run)
+		for _, word := range args {
+			if word[0] == '-' && !strings.Contains(usage, "\n  "+word+" ") {
+				t.Errorf("%s has no flag %s", name, word)
+			}
+		}
+		// What a server other than AWS needs, with the SDK's own variables.
+		sdk := []string{"AWS_ENDPOINT_URL_SQS", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
+		for _, variable := range sdk {
+			if name != "dashboard" && s.Environment[variable] == "" {
+				t.Errorf("%s lacks %s", name, variable)
+			}
+		}
+		for variable := range s.Environment {
+			if !slices.Contains(sdk, variable) && !strings.Contains(usage, "["+variable+"]") && !strings.Contains(usage, "\n  "+variable+" ") {
+				t.Errorf("%s knows no variable %s", name, variable)
+			}
+		}
+		if want := []string{"CMD", name, "health"}; !slices.Equal(s.Healthcheck.Test, want) {
+			t.Errorf("the health check of %s is %v, want %v", name, s.Healthcheck.Test, want)
+		}
+	}
+	for name, s := range c.Services {
+		if !s.ReadOnly || s.Privileged || len(s.CapAdd) > 0 || !slices.Equal(s.CapDrop, []string{"ALL"}) || !slices.Contains(s.SecurityOpt, "no-new-privileges:true") {
+			t.Errorf("%s may do more than it needs: %+v", name, s)
+		}
+		if s.MemLimit == "" || s.PidsLimit == 0 {
+			t.Errorf("%s has no limits", name)
+		}
+		for _, n := range s.Networks {
+			if _, ok := c.Networks[n]; !ok {
+				t.Errorf("%s is in the network %s, which is not there", name, n)
+			}
+		}
+		for _, v := range s.Volumes {
+			source, _, _ := strings.Cut(v, ":")
+			if _, ok := c.Volumes[source]; !ok && !strings.HasPrefix(source, ".") {
+				t.Errorf("%s has the volume %s, which is not there", name, source)
+			} else if !ok {
+				if _, err := os.Stat("../deploy/compose/" + source); err != nil {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
+		for other := range s.DependsOn {
+			if _, ok := c.Services[other]; !ok {
+				t.Errorf("%s waits for %s, which is not there", name, other)
+			}
+		}
+		database := s.Environment["DATABASE_URL"] != "" || name == "postgres"
+		if slices.Contains(s.Networks, "database") != database {
+			t.Errorf("%s is in %v: only those that read the database reach it", name, s.Networks)
+		}
+		for _, port := range s.Ports {
+			if !strings.HasPrefix(port, "${") || !strings.Contains(port, ":-127.0.0.1:") {
+				t.Errorf("%s is open to everybody by %s", name, port)
+			}
+		}
+	}
+	if w := c.Services["worker"]; !slices.Contains(w.SecurityOpt, "seccomp:../docker/seccomp.json") {
+		t.Error("the worker has not the profile in which its browser has a sandbox")
+	}
+	for _, n := range []string{"database", "queue"} {
+		if !c.Networks[n].Internal {
+			t.Errorf("the network %s leads outside", n)
+		}
+	}
+	example, err := os.ReadFile("../deploy/compose/.env.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range regexp.MustCompile(`\$\{([A-Z_]+)`).FindAllStringSubmatch(string(data), -1) {
+		if !regexp.MustCompile(`(?m)^#?` + m[1] + `=`).Match(example) {
+			t.Errorf(".env.example does not say %s", m[1])
+		}
+	}
+}
+
+// TestComposeItself has the program judge the file, where it is installed.
+func TestComposeItself(t *testing.T) {
+	if exec.Command("docker", "compose", "version").Run() != nil {
+		t.Skip("docker compose is not installed; TestCompose has read the file")
+	}
+	config := exec.Command("docker", "compose", "-f", composeFile, "--profile", "tools", "config", "--quiet")
+	config.Env = append(os.Environ(), "POSTGRES_PASSWORD=x", "PROBEFLEET_CONSOLE_TOKEN=x")
+	if out, err := config.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// help is what a command says of itself.
+func help(t *testing.T, run func(context.Context, daemon.Process) error) string {
+	t.Helper()
+	var out strings.Builder
+	err := run(t.Context(), daemon.Process{Args: []string{"-h"}, Getenv: func(string) string { return "" }, Stdout: &out, Stderr: &out})
+	if !errors.Is(err, flag.ErrHelp) {
+		t.Fatal(err)
+	}
+	return out.String()
+}

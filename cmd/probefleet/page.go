@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/internal/checkfile"
+	"github.com/probefleet/probefleet/internal/console"
+	"github.com/probefleet/probefleet/internal/people"
+	"github.com/probefleet/probefleet/internal/statuspage"
+)
+
+func pageCommands() []command {
+	return []command{
+		{"list", "list the status pages of a console", pageList, nil},
+		{"password", "make the hash of a password that readers need", pagePassword, nil},
+		{"rm", "take status pages away", pageRemove, nil},
+	}
+}
+
+func pageList(ctx context.Context, p daemon.Process) error {
+	f := daemon.NewFlags("probefleet page list", "", "lists the status pages of a console", p)
+	var c consoleClient
+	var output string
+	c.flags(f)
+	outputFlag(f, &output, "table", "json")
+	if err := f.Parse(p.Args); err != nil {
+		return err
+	}
+	var found console.Pages
+	if err := c.call(ctx, time.Minute, http.MethodGet, "/api/v1/pages", nil, &found); err != nil {
+		return err
+	}
+	return printAs(p.Stdout, output, found, func() error {
+		t := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "SLUG\tTITLE\tHOSTS\tPROTECTED\tOWNER\tCHANGED")
+		for _, s := range found.Pages {
+			page, err := statuspage.Decode(s.Page)
+			if err != nil {
+				return err
+			}
+			protected := "no"
+			if s.Protected {
+				protected = "yes"
+			}
+			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Slug, plainLine(page.Title, 40), plainLine(strings.Join(page.Hosts, ","), 60), protected, s.Owner, s.UpdatedAt.UTC().Format(time.RFC3339))
+		}
+		return t.Flush()
+	})
+}
+
+// maxPasswordLine bounds what is read of standard input.
+const maxPasswordLine = 4096
+
+func pagePassword(ctx context.Context, p daemon.Process) error {
+	f := daemon.NewFlags("probefleet page password", "", "reads a password from the first line of standard input and prints its argon2id hash, for `password:` of a status page", p)
+	if err := f.Parse(p.Args); err != nil {
+		return err
+	}
+	fmt.Fprint(p.Stderr, "Password for the readers of the page: ")
+	line, err := bufio.NewReader(io.LimitReader(p.Stdin, maxPasswordLine)).ReadString('\n')
+	fmt.Fprintln(p.Stderr)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return fmt.Errorf("reading the password: %w", err)
+	}
+	password := strings.TrimRight(line, "\r\n")
+	if err := people.CheckPassword(password, "\x00"); err != nil { // it belongs to nobody
+		return err
+	}
+	hash, err := people.NewHasher(people.DefaultParams).Hash(ctx, password)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(p.Stdout, hash)
+	return err
+}
+
+func pageRemove(ctx context.Context, p daemon.Process) error {
+	f := daemon.NewFlags("probefleet page rm", "SLUG...", "takes status pages away; where none is left every public check is shown at / again", p)
+	var c consoleClient
+	c.flags(f)
+	if err := f.Parse(p.Args); err != nil {
+		return err
+	}
+	if f.NArg() == 0 {
+		return &daemon.UsageError{Err: errors.New("name pages by their slugs, as page list shows them")}
+	}
+	var faults []error
+	for _, slug := range f.Args() {
+		if err := c.call(ctx, time.Minute, http.MethodDelete, "/api/v1/pages/"+url.PathEscape(slug), nil, nil); err != nil {
+			faults = append(faults, err)
+			continue
+		}
+		fmt.Fprintln(p.Stdout, "removed", slug)
+	}
+	return errors.Join(faults...)
+}
+
+// wantedPages writes pages as the API takes them.
+func wantedPages(pages []statuspage.Page, owner string, takeOver bool) (console.WantedPages, error) {
+	w := console.WantedPages{Pages: []json.RawMessage{}, Owner: owner, TakeOver: takeOver}
+	for _, p := range pages {
+		data, err := p.Encode()
+		if err != nil {
+			return w, err
+		}
+		w.Pages = append(w.Pages, data)
+	}
+	return w, nil
+}
+
+// printPagesPlan says what an apply would do to status pages.
+func printPagesPlan(w io.Writer, p console.PagesPlan) {
+	for _, slug := range p.Create {
+		fmt.Fprintf(w, "+ page %s\n", slug)
+	}
+	for _, c := range p.Change {
+		fmt.Fprintf(w, "~ page %s\n", c.ID)
+		for _, ch := range c.Changes {
+			fmt.Fprintf(w, "    %s: %s → %s\n", plainLine(ch.Path, 200), side(ch.Before), side(ch.After))
+		}
+	}
+}
+
+// pagesOf writes the status pages of a set, or all of them, as the head of a
+// check file.
+func (c consoleClient) pagesOf(ctx context.Context, owner string) ([]byte, error) {
+	var found console.Pages
+	if err := c.call(ctx, time.Minute, http.MethodGet, "/api/v1/pages", nil, &found); err != nil {
+		return nil, err
+	}
+	var pages []statuspage.Page
+	for _, s := range found.Pages {
+		if owner != "" && s.Owner != owner {
+			continue
+		}
+		p, err := statuspage.Decode(s.Page)
+		if err != nil || s.Newer {
+			return nil, fmt.Errorf("reading a status page of the console: it is of a newer release; use that one's program")
+		}
+		pages = append(pages, p)
+	}
+	return checkfile.WritePages(pages)
+}

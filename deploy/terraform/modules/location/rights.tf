@@ -1,0 +1,127 @@
+# What a worker may do, and nothing else: it runs strangers' flows.
+
+locals {
+  statements = concat(
+    [
+      {
+        Sid      = "JobsOfThisLocation"
+        Effect   = "Allow"
+        Action   = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
+        Resource = var.jobs
+      },
+      {
+        Sid      = "Results"
+        Effect   = "Allow"
+        Action   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
+        Resource = [var.results]
+      },
+      {
+        Sid      = "Lifecycle"
+        Effect   = "Allow"
+        Action   = ["autoscaling:CompleteLifecycleAction"]
+        Resource = ["arn:aws:autoscaling:${data.aws_region.here.region}:*:autoScalingGroup:*:autoScalingGroupName/${local.name}"]
+      },
+      {
+        Sid      = "Logs"
+        Effect   = "Allow"
+        Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+        Resource = ["${var.log_group.arn}:*"]
+      },
+    ],
+    var.queue_kms_key_arn == null ? [] : [{
+      Sid      = "KeyOfTheQueues"
+      Effect   = "Allow"
+      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Resource = [var.queue_kms_key_arn]
+    }],
+    var.artifacts == null ? [] : [
+      {
+        Sid      = "Artifacts"
+        Effect   = "Allow"
+        Action   = ["s3:PutObject"]
+        Resource = ["${var.artifacts.bucket_arn}/runs/*"]
+      },
+      {
+        Sid      = "KeyOfArtifacts"
+        Effect   = "Allow"
+        Action   = ["kms:GenerateDataKey"]
+        Resource = [var.artifacts.kms_key_arn]
+      },
+    ],
+    var.repository_arn == null ? [] : [
+      {
+        Sid      = "Image"
+        Effect   = "Allow"
+        Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
+        Resource = [var.repository_arn]
+      },
+      {
+        Sid      = "RegistryLogIn"
+        Effect   = "Allow"
+        Action   = ["ecr:GetAuthorizationToken"]
+        Resource = ["*"]
+      },
+    ],
+  )
+
+  # What the deployer may do with this group, by itself.
+  deployer_statements = [
+    {
+      Sid      = "Look"
+      Effect   = "Allow"
+      Action   = ["autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeInstanceRefreshes", "cloudwatch:DescribeAlarms", "ec2:DescribeLaunchTemplateVersions"]
+      Resource = ["*"]
+    },
+    {
+      Sid      = "Refresh"
+      Effect   = "Allow"
+      Action   = ["autoscaling:StartInstanceRefresh", "autoscaling:CancelInstanceRefresh", "autoscaling:CreateOrUpdateTags"]
+      Resource = ["arn:aws:autoscaling:${data.aws_region.here.region}:*:autoScalingGroup:*:autoScalingGroupName/${local.name}"]
+    },
+    {
+      Sid      = "LaunchTemplate"
+      Effect   = "Allow"
+      Action   = ["ec2:CreateLaunchTemplateVersion", "ec2:RunInstances"]
+      Resource = ["*"]
+      Condition = {
+        ArnLikeIfExists = { "ec2:LaunchTemplate" = aws_launch_template.worker.arn }
+      }
+    },
+    {
+      Sid      = "ProfileOfTheInstances"
+      Effect   = "Allow"
+      Action   = ["iam:PassRole"]
+      Resource = [aws_iam_role.worker.arn]
+    },
+  ]
+}
+
+resource "aws_iam_role" "worker" {
+  name_prefix = substr("${local.name}-", 0, 38)
+  description = "A worker of ${var.name}"
+  assume_role_policy = jsonencode({
+    Version   = "2012-10-17"
+    Statement = [{ Effect = "Allow", Principal = { Service = "ec2.amazonaws.com" }, Action = "sts:AssumeRole" }]
+  })
+  tags = var.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+resource "aws_iam_role_policy" "worker" {
+  name   = "worker"
+  role   = aws_iam_role.worker.id
+  policy = jsonencode({ Version = "2012-10-17", Statement = local.statements })
+}
+
+resource "aws_iam_instance_profile" "worker" {
+  name_prefix = substr("${local.name}-", 0, 38)
+  role        = aws_iam_role.worker.name
+  tags        = var.tags
+
+  lifecycle {
+    create_before_destroy = true
+  }
+}

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Makes a database where there is none, and becomes its server.
+set -eu
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+	(umask 077; printf '%s\n' "$POSTGRES_PASSWORD" >/tmp/password)
+	initdb --pgdata "$PGDATA" --username postgres --pwfile /tmp/password --auth scram-sha-256 --no-sync >/dev/null
+	rm /tmp/password
+	echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
+fi
+exec "$@" -c 'listen_addresses=*'

@@ -1,0 +1,143 @@
+package capacity
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+)
+
+var unknown = math.NaN()
+
+func TestNeed(t *testing.T) {
+	usual := Policy{Slots: 4, Busy: 0.75, Wait: 30 * time.Second}
+	bounded := usual
+	bounded.Min, bounded.Max = 2, 10
+	for _, row := range []struct {
+		name string
+		p    Policy
+		r    Reading
+		want int // -1 where it is not known
+	}{
+		{"nothing to do", usual, Reading{0, 1, 0}, 0},
+		{"nothing to do, and nobody knows how long it would take", usual, Reading{0, unknown, 0}, 0},
+		{"the schedule alone: 3 slots busy of 4", usual, Reading{3, 1, 0}, 1},
+		{"a little more", usual, Reading{3.01, 1, 0}, 2},
+		{"one slow check an hour", usual, Reading{1. / 3600, 20, 0}, 1},
+		{"a backlog alone: 120 jobs of 1 s within 30 s", usual, Reading{0, 1, 120}, 1},
+		{"schedule and backlog", usual, Reading{3, 1, 120}, 2},
+		{"an incident: the same checks take ten times as long", usual, Reading{3, 10, 0}, 10},
+		{"slots of an hour's worth", usual, Reading{1000, 0.3, 9000}, 123},
+		{"what only rounding adds is not added", Policy{Slots: 1, Busy: 0.1, Wait: time.Second}, Reading{0.1, 3, 0}, 3},
+		{"at least", bounded, Reading{0, 1, 0}, 2},
+		{"at most", bounded, Reading{1000, 10, 0}, 10},
+		{"more than anybody has", usual, Reading{1e300, 1e300, 0}, many},
+		{"no rate", usual, Reading{unknown, 1, 5}, -1},
+		{"no backlog", usual, Reading{1, 1, unknown}, -1},
+		{"no time", usual, Reading{1, unknown, 0}, -1},
+		{"a time of 0", usual, Reading{1, 0, 0}, -1},
+		{"less than nothing", usual, Reading{1, 1, -1}, -1},
+		{"without end", usual, Reading{math.Inf(1), 1, 0}, -1},
+		{"nothing was seen", bounded, Unknown, -1},
+	} {
+		n, ok := row.p.Need(row.r)
+		if !ok {
+			n = -1
+		}
+		if n != row.want {
+			t.Errorf("%s: %d workers, want %d", row.name, n, row.want)
+		}
+	}
+}
+
+// TestDecide tells stories: what was read each minute, as the number of workers
+// that a reading asks for, and what was wanted then. -1 is not known.
+func TestDecide(t *testing.T) {
+	for _, row := range []struct {
+		name       string
+		read, want []int
+	}{
+		{"out at once", []int{1, 9}, []int{1, 9}},
+		{"in when five minutes have asked for less", []int{9, 1, 1, 1, 1, 1, 1, 1}, []int{9, 9, 9, 9, 9, 9, 1, 1}},
+		{"in by steps", []int{9, 5, 5, 2, 2, 2, 2, 2, 2}, []int{9, 9, 9, 9, 9, 9, 5, 5, 2}},
+		{"a peak within the five minutes begins them anew", []int{9, 1, 1, 6, 1, 1, 1, 1, 1, 1}, []int{9, 9, 9, 9, 9, 9, 6, 6, 6, 1}},
+		{"a lower value in between does not prolong the higher one", []int{9, 1, 3, 3, 3, 3, 3, 3}, []int{9, 9, 9, 9, 9, 9, 3, 3}},
+		{"to none and back", []int{2, 0, 0, 0, 0, 0, 0, 3}, []int{2, 2, 2, 2, 2, 2, 0, 3}},
+		{"not to know holds", []int{4, -1, -1, -1, -1, -1, -1, -1, -1}, []int{4, 4, 4, 4, 4, 4, 4, 4, 4}},
+		{"and is no calm", []int{9, 1, 1, 1, -1, 1, 1, 1, 1, 1, 1}, []int{9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 1}},
+		{"more than is held goes out", []int{4, -1, 6, -1}, []int{4, 4, 6, 6}},
+		{"nothing is known at first", []int{-1, -1, 3, -1}, []int{-1, -1, 3, 3}},
+	} {
+		p := Policy{Slots: 1, Busy: 1, Wait: time.Second, Calm: 5 * time.Minute}
+		var m Memory
+		var got []int
+		for i, n := range row.read {
+			r := Reading{float64(n), 1, 0}
+			next, workers, ok := p.Decide(m, r, start.Add(time.Duration(i)*time.Minute))
+			if !ok {
+				workers = -1
+			}
+			m, got = next, append(got, workers)
+		}
+		for i := range got {
+			if got[i] != row.want[i] {
+				t.Errorf("%s: wanted %v, want %v", row.name, got, row.want)
+				break
+			}
+		}
+	}
+}
+
+var start = time.Date(2026, 3, 14, 9, 26, 0, 0, time.UTC)
+
+// A pause between two decisions, as of a publisher that was away, is no time
+// in which less was asked for.
+func TestPauseIsNoCalm(t *testing.T) {
+	p := Policy{Slots: 1, Busy: 1, Wait: time.Second, Calm: 5 * time.Minute}
+	m := Remember(9, start)
+	for _, row := range []struct {
+		after time.Duration
+		want  int
+	}{{time.Hour, 9}, {time.Hour + 4*time.Minute, 9}, {time.Hour + 5*time.Minute, 1}} {
+		next, workers, _ := p.Decide(m, Reading{1, 1, 0}, start.Add(row.after))
+		if workers != row.want {
+			t.Errorf("%s later %d are wanted, want %d", row.after, workers, row.want)
+		}
+		m = next
+	}
+}
+
+// A clock that is set back delays a decision for less, and brings none forward.
+func TestClockSetBack(t *testing.T) {
+	p := Policy{Slots: 1, Busy: 1, Wait: time.Second, Calm: 5 * time.Minute}
+	m, _, _ := p.Decide(Memory{}, Reading{9, 1, 0}, start)
+	for _, at := range []time.Duration{-time.Hour, time.Minute, -time.Minute, 4 * time.Minute} {
+		next, workers, ok := p.Decide(m, Reading{1, 1, 0}, start.Add(at))
+		if workers != 9 || !ok {
+			t.Errorf("at %s %d are wanted, want 9", at, workers)
+		}
+		m = next
+	}
+}
+
+// New bounds hold at once, also for what is remembered.
+func TestBoundsOfToday(t *testing.T) {
+	p := Policy{Slots: 1, Busy: 1, Wait: time.Second, Calm: 5 * time.Minute, Min: 2, Max: 6}
+	for was, want := range map[int]int{9: 6, 0: 2, 4: 4} {
+		if _, workers, _ := p.Decide(Remember(was, start), Unknown, start); workers != want {
+			t.Errorf("%d were wanted, now %d, want %d", was, workers, want)
+		}
+	}
+}
+
+func TestFaults(t *testing.T) {
+	if err := Usual(4).Faults(); err != nil {
+		t.Errorf("the usual policy: %v", err)
+	}
+	err := Policy{Busy: unknown, Min: 3, Max: 2, Calm: -1}.Faults()
+	for _, part := range []string{"slots of a worker: 0", "busy: NaN", "allowed wait: 0s", "from 3 to 2 workers", "calm: -1ns"} {
+		if err == nil || !strings.Contains(err.Error(), part) {
+			t.Errorf("faults do not have %q: %v", part, err)
+		}
+	}
+}

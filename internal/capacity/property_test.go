@@ -1,0 +1,159 @@
+package capacity
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+// rounds is how many histories each property is held against.
+const rounds = 2000
+
+func chance(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 30)) }
+
+func anyPolicy(r *rand.Rand) Policy {
+	p := Policy{
+		Slots: 1 + r.IntN(30), Busy: 0.05 + 0.95*r.Float64(), Wait: time.Duration(1+r.IntN(120)) * time.Second,
+		Min: r.IntN(3), Calm: time.Duration(r.IntN(600)) * time.Second,
+	}
+	if r.IntN(2) == 0 {
+		p.Max = p.Min + r.IntN(200)
+	}
+	return p
+}
+
+// anyReading is something that a queue may show, now and then with a part
+// missing.
+func anyReading(r *rand.Rand) Reading {
+	some := func(scale float64) float64 {
+		switch r.IntN(12) {
+		case 0:
+			return math.NaN()
+		case 1:
+			return -1
+		case 2:
+			return 0
+		}
+		return scale * r.Float64()
+	}
+	return Reading{some(200), some(30), some(5000)}
+}
+
+// More of anything never needs fewer workers, and more slots never need more.
+func TestNeedIsMonotonic(t *testing.T) {
+	for seed := range uint64(rounds) {
+		r := chance(seed)
+		p, low := anyPolicy(r), anyReading(r)
+		n, ok := p.Need(low)
+		if !ok {
+			continue
+		}
+		high := Reading{low.Rate + r.Float64(), max(low.Service, 0.001) + r.Float64(), low.Waiting + float64(r.IntN(50))}
+		if more, ok := p.Need(high); ok && more < n {
+			t.Errorf("seed %d: %+v needs %d, %+v only %d", seed, low, n, high, more)
+		}
+		larger := p
+		larger.Slots += 1 + r.IntN(5)
+		if fewer, ok := larger.Need(low); ok && fewer > n {
+			t.Errorf("seed %d: %d slots need %d workers, %d need %d", seed, p.Slots, n, larger.Slots, fewer)
+		}
+	}
+}
+
+// What is needed does what it is for: it keeps up with the schedule while it
+// works the backlog off in time, and one worker fewer would not.
+func TestNeedIsEnoughAndNotMore(t *testing.T) {
+	for seed := range uint64(rounds) {
+		r := chance(seed)
+		p, reading := anyPolicy(r), anyReading(r)
+		p.Min, p.Max = 0, 0
+		n, ok := p.Need(reading)
+		if !ok || reading.Rate == 0 && reading.Waiting == 0 {
+			continue
+		}
+		asked := reading.Rate*reading.Service/p.Busy + reading.Waiting*reading.Service/p.Wait.Seconds()
+		slots := float64(n * p.Slots)
+		if slots < asked*(1-1e-6) || slots-float64(p.Slots) >= asked*(1+1e-6) {
+			t.Errorf("seed %d: %d workers of %d slots for %.3f slots", seed, n, p.Slots, asked)
+		}
+	}
+}
+
+// Over whole histories: never under what a reading needs, never less than a
+// moment ago unless the whole of Calm was measured and asked for less, within
+// the bounds, and without any memory beyond what it was given.
+func TestDecisions(t *testing.T) {
+	for seed := range uint64(rounds / 10) {
+		r := chance(seed)
+		p := anyPolicy(r)
+		type past struct {
+			at     time.Time
+			need   int
+			known  bool
+			wanted int
+		}
+		var history []past
+		var m Memory
+		now := start
+		for range 120 {
+			now = now.Add(time.Duration(1+r.IntN(90)) * time.Second)
+			reading := anyReading(r)
+			need, known := p.Need(reading)
+			before := m
+			next, wanted, ok := p.Decide(m, reading, now)
+			if _, again, _ := p.Decide(before, reading, now); again != wanted {
+				t.Fatalf("seed %d: the same decision is %d, then %d", seed, wanted, again)
+			}
+			m = next
+			if !ok {
+				if known || len(history) > 0 {
+					t.Fatalf("seed %d: nothing is wanted, although something is known", seed)
+				}
+				continue
+			}
+			if known && wanted < need || wanted < p.Min || p.Max > 0 && wanted > p.Max {
+				t.Fatalf("seed %d: %d wanted, %d needed, %d to %d allowed", seed, wanted, need, p.Min, p.Max)
+			}
+			if n := len(history); n > 0 && wanted < history[n-1].wanted {
+				if !known {
+					t.Fatalf("seed %d: less is wanted although nothing is known", seed)
+				}
+				// What was in force at any time within Calm: the readings since
+				// it began, and the one before these.
+				for i := n - 1; i >= 0; i-- {
+					h := history[i]
+					if !h.known || h.need > wanted {
+						t.Fatalf("seed %d: %d wanted at %s, but at %s it was %+v", seed, wanted, now, h.at, h)
+					}
+					if now.Sub(h.at) >= p.Calm {
+						break
+					}
+				}
+			}
+			history = append(history, past{now, need, known, wanted})
+		}
+	}
+}
+
+// In the steady state the publisher is as quiet as what it measures: the same
+// reading leads to the same number, and the memory does not grow.
+func TestSteady(t *testing.T) {
+	p := Usual(4)
+	var m Memory
+	r := chance(1)
+	for i := range 10000 {
+		m, _, _ = p.Decide(m, Reading{3 + r.Float64(), 1, float64(r.IntN(40))}, start.Add(time.Duration(i)*time.Second))
+	}
+	if len(m.steps) > 4 {
+		t.Errorf("%d steps are remembered", len(m.steps))
+	}
+	last := start.Add(3 * time.Hour)
+	for i := range 100 {
+		next, workers, _ := p.Decide(m, Reading{6, 1, 0}, last.Add(time.Duration(i)*time.Minute))
+		if i > 5 && workers != 2 {
+			t.Fatalf("minute %d: %d workers, want 2", i, workers)
+		}
+		m = next
+	}
+}

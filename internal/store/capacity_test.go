@@ -1,0 +1,91 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/probefleet/probefleet/internal/capacity"
+	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/store"
+	"github.com/probefleet/probefleet/internal/store/storetest"
+)
+
+// Work of several recorders is added up, that of the past counts for as long as
+// it says something, and is forgotten.
+func TestServed(t *testing.T) {
+	url := storetest.Database(t)
+	s, err := store.Open(t.Context(), url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	paris := capacity.Place{Location: "paris", Class: jobs.ClassAPI}
+	tokyo := capacity.Place{Location: "tokyo", Class: jobs.ClassBrowser}
+	add := func(recorder string, p capacity.Place, w capacity.Work) {
+		t.Helper()
+		if err := s.AddWork(t.Context(), recorder, map[capacity.Place]capacity.Work{p: w}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	age := func(by string) {
+		t.Helper()
+		ask[int](t, url, `WITH u AS (UPDATE service_times SET minute = minute - interval '`+by+`' RETURNING 1) SELECT count(*)::int FROM u`)
+	}
+	add("r1", paris, capacity.Work{Runs: 1000})
+	age("3 hours")
+	add("r1", tokyo, capacity.Work{Runs: 2, Busy: 40 * time.Second, Waited: time.Minute})
+	age("20 minutes")
+	add("r1", paris, capacity.Work{Runs: 10, Again: 1, Busy: 5 * time.Second, Waited: 2 * time.Second})
+	add("r1", paris, capacity.Work{Runs: 5, Busy: time.Second, Waited: time.Second})
+	add("r2", paris, capacity.Work{Runs: 10, Again: 2, Busy: 4 * time.Second, Waited: 3 * time.Second})
+
+	got, err := s.Served(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range got {
+		if n := &got[i].Now.Received; *n > 1 { // how many minutes and recorders it came from does not matter
+			*n = 1
+		}
+	}
+	want := []capacity.Served{
+		{
+			Place: paris, Now: capacity.Work{Waited: 3 * time.Second, Received: 1},
+			Recently: capacity.Work{Runs: 25, Again: 3, Busy: 10 * time.Second}, Lately: capacity.Work{Runs: 25, Busy: 10 * time.Second},
+		},
+		{Place: tokyo, Lately: capacity.Work{Runs: 2, Busy: 40 * time.Second}},
+	}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Errorf("served (-want +got):\n%s", d)
+	}
+	if n := ask[int](t, url, `SELECT count(*)::int FROM service_times WHERE minute < now() - interval '2 hours'`); n != 0 {
+		t.Errorf("%d rows of the time before last are kept", n)
+	}
+}
+
+// A successor reads what was said last, and places that are gone are forgotten.
+func TestWanted(t *testing.T) {
+	s := storetest.Store(t)
+	at := time.Date(2026, 3, 14, 9, 26, 0, 0, time.UTC)
+	say := func(w ...capacity.Wanted) {
+		t.Helper()
+		if err := s.KeepWanted(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	paris := capacity.Wanted{Place: capacity.Place{Location: "paris", Class: jobs.ClassAPI}, Workers: 3, At: at}
+	tokyo := capacity.Wanted{Place: capacity.Place{Location: "tokyo", Class: jobs.ClassAPI}, Workers: 1, At: at}
+	say(paris, tokyo)
+	paris.Workers, paris.At = 5, at.Add(time.Minute)
+	say(paris)
+	got, err := s.Wanted(t.Context())
+	if d := cmp.Diff([]capacity.Wanted{paris}, got); d != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, d)
+	}
+	say()
+	if got, err := s.Wanted(t.Context()); len(got) != 0 || err != nil {
+		t.Errorf("nothing is said, and %v is kept, %v", got, err)
+	}
+}

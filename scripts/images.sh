@@ -1,0 +1,71 @@
+#!/bin/sh
+# Builds the images: the binaries for one architecture, outside of any
+# container, then an image each target from deploy/docker/Dockerfile, and a list
+# of what is in it beside it. An engine has to run (scripts/engine.sh starts
+# one).
+#
+#	TARGETS   which of control, worker and deployer; all of them by default
+#	BASE      image they are built from, debian:bookworm-slim
+#	REGISTRY  first part of their names, probefleet
+#	TAG       their tag, what git says of the tree
+#	ARCH      amd64 or arm64, the engine's own by default
+#	FONTS     Debian packages of the worker's fonts
+set -eu
+cd "$(dirname "$0")/.."
+
+targets=${TARGETS:-control worker deployer}
+base=${BASE:-debian:bookworm-slim}
+registry=${REGISTRY:-probefleet}
+go=${GO:-go}
+version=$(git describe --tags --always --dirty 2>/dev/null || echo devel)
+tag=${TAG:-$version}
+module=github.com/probefleet/probefleet
+out=bin/images
+say() { printf 'images: %s\n' "$*"; }
+
+engine=$(docker version --format '{{.Server.Arch}}' 2>/dev/null) || {
+	echo "images: no engine answers: start Docker, or run this by scripts/engine.sh $0" >&2
+	exit 1
+}
+arch=${ARCH:-$engine}
+
+sh scripts/base-image.sh "$base"
+
+commands=""
+for target in $targets; do
+	case $target in
+	control) commands="$commands scheduler recorder console dashboard deployer probefleet" ;;
+	worker) commands="$commands worker" ;;
+	deployer) commands="$commands deployer" ;;
+	*) echo "images: no target is called $target: use control, worker, deployer" >&2; exit 1 ;;
+	esac
+done
+say "building the binaries for linux/$arch"
+mkdir -p "$out/$arch"
+set --
+for command in $commands; do set -- "$@" "./cmd/$command"; done
+CGO_ENABLED=0 GOOS=linux GOARCH=$arch "$go" build -ldflags "-s -w -X $module/cmd/internal/daemon.build=$version" -o "$out/$arch/" "$@"
+
+# What an image without a system needs of one.
+rm -rf "$out/rootfs"
+mkdir -p "$out/rootfs/etc" "$out/rootfs/tmp" "$out/rootfs/usr/share/probefleet"
+chmod 1777 "$out/rootfs/tmp"
+echo 'probefleet:x:10001:10001:probefleet:/tmp:/nonexistent' >"$out/rootfs/etc/passwd"
+echo 'probefleet:x:10001:' >"$out/rootfs/etc/group"
+cp deploy/docker/seccomp.json "$out/rootfs/usr/share/probefleet/"
+# Folders that are ours to write to; a new volume takes its owner from there.
+rm -rf "$out/state"
+mkdir -p "$out/state/artifacts"
+
+for target in $targets; do
+	name=$registry/$target:$tag
+	set -- --target "$target" --tag "$name" --tag "$registry/$target:latest" --build-arg "BASE=$base" --build-arg "TARGETARCH=$arch" \
+		--build-arg "VERSION=$version" --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
+		--build-arg "CREATED=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
+	if [ "$arch" != "$engine" ]; then set -- "$@" --platform "linux/$arch"; fi
+	if [ -n "${FONTS:-}" ] && [ "$target" = worker ]; then set -- "$@" --build-arg "FONTS=$FONTS"; fi
+	say "building $name"
+	docker build --quiet "$@" -f deploy/docker/Dockerfile "$out" >"$out/$target.log" 2>&1 || { cat "$out/$target.log" >&2; exit 1; }
+	sh scripts/sbom.sh "$name" >"$out/$target.cdx.json"
+	say "$name: $(docker image inspect --format '{{.Size}}' "$name" | awk '{printf "%.0f MB", $1/1e6}')"
+done
