@@ -21,6 +21,9 @@ func printBacktests(w io.Writer, p console.Plan) {
 		fmt.Fprintf(w, "    in outage for %s, not %s; %d slots failed, not %d; %d degraded, not %d\n",
 			time.Duration(b.After.Seconds)*time.Second, time.Duration(b.Before.Seconds)*time.Second,
 			b.After.Failed, b.Before.Failed, b.After.Degraded, b.Before.Degraded)
+		if b.Before.Burns+b.After.Burns > 0 {
+			fmt.Fprintf(w, "    told of the error budget %s, not %d\n", times(b.After.Burns), b.Before.Burns)
+		}
 		for _, g := range b.Gaps {
 			fmt.Fprintf(w, "    left out for %d runs: %s: %s\n", g.Runs, plainLine(g.Line, 200), g.Why)
 		}

@@ -22,10 +22,11 @@ const (
 	Location    Kind = "location"     // a place that cannot look any more
 	Coverage    Kind = "coverage"     // a check that is not measured any more
 	DeadLetters Kind = "dead_letters" // messages that nobody could handle
+	Budget      Kind = "budget"       // an error budget that burns too fast
 )
 
 // Kinds lists every kind.
-var Kinds = []Kind{Outage, Degraded, Certificate, Location, Coverage, DeadLetters}
+var Kinds = []Kind{Outage, Degraded, Certificate, Location, Coverage, DeadLetters, Budget}
 
 // Recovery is the end of all others, among what a channel is sent.
 const Recovery Kind = "recovery"
@@ -143,6 +144,8 @@ func (a Alert) Line() string {
 		return fmt.Sprintf("the certificate of %s ends soon", a.subject())
 	case Location:
 		return fmt.Sprintf("location %s is unhealthy", a.subject())
+	case Budget:
+		return fmt.Sprintf("the error budget of %s burns too fast", a.subject())
 	case Coverage:
 		return fmt.Sprintf("%s is not measured", a.subject())
 	case DeadLetters:

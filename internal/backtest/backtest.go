@@ -32,6 +32,9 @@ type Tally struct {
 	Degraded int `json:"degraded"`
 	// Seconds is for how long there would have been an outage.
 	Seconds int64 `json:"seconds"`
+	// Burns is how often they would have been told that the error budget burns,
+	// 0 where nothing is promised.
+	Burns int `json:"burns"`
 }
 
 // Gap is an assertion that could not be judged anew everywhere.
@@ -58,7 +61,7 @@ type Report struct {
 // Matters reports whether two definitions differ in what a backtest looks at.
 func Matters(before, after check.Check) bool {
 	b, a := status.NewRules(before, time.Time{}), status.NewRules(after, time.Time{})
-	return b.Runs != a.Runs || b.For != a.For || b.Count != a.Count || b.Share != a.Share || b.Muted != a.Muted || Judged(before, after)
+	return b.Runs != a.Runs || b.For != a.For || b.Count != a.Count || b.Share != a.Share || b.Muted != a.Muted || before.Objective != after.Objective || Judged(before, after)
 }
 
 // Judged reports whether their assertions differ, so that what was seen is
@@ -150,6 +153,9 @@ func tell(c check.Check, from, to time.Time, attempts []dated) Tally {
 	book[0].Active = true
 	if c.Muted {
 		return t // nobody is told
+	}
+	if o, promised := status.ObjectiveOf(c); promised {
+		t.Burns = o.BurnsOver(book[0], from, to, slots)
 	}
 	for _, i := range status.Replay(book, status.Mark{At: from, Quiet: true, Fold: &status.Fold{}}, slots).Incidents {
 		t.Outages++

@@ -156,7 +156,7 @@ func (c Check) alarmFaults() []Fault {
 	for i, m := range c.Maintenance {
 		fs = append(fs, m.faults(fmt.Sprintf("maintenance[%d]", i))...)
 	}
-	return fs
+	return append(fs, c.objectiveFaults()...)
 }
 
 // toldFaults lists what is wrong with who is told, and how often.

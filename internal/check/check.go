@@ -54,6 +54,8 @@ type Check struct {
 	Retry Retry
 	// Alert says when failing is an outage.
 	Alert Alert
+	// Objective is what is promised of it.
+	Objective Objective
 	// DependsOn names checks without which this one cannot pass: while one of
 	// them has an outage, nobody is alerted of this one's.
 	DependsOn []string

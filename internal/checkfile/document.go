@@ -197,7 +197,7 @@ func (d *decoder) defaults(top *object) {
 }
 
 // commonKeys are the keys of `defaults:`; a check has them too.
-var commonKeys = []string{"every", "timeout", "locations", "tags", "group", "public", "active", "muted", "retry", "alert", "maintenance"}
+var commonKeys = []string{"every", "timeout", "locations", "tags", "group", "public", "active", "muted", "retry", "alert", "maintenance", "objective"}
 
 func (o *object) common(c *check.Check) {
 	o.duration("every", &c.Every)
@@ -211,4 +211,5 @@ func (o *object) common(c *check.Check) {
 	o.retry(&c.Retry)
 	o.alert(&c.Alert)
 	o.maintenance(&c.Maintenance)
+	o.objective(&c.Objective)
 }

@@ -144,6 +144,7 @@ var samples = map[string]sample{
 	"recordingObject":  {"{checks: [{id: a, recording: %s}]}", def("recordingObject")},
 	"retryObject":      {"{checks: [{id: a, icmp: h, retry: %s}]}", def("retryObject")},
 	"alert":            {"{checks: [{id: a, icmp: h, alert: %s}]}", def("alert")},
+	"objectiveObject":  {"{checks: [{id: a, icmp: h, objective: %s}]}", def("objectiveObject")},
 	"window":           {"{checks: [{id: a, icmp: h, maintenance: [%s]}]}", def("window")},
 	"alertAfter":       {"{checks: [{id: a, icmp: h, alert: {after: %s}}]}", in("alert", "after")},
 	"tcpObject":        {"{checks: [{id: a, tcp: %s}]}", def("tcpObject")},

@@ -54,6 +54,7 @@ func (m *mapping) alarm(c check.Check) {
 		of.flag("urgent", a.Urgent, false)
 		m.put("alert", of.node)
 	}
+	m.objective(c.Objective)
 	if len(c.Maintenance) == 0 {
 		return
 	}

@@ -26,8 +26,11 @@ func alarmSamples() map[string]check.Check {
 	told.Alert = check.Alert{Runs: 2, Channels: []string{"ops", "pager"}, Remind: 30 * time.Minute, Reminders: 3, Urgent: true}
 	number := sampleBrowser()
 	number.Alert = check.Alert{Locations: 1}
+	promised := sampleSteps()
+	promised.Objective = check.Objective{Target: 999_500, Window: 30 * 24 * time.Hour, Policy: "strict-v1"}
 	return map[string]check.Check{
-		"alarm-alert": alert, "alarm-parents": parents, "alarm-windows": windows, "alarm-all": all, "alarm-number": number, "alarm-told": told,
+		"alarm-objective": promised,
+		"alarm-alert":     alert, "alarm-parents": parents, "alarm-windows": windows, "alarm-all": all, "alarm-number": number, "alarm-told": told,
 	}
 }
 
@@ -86,5 +89,6 @@ func TestVersionOneHasNoRoomForAlarms(t *testing.T) {
 // withoutAlarms is c as a job has it.
 func withoutAlarms(c check.Check) check.Check {
 	c.Alert, c.DependsOn, c.Maintenance, c.Retry = check.Alert{}, nil, nil, check.Retry{}
+	c.Objective = check.Objective{}
 	return c
 }

@@ -2,13 +2,14 @@ package codec
 
 import "github.com/probefleet/probefleet/internal/check"
 
-// alarmV2 is what a check of version 2 says of alerts, its parents and its
-// maintenance windows. Jobs leave it out: it changes nothing of what a worker
+// alarmV2 is what a check of version 2 says of alerts, its parents, its
+// maintenance windows and its objective. Jobs leave it out: it changes nothing of what a worker
 // does. So a check that has it may be given to workers of any version.
 type alarmV2 struct {
 	Alert       *alertV2        `json:"alert,omitempty"`
 	DependsOn   []string        `json:"depends_on,omitempty"`
 	Maintenance []maintenanceV2 `json:"maintenance,omitempty"`
+	Objective   *objectiveV2    `json:"objective,omitempty"`
 }
 
 type alertV2 struct {
@@ -33,7 +34,7 @@ type maintenanceV2 struct {
 }
 
 func newAlarmV2(c check.Check) alarmV2 {
-	w := alarmV2{DependsOn: c.DependsOn, Maintenance: each(c.Maintenance, newMaintenanceV2)}
+	w := alarmV2{DependsOn: c.DependsOn, Maintenance: each(c.Maintenance, newMaintenanceV2), Objective: newObjectiveV2(c.Objective)}
 	if a := c.Alert; !a.IsZero() {
 		w.Alert = &alertV2{
 			Runs: a.Runs, For: microsOf(a.For), Locations: a.Locations, Share: a.Share,
@@ -65,6 +66,7 @@ func (w alarmV2) into(c *check.Check) {
 	}
 	c.DependsOn = some(w.DependsOn)
 	c.Maintenance = each(w.Maintenance, maintenanceV2.window)
+	c.Objective = w.Objective.objective()
 }
 
 // lost says what version 1 has no room for, "" where there is nothing.
@@ -76,6 +78,8 @@ func (w alarmV2) lost() string {
 		return "the checks it depends on"
 	case len(w.Maintenance) > 0:
 		return "its maintenance windows"
+	case w.Objective != nil:
+		return "its objective"
 	}
 	return ""
 }

@@ -120,6 +120,9 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 	if c.o.Pings != nil {
 		e.pings()
 	}
+	if c.o.Meters != nil {
+		e.objectives()
+	}
 	e.tokens()
 	if c.o.Incidents != nil {
 		e.incidents()
@@ -179,7 +182,7 @@ func register[I, O any](e *endpoints, o operation, handler func(context.Context,
 func OpenAPI() ([]byte, error) {
 	c := New(Options{
 		Runs: noRuns{}, Shadows: noShadows{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{}, Alerts: noAlerts{}, Pages: noPages{},
-		Desk: people.NewDesk(people.Options{}), Audit: noAudit{},
+		Desk: people.NewDesk(people.Options{}), Audit: noAudit{}, Meters: noMeters{},
 	})
 	spec := c.newAPI(http.NewServeMux()).OpenAPI()
 	data, err := spec.MarshalJSON()
@@ -199,6 +202,7 @@ type (
 	noRegistry  struct{ registry }
 	noQueues    struct{ deadQueues }
 	noAudit     struct{ auditLog }
+	noMeters    struct{ meterBook }
 	noIncidents struct{ incidents }
 	noAlerts    struct{ alertBook }
 	noPages     struct{ pageBook }

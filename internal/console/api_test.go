@@ -29,7 +29,7 @@ func whole(t *testing.T) (*shelf, *ring, *past, *Console) {
 	y, _, _ := newYard()
 	return s, r, p, New(Options{
 		Store: s, Tokens: r, Runs: p, Shadows: pairs{}, Fleet: &places{}, Registry: &members{}, Incidents: &journal{}, Alerts: &board{}, DeadQueues: y, DeadRows: y, QueuePrefix: "pf",
-		Desk: people.NewDesk(people.Options{Book: &roster{}}), Audit: &diary{},
+		Desk: people.NewDesk(people.Options{Book: &roster{}}), Audit: &diary{}, Meters: &measured{},
 		Logger: slog.New(slog.DiscardHandler),
 	})
 }
@@ -107,7 +107,7 @@ func TestScopes(t *testing.T) {
 		want := map[string]access.Scope{
 			"GET /api/v1/checks": access.ChecksRead, "GET /api/v1/checks/{id}": access.ChecksRead, "POST /api/v1/checks/plan": access.ChecksRead,
 			"PUT /api/v1/checks": access.ChecksWrite, "DELETE /api/v1/checks/{id}": access.ChecksWrite, "PATCH /api/v1/checks/{id}": access.ChecksWrite,
-			"GET /api/v1/runs": access.RunsRead, "GET /api/v1/runs/{id}": access.RunsRead, "GET /api/v1/status": access.RunsRead,
+			"GET /api/v1/runs": access.RunsRead, "GET /api/v1/runs/{id}": access.RunsRead, "GET /api/v1/status": access.RunsRead, "GET /api/v1/checks/{id}/objective": access.RunsRead,
 			"GET /api/v1/channels": access.ChecksRead, "POST /api/v1/channels/plan": access.ChecksRead, "PUT /api/v1/channels": access.ChannelsAdmin,
 			"DELETE /api/v1/channels/{name}": access.ChannelsAdmin, "POST /api/v1/channels/{name}/test": access.ChannelsAdmin,
 			"GET /api/v1/alerts": access.RunsRead, "GET /api/v1/deliveries": access.RunsRead, "GET /api/v1/deliveries/{id}": access.RunsRead,

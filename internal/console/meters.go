@@ -22,6 +22,8 @@ type meterBook interface {
 	Statuses(ctx context.Context) ([]status.Check, error)
 	// Meters are of whole hours.
 	Meters(ctx context.Context, ids []string, from, before time.Time) ([]kept.Meter, error)
+	// Promises are those of active checks that have an objective.
+	Promises(ctx context.Context, now time.Time, ids []string) ([]kept.Promise, error)
 }
 
 // DefaultMetered is how many checks /metrics shows at most.

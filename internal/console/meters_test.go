@@ -18,10 +18,11 @@ import (
 
 // measured is a meterBook.
 type measured struct {
-	checks []status.Check
-	meters []kept.Meter
-	asked  []string
-	reads  int
+	checks   []status.Check
+	meters   []kept.Meter
+	asked    []string
+	promises map[string]status.Objective
+	reads    int
 }
 
 func (m *measured) Statuses(context.Context) ([]status.Check, error) { m.reads++; return m.checks, nil }
@@ -29,6 +30,34 @@ func (m *measured) Statuses(context.Context) ([]status.Check, error) { m.reads++
 func (m *measured) Meters(_ context.Context, ids []string, _, _ time.Time) ([]kept.Meter, error) {
 	m.asked = ids
 	return m.meters, nil
+}
+
+func (m *measured) Promises(_ context.Context, now time.Time, ids []string) (list []kept.Promise, err error) {
+	for _, id := range ids {
+		if o, known := m.promises[id]; known {
+			account := func(time.Duration) status.Account {
+				return status.Account{Policy: status.SlotsV1, Unit: "slots", Expected: 2000, Up: 980, Down: 20}
+			}
+			list = append(list, kept.Promise{CheckID: id, At: now, Objective: o, Account: account(o.Window), Rules: o.Judge(account)})
+		}
+	}
+	return list, nil
+}
+
+// The budget is that of what was measured, and how much that is stands beside
+// it.
+func TestObjectiveOfACheck(t *testing.T) {
+	c := New(Options{Tokens: newRing(), Logger: slog.New(slog.DiscardHandler), Meters: &measured{promises: map[string]status.Objective{
+		"shop": {Target: .99, Window: 30 * 24 * time.Hour, Policy: status.SlotsV1},
+	}}})
+	o := api[Objective](t, c, http.StatusOK, "GET", "/api/v1/checks/shop/objective", "")
+	if o.Up != 980 || o.Coverage != .5 || o.WindowDays != 30 || o.Uptime == nil || *o.Uptime != .98 || o.Budget.Left > -.999 || o.Budget.Left < -1.001 {
+		t.Errorf("%+v", o)
+	}
+	if len(o.Burn) != 4 || o.Burning != "creeping" || o.Burn[3].LongRate < 1.99 || o.Burn[3].LongCoverage != .5 {
+		t.Errorf("%+v", o.Burn)
+	}
+	api[struct{}](t, c, http.StatusNotFound, "GET", "/api/v1/checks/other/objective", "")
 }
 
 func watched(id, group string, level status.State, runs ...status.Run) status.Check {

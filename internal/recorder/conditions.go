@@ -12,6 +12,9 @@ type conditionBook interface {
 	SickConditions(ctx context.Context) ([]alert.Condition, error)
 	LastMeasured(ctx context.Context) ([]alert.Measured, error)
 	EndingCertificates(ctx context.Context, now time.Time) ([]alert.Condition, error)
+	// BurningBudgets are the checks that use up what their objectives allow too
+	// fast.
+	BurningBudgets(ctx context.Context, now time.Time) ([]alert.Condition, error)
 	// KeepConditions makes these the open alerts of the kind.
 	KeepConditions(ctx context.Context, kind alert.Kind, now time.Time, conditions []alert.Condition) error
 	// DueDeadMen are the switches to be called now, each by one of several
@@ -29,6 +32,7 @@ const (
 	conditionsEvery   = 15 * time.Second
 	certificatesEvery = time.Hour
 	deadEvery         = time.Minute
+	budgetsEvery      = time.Minute
 	deadMenEvery      = 5 * time.Second
 	// coverageFrom is how long after its start a recorder says nothing of what
 	// is not measured: an installation that was stopped is measured anew first.
@@ -38,7 +42,7 @@ const (
 // watchConditions looks for what is wrong until ctx ends.
 func (r *Recorder) watchConditions(ctx context.Context) {
 	begun := time.Now()
-	var certificates, dead time.Time
+	var certificates, dead, budgets time.Time
 	for sleep(ctx, conditionsEvery); ctx.Err() == nil; sleep(ctx, conditionsEvery) {
 		if r.breaker.state() != nil {
 			continue // the database is away
@@ -56,6 +60,10 @@ func (r *Recorder) watchConditions(ctx context.Context) {
 		if !now.Before(certificates) {
 			certificates = now.Add(certificatesEvery)
 			r.look(ctx, alert.Certificate, r.o.Conditions.EndingCertificates)
+		}
+		if !now.Before(budgets) {
+			budgets = now.Add(budgetsEvery)
+			r.look(ctx, alert.Budget, r.o.Conditions.BurningBudgets)
 		}
 		if r.o.DeadLetters != nil && !now.Before(dead) {
 			dead = now.Add(deadEvery)

@@ -62,30 +62,57 @@ type Burn struct {
 	Rate        float64
 }
 
-// Burns are the rules for an objective over thirty days, and in proportion over
-// others: two per cent of the budget within an hour, five within six hours, ten
-// within three days; see chapter 5 of The Site Reliability Workbook.
-func (o Objective) Burns() []Burn {
-	scale := float64(o.Window) / float64(30*24*time.Hour)
-	burn := func(name string, long time.Duration, budget float64) Burn {
-		l := time.Duration(float64(long) * scale)
-		return Burn{Name: name, Long: l, Short: l / 12, Rate: budget * float64(o.Window) / float64(l)}
-	}
-	return []Burn{burn("fast", time.Hour, .02), burn("medium", 6*time.Hour, .05), burn("slow", 72*time.Hour, .10)}
+// Burns are the rules of every objective, the fastest first. Over thirty days
+// the first takes two per cent of the budget, the second five, the others ten
+// each; see chapter 5 of The Site Reliability Workbook.
+var Burns = []Burn{
+	{"fast", time.Hour, 5 * time.Minute, 14.4},
+	{"medium", 6 * time.Hour, 30 * time.Minute, 6},
+	{"slow", 24 * time.Hour, 2 * time.Hour, 3},
+	{"creeping", 72 * time.Hour, 6 * time.Hour, 1},
 }
 
-// Burning lists the rules that are met, given the account of each time that
-// ends now.
-func (o Objective) Burning(account func(length time.Duration) Account) []Burn {
-	var met []Burn
-	for _, b := range o.Burns() {
-		long, known := o.BurnRate(account(b.Long))
-		if !known || long < b.Rate {
-			continue
-		}
-		if short, known := o.BurnRate(account(b.Short)); known && short >= b.Rate {
-			met = append(met, b)
-		}
+// Burned is what a rule looked at.
+type Burned struct {
+	Burn
+	// Rates are how many times as fast as allowed the budget burnt, and Covered
+	// the parts of what was due that were measured.
+	LongRate, ShortRate       float64
+	LongCovered, ShortCovered float64
+	// Known is whether anything was measured in both, Met whether both rates
+	// are reached. What is not known is neither burnt nor saved.
+	Known, Met bool
+}
+
+// Judge looks at every rule, given the account of each time that ends now.
+func (o Objective) Judge(account func(length time.Duration) Account) []Burned {
+	list := make([]Burned, len(Burns))
+	for i, b := range Burns {
+		long, short := account(b.Long), account(b.Short)
+		j := Burned{Burn: b, LongCovered: long.Coverage(), ShortCovered: short.Coverage()}
+		var known, now bool
+		j.LongRate, known = o.BurnRate(long)
+		j.ShortRate, now = o.BurnRate(short)
+		j.Known = known && now
+		j.Met = j.Known && reached(j.LongRate, b.Rate) && reached(j.ShortRate, b.Rate)
+		list[i] = j
 	}
-	return met
+	return list
+}
+
+// reached compares rates beyond what shares of counts are exact to.
+func reached(rate, limit float64) bool { return rate >= limit*(1-1e-9) }
+
+// Burning is the fastest rule that is met; ok is false where none is. known is
+// false where none is and some rule could not be judged: nobody can say that it
+// is over.
+func Burning(rules []Burned) (met Burned, ok, known bool) {
+	known = true
+	for _, r := range rules {
+		if r.Met {
+			return r, true, true
+		}
+		known = known && r.Known
+	}
+	return Burned{}, false, known
 }

@@ -81,19 +81,33 @@ func TestBudgets(t *testing.T) {
 	if _, ok := o.BurnRate(Account{}); ok {
 		t.Error("nothing burns")
 	}
-	rates := []float64{14.4, 6, 1}
-	for i, r := range o.Burns() {
-		near(r.Name, r.Rate, rates[i])
-	}
-	// It burnt an hour ago and does no more.
-	met := o.Burning(func(d time.Duration) Account {
+	// It burnt an hour ago and does no more: the slower rules are met still.
+	rules := o.Judge(func(d time.Duration) Account {
 		if d < 10*time.Minute {
-			return Account{Up: 100}
+			return Account{Up: 100, Expected: 100}
 		}
-		return Account{Up: 98, Down: 2}
+		return Account{Up: 98, Down: 2, Expected: 200}
 	})
-	if len(met) != 2 || met[0].Name != "medium" || met[1].Name != "slow" {
-		t.Errorf("met: %+v", met)
+	met, burns, known := Burning(rules)
+	if !burns || !known || met.Name != "medium" || rules[0].Met || !rules[2].Met || !rules[3].Met {
+		t.Errorf("met: %+v of %+v", met, rules)
+	}
+	near("rate", met.LongRate, 20)
+	near("coverage", met.LongCovered, .5)
+	// Of the last five minutes nothing is known: that is not over, nor does it burn.
+	rules = o.Judge(func(d time.Duration) Account {
+		if d < 10*time.Minute {
+			return Account{Expected: 10}
+		}
+		return Account{Up: 9999, Down: 1, Expected: 10_000}
+	})
+	if _, burns, known := Burning(rules); burns || known || rules[0].Known || rules[0].ShortCovered != 0 || !rules[1].Known {
+		t.Errorf("silence: %+v", rules)
+	}
+	// Exactly at the rate is at the rate.
+	rules = o.Judge(func(time.Duration) Account { return Account{Up: 9856, Down: 144} })
+	if !rules[0].Met {
+		t.Errorf("at the rate: %+v", rules[0])
 	}
 	for _, bad := range []Objective{{}, {Target: 1, Window: time.Hour}, {Target: math.NaN(), Window: time.Hour}, {Target: .9}} {
 		if bad.Fault() == "" {

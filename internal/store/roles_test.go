@@ -140,9 +140,9 @@ var daily = map[string][]string{
 		"Now", "Ping", "ReleaseShards", "Served", "SettleRetries", "SettleTriggers", "SickLocations", "TakeOver", "Wanted",
 	},
 	store.RecorderRole: {
-		"AddWork", "ClaimDelivery", "CountDeliveries", "DeadResults", "DeclareLocation", "DropRuns", "DueDeadMen", "EndingCertificates", "EnsurePartitions",
+		"AddWork", "BurningBudgets", "ClaimDelivery", "CountDeliveries", "DeadResults", "DeclareLocation", "DropRuns", "DueDeadMen", "EndingCertificates", "EnsurePartitions",
 		"HeartbeatsDue", "HeartbeatsJudged", "KeepConditions", "LastMeasured", "LocationSamples", "NoteDeadLetter", "Now", "Ping", "PlanAlerts",
-		"PruneAlerts", "PrunePings", "PruneRetries", "Ready", "RecordReceived", "RecordShadow", "RecorderSaid", "SettleDelivery", "SickConditions", "Tally",
+		"Promises", "PruneAlerts", "PrunePings", "PruneRetries", "Ready", "RecordReceived", "RecordShadow", "RecorderSaid", "SettleDelivery", "SickConditions", "Tally",
 		"UnplannedAlerts", "WorkerSaid", "WorkerWorked",
 	},
 	store.ConsoleRole: {
@@ -150,7 +150,7 @@ var daily = map[string][]string{
 		"CancelMaintenance", "Catalogue", "ChangeCheck", "ChangePerson", "Channels", "Coverage", "CreateToken", "DeadLetterNotes", "DeadResults",
 		"DeadResultsByID", "Deliveries", "Delivery", "DescribeIncident", "DropDeadResults", "EndSession", "Fleet", "GiveAddress", "Incident", "Incidents",
 		"KeepEnvironmentToken", "KeepFlow", "Latencies", "Locations", "MergeIncident", "Meters", "Note", "NoteLogin", "Now", "OpenIncident", "OpenSession",
-		"OverridePin", "Overview", "Pages", "People", "Periods", "PersonByName", "PersonBySubject", "Ping", "Pings", "PlanMaintenance", "PlannedMaintenance",
+		"OverridePin", "Overview", "Pages", "People", "Periods", "PersonByName", "PersonBySubject", "Ping", "Pings", "PlanMaintenance", "PlannedMaintenance", "Promises",
 		"PruneAudit", "PruneSessions", "PruneTriggers", "ReceiverHere", "Recent", "Rehash", "RemoveChannel", "RemoveChecks", "RemovePage", "ReplayRuns", "Revisions",
 		"RevokeToken", "Run", "Runs", "SessionByDigest", "Sessions", "SetPassword", "ShadowBuilds", "ShadowPairs", "Statuses", "TakeFlow", "TestChannel", "TokenByHash", "Tokens",
 		"TouchSession", "TouchToken", "Triggered", "Trusted", "UnknownChannels", "UpdateIncident",

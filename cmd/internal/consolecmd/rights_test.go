@@ -54,6 +54,7 @@ var routes = map[string]struct {
 	"GET /api/v1/runs":                      {access.Viewer, ""},
 	"GET /api/v1/runs/{id}":                 {access.Viewer, ""},
 	"GET /api/v1/status":                    {access.Viewer, ""},
+	"GET /api/v1/checks/{id}/objective":     {access.Viewer, ""},
 	"GET /api/v1/shadow":                    {access.Viewer, ""},
 	"GET /api/v1/coverage":                  {access.Viewer, ""},
 	"GET /api/v1/triggers/{id}":             {access.Viewer, ""},

@@ -44,6 +44,7 @@ type checkView struct {
 	Why       string
 	Reasons   []placeReason
 	Alerting  string
+	Promise   *promiseView // nil where nothing is promised
 	Chart     chart
 	Places    []place
 	Incidents []incidentRow
@@ -136,6 +137,13 @@ func (p *pages) check(w http.ResponseWriter, r *http.Request) error {
 		if ch, err := codec.DecodeCheck(revisions[0].Version, revisions[0].Spec); err == nil {
 			v.Alerting = alerting(ch)
 		}
+	}
+	promises, err := p.Records.Promises(ctx, now.UTC(), []string{watched.ID})
+	if err != nil {
+		return err
+	}
+	for _, promise := range promises {
+		v.Promise = newPromiseView(promise)
 	}
 	return checkPage(w, r, p.Frame, web.Page{Title: watched.Name, Section: "checks", Live: "check:" + watched.ID, Body: v})
 }

@@ -49,6 +49,8 @@ type records interface {
 	Incidents(ctx context.Context, q kept.IncidentFilter) ([]status.Recorded, error)
 	Incident(ctx context.Context, id string) (status.Recorded, bool, error)
 	Activity(ctx context.Context, within time.Duration) ([]kept.Activity, error)
+	// Promises are those of active checks that have an objective.
+	Promises(ctx context.Context, now time.Time, ids []string) ([]kept.Promise, error)
 }
 
 // artifacts keep what does not fit into a result.
