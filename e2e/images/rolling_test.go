@@ -108,15 +108,15 @@ func newWatch(t *testing.T, stage string) *watch {
 func (w *watch) saw(action, id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	switch {
-	case action == "health_status: healthy":
+	switch action {
+	case "health_status: healthy":
 		w.ready[id] = true
-	case action == "kill":
+	case "kill":
 		if w.ready[id] {
 			w.stops <- struct{}{}
 		}
 		delete(w.ready, id)
-	case action == "die", action == "health_status: unhealthy":
+	case "die", "health_status: unhealthy":
 		delete(w.ready, id)
 	}
 	w.least = min(w.least, len(w.ready))
