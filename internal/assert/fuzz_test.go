@@ -68,6 +68,9 @@ func FuzzSameAsExpr(f *testing.F) {
 		}
 		rewritten, _ := rewriteDurations(line)
 		program, err := expr.Compile(rewritten, expr.Env(env))
+		if err != nil && strings.Contains(err.Error(), "divide by zero") {
+			return // it computes what is constant, where we say so only if it decides
+		}
 		if err != nil {
 			t.Fatalf("%s: expr refuses it: %v", line, err)
 		}

@@ -290,7 +290,7 @@ func FuzzParse(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
 		start := time.Now()
-		cs, err := Parse("f", data, Options{Vars: map[string]string{"x": "y"}, ReadFile: func(string) ([]byte, error) {
+		file, err := ParseAll("f", data, Options{Vars: map[string]string{"x": "y"}, ReadFile: func(string) ([]byte, error) {
 			return nil, os.ErrNotExist // a fuzzer reads nobody's files
 		}})
 		if took := time.Since(start); took > 30*time.Second {
@@ -304,10 +304,10 @@ func FuzzParse(f *testing.F) {
 			}
 			return
 		}
-		if len(cs) == 0 {
-			t.Error("neither checks nor faults")
+		if len(file.Checks)+len(file.Channels)+len(file.Pages) == 0 {
+			t.Error("neither checks, channels or pages nor faults")
 		}
-		for _, c := range cs {
+		for _, c := range file.Checks {
 			if fs := c.Validate(); fs != nil {
 				t.Errorf("%v", fs)
 			}

@@ -162,12 +162,15 @@ func (d *decoder) document(root *yaml.Node) {
 	}
 	d.scopes = d.allVariables(top)
 	d.vars = d.scopes.of("", d.loader.options)
+	held := func() int { return len(d.loader.channels) + len(d.loader.pages) + len(d.loader.faults) }
+	before := held()
 	d.channels(top)
 	d.pages(top)
+	alone := held() > before // a file may name those who are told, or pages, and nothing else
 	d.defaults(top)
 	list, ok := top.list("checks")
 	switch {
-	case !top.has("checks") && (top.has("channels") || top.has("pages")): // a file may name those who are told, or pages, and nothing else
+	case !top.has("checks") && alone:
 	case !top.has("checks"):
 		d.fault(root, "has no `checks:`; write `checks:` and a list of checks below it")
 	case ok && len(list) == 0:
