@@ -38,6 +38,7 @@ type engine struct {
 	gone   map[string]bool
 	least  int      // ready containers, at the worst, since the last reset
 	log    []string // what was asked for
+	drains []string // seconds that each container was given to end
 	// before is called before a request that changes something.
 	before func(what string)
 }
@@ -160,6 +161,7 @@ func (e *engine) one(w http.ResponseWriter, r *http.Request, id, action string) 
 		w.WriteHeader(http.StatusNoContent)
 	case action == "stop":
 		e.log = append(e.log, "stop "+b.short())
+		e.drains = append(e.drains, r.URL.Query().Get("t"))
 		if b.state == "running" {
 			b.state = "exited"
 		}
