@@ -235,16 +235,11 @@ func TestTerraformsEnvironment(t *testing.T) {
 		known.WriteString(text)
 	}
 	// Those of an instance are read by its own script.
-	script, err := os.ReadFile("../deploy/terraform/modules/location/files/probefleet-instance")
+	script, err := os.ReadFile("../deploy/terraform/modules/location/files/probefleet-lifecycle")
 	if err != nil {
 		t.Fatal(err)
 	}
 	known.Write(script)
-	unit, err := os.ReadFile("../deploy/terraform/modules/location/files/probefleet-worker@.service")
-	if err != nil {
-		t.Fatal(err)
-	}
-	known.Write(unit)
 	name := regexp.MustCompile(`PROBEFLEET_[A-Z_]+`)
 	n := 0
 	for _, dir := range []string{"../deploy/terraform", "../deploy/ecs"} {

@@ -16,9 +16,6 @@ locals {
     PROBEFLEET_BROWSER_SLOTS = tostring(var.class == "browser" ? var.slots : 0)
     PROBEFLEET_DRAIN         = "90s"
   }, var.environment)
-  filled     = "wanted / asked"
-  dimensions = { Fleet = var.prefix, Location = var.name, Class = var.class }
-  service    = { ClusterName = var.cluster, ServiceName = local.name }
 }
 
 resource "aws_iam_role" "worker" {
@@ -142,6 +139,18 @@ resource "aws_appautoscaling_target" "worker" {
   max_capacity       = var.tasks.max
 }
 
+module "following" {
+  source = "../terraform/modules/following"
+
+  name              = local.name
+  description       = "More ${var.class} workers are wanted in ${var.name} than were asked for; the service adds them. At its most it cannot: then raise tasks.max."
+  classes           = { (var.class) = { Fleet = var.prefix, Location = var.name, Class = var.class } }
+  asked             = { namespace = "ECS/ContainerInsights", name = "DesiredTaskCount", dimensions = { ClusterName = var.cluster, ServiceName = local.name } }
+  adds              = aws_appautoscaling_policy.out.arn
+  metrics_namespace = var.metrics_namespace
+  tags              = var.tags
+}
+
 resource "aws_appautoscaling_policy" "follow" {
   name               = "${local.name}-follow"
   policy_type        = "TargetTrackingScaling"
@@ -155,43 +164,27 @@ resource "aws_appautoscaling_policy" "follow" {
     scale_in_cooldown  = 300
 
     customized_metric_specification {
-      metrics {
-        id          = "filled"
-        label       = "workers wanted for each that was asked for"
-        expression  = local.filled
-        return_data = true
-      }
-      metrics {
-        id          = "wanted"
-        return_data = false
-        metric_stat {
-          stat = "Maximum"
-          metric {
-            namespace   = var.metrics_namespace
-            metric_name = "WantedWorkers"
-            dynamic "dimensions" {
-              for_each = local.dimensions
-              content {
-                name  = dimensions.key
-                value = dimensions.value
-              }
-            }
-          }
-        }
-      }
-      metrics {
-        id          = "asked"
-        return_data = false
-        metric_stat {
-          stat = "Average"
-          metric {
-            namespace   = "ECS/ContainerInsights"
-            metric_name = "DesiredTaskCount"
-            dynamic "dimensions" {
-              for_each = local.service
-              content {
-                name  = dimensions.key
-                value = dimensions.value
+      dynamic "metrics" {
+        for_each = module.following.metrics
+        content {
+          id          = metrics.value.id
+          label       = metrics.value.label
+          expression  = metrics.value.expression
+          return_data = metrics.value.expression != null
+          dynamic "metric_stat" {
+            for_each = metrics.value.stats
+            content {
+              stat = metric_stat.value.stat
+              metric {
+                namespace   = metric_stat.value.namespace
+                metric_name = metric_stat.value.name
+                dynamic "dimensions" {
+                  for_each = metric_stat.value.dimensions
+                  content {
+                    name  = dimensions.key
+                    value = dimensions.value
+                  }
+                }
               }
             }
           }
@@ -215,52 +208,13 @@ resource "aws_appautoscaling_policy" "out" {
     metric_aggregation_type  = "Maximum"
     cooldown                 = 60
 
-    # Bounds count from the alarm's threshold of 5 %.
     dynamic "step_adjustment" {
-      for_each = { 0 = [5, 10], 5 = [20, 25], 20 = [45, 50], 45 = [95, 100], 95 = [195, 200], 195 = [395, 400], 395 = [null, 900] }
+      for_each = module.following.steps
       content {
         metric_interval_lower_bound = step_adjustment.key
         metric_interval_upper_bound = step_adjustment.value[0]
         scaling_adjustment          = step_adjustment.value[1]
       }
-    }
-  }
-}
-
-resource "aws_cloudwatch_metric_alarm" "lacking" {
-  alarm_name          = "${local.name}-lacking"
-  alarm_description   = "More ${var.class} workers are wanted in ${var.name} than were asked for; the service adds them."
-  evaluation_periods  = 1
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 5
-  treat_missing_data  = "missing"
-  alarm_actions       = [aws_appautoscaling_policy.out.arn]
-  tags                = var.tags
-
-  metric_query {
-    id          = "lacking"
-    label       = "% lacking"
-    expression  = "100 * (${local.filled} - 1)"
-    return_data = true
-  }
-  metric_query {
-    id = "wanted"
-    metric {
-      namespace   = var.metrics_namespace
-      metric_name = "WantedWorkers"
-      dimensions  = local.dimensions
-      period      = 60
-      stat        = "Maximum"
-    }
-  }
-  metric_query {
-    id = "asked"
-    metric {
-      namespace   = "ECS/ContainerInsights"
-      metric_name = "DesiredTaskCount"
-      dimensions  = local.service
-      period      = 60
-      stat        = "Average"
     }
   }
 }

@@ -1,10 +1,10 @@
 output "deployer" {
   description = "What the deployer's file names: groups and launch templates by location, cluster and services of the home, and alarms for gates."
   value = {
-    locations = { for name, m in { frankfurt = module.frankfurt, paris = module.paris, virginia = module.virginia } : name => {
-      region = local.regions[name], group = m.group, launch_template = m.launch_template, alarms = m.alarms
+    locations = { for name, w in local.workers : name => {
+      region = local.regions[name], group = w.group, launch_template = w.launch_template, alarms = w.alarms
     } }
-    home = { region = local.regions.frankfurt, cluster = module.home.cluster, services = module.home.services, alarms = module.home.alarms }
+    home = { region = local.regions[local.home], cluster = module.home.cluster, services = module.home.services, alarms = module.home.alarms }
   }
 }
 

@@ -4,7 +4,7 @@ variable "release" {
 }
 
 variable "control_image" {
-  description = "The control image of that release, by digest."
+  description = "The control image of that release, by digest, from a registry that every location reaches."
   type        = string
 }
 
@@ -19,19 +19,24 @@ variable "control_repository_arn" {
   default     = null
 }
 
+variable "worker_repository_arn" {
+  description = "ARN of the worker image's ECR repository, null where it is elsewhere."
+  type        = string
+  default     = null
+}
+
 variable "home_network" {
   description = "Network of the home."
   type        = object({ vpc_id = string, public_subnets = list(string), private_subnets = list(string) })
 }
 
 variable "locations" {
-  description = "What each location's region has: image and network of the instances, their bounds, and the worker's ECR repository, null where it is elsewhere."
+  description = "What each location's region has: image and network of the instances, and their bounds."
   type = map(object({
-    ami            = string
-    vpc_id         = string
-    subnet_ids     = list(string)
-    instances      = object({ min = number, max = number })
-    repository_arn = optional(string)
+    ami        = string
+    vpc_id     = string
+    subnet_ids = list(string)
+    instances  = object({ min = number, max = number })
   }))
 }
 
@@ -80,10 +85,4 @@ variable "canaries" {
   description = "What workers ask when a check fails, to tell the location's faults from the targets'; what they are told as -canaries."
   type        = string
   default     = "one.one.one.one:443,dns.google:443,https://www.example.com/"
-}
-
-variable "seccomp_profile_file" {
-  description = "The seccomp profile of the workers' containers."
-  type        = string
-  default     = "../../../docker/seccomp.json"
 }

@@ -1,5 +1,6 @@
 # Staging: all of production once, smaller: the home and one location in the same
-# region. A release bakes here before it is promoted.
+# region. A release bakes here before it is promoted. The other files are those
+# of production.
 
 terraform {
   required_version = ">= 1.11"
@@ -18,65 +19,22 @@ terraform {
 }
 
 locals {
-  prefix = "probefleet-stg"
-  tags   = { Project = "probefleet", Stage = "staging" }
-
+  stage   = "staging"
+  prefix  = "probefleet-stg"
+  home    = "frankfurt"
   regions = { frankfurt = "eu-central-1" }
-  classes = ["api", "browser"]
+  workers = { frankfurt = module.frankfurt }
+  writers = [module.frankfurt.role_arn]
 
-  # One number, of which the alarms, the scheduler and the workers' number all speak.
-  allowed_wait = 30
+  home_observability = module.observability_frankfurt
+  artifact_days      = 14
+  database           = { instance_class = "db.t4g.medium", storage = 20, most_storage = 100, backup_days = 7, multi_az = false }
+  sizes              = { for name in ["scheduler", "recorder", "console", "dashboard"] : name => { cpu = 256, memory = 512, count = 1 } }
 }
 
 provider "aws" {
   region = local.regions.frankfurt
   default_tags { tags = local.tags }
-}
-
-module "queues" {
-  source = "../../modules/queues"
-
-  prefix        = local.prefix
-  locations     = { for name in keys(local.regions) : name => local.classes }
-  allowed_wait  = local.allowed_wait
-  alarm_actions = [module.observability_frankfurt.topic_arn]
-}
-
-module "artifacts" {
-  source = "../../modules/artifacts"
-
-  bucket  = var.artifacts_bucket
-  days    = 14
-  writers = [module.frankfurt.role_arn]
-  readers = [module.home.console_role_arn]
-}
-
-module "home" {
-  source = "../../modules/home"
-
-  prefix         = local.prefix
-  image          = var.control_image
-  release        = var.release
-  network        = var.home_network
-  zone_id        = var.zone_id
-  status_host    = var.status_host
-  console_host   = var.console_host
-  console_from   = var.console_from
-  database_urls  = var.database_urls
-  secrets        = var.secrets
-  repository_arn = var.control_repository_arn
-  queues = {
-    jobs        = [for q in module.queues.jobs : q.arn]
-    results     = module.queues.results.arn
-    dead        = module.queues.dead_arns
-    kms_key_arn = module.queues.kms_key_arn
-  }
-  artifacts     = module.artifacts.store
-  database      = { instance_class = "db.t4g.medium", storage = 20, most_storage = 100, backup_days = 7, multi_az = false }
-  sizes         = { for name in ["scheduler", "recorder", "console", "dashboard"] : name => { cpu = 256, memory = 512, count = 1 } }
-  capacity      = { wait = local.allowed_wait, busy = 0.75, regions = local.regions }
-  log_group     = module.observability_frankfurt.logs["home"]
-  alarm_actions = [module.observability_frankfurt.topic_arn]
 }
 
 module "observability_frankfurt" {
@@ -91,24 +49,13 @@ module "observability_frankfurt" {
 module "frankfurt" {
   source = "../../modules/location"
 
-  name               = "frankfurt"
-  instance_type      = "m7i.large"
-  units              = 2
-  prefix             = local.prefix
-  image              = var.worker_image
-  release            = var.release
-  ami                = var.locations["frankfurt"].ami
-  vpc_id             = var.locations["frankfurt"].vpc_id
-  subnet_ids         = var.locations["frankfurt"].subnet_ids
-  instances          = var.locations["frankfurt"].instances
-  repository_arn     = var.locations["frankfurt"].repository_arn
-  seccomp_profile    = file(var.seccomp_profile_file)
-  worker_environment = { PROBEFLEET_CANARIES = var.canaries }
-  queue_region       = local.regions.frankfurt
-  jobs               = module.queues.jobs_of["frankfurt"]
-  results            = module.queues.results.arn
-  queue_kms_key_arn  = module.queues.kms_key_arn
-  artifacts          = module.artifacts.store
-  log_group          = module.observability_frankfurt.logs["frankfurt"]
-  alarm_actions      = [module.observability_frankfurt.topic_arn]
+  name          = "frankfurt"
+  prefix        = local.prefix
+  fleet         = local.fleet
+  place         = var.locations["frankfurt"]
+  instance_type = "m7i.large"
+  units         = 2
+  jobs          = module.queues.jobs_of["frankfurt"]
+  log_group     = module.observability_frankfurt.logs["frankfurt"]
+  alarm_actions = [module.observability_frankfurt.topic_arn]
 }

@@ -25,8 +25,5 @@ output "console_role_arn" {
 
 output "alarms" {
   description = "Names of the alarms that speak of the home's health: gates for the deployer."
-  value = concat(
-    [for a in aws_cloudwatch_metric_alarm.tasks : a.alarm_name],
-    [aws_cloudwatch_metric_alarm.database_storage.alarm_name, aws_cloudwatch_metric_alarm.database_cpu.alarm_name, aws_cloudwatch_metric_alarm.status_page.alarm_name],
-  )
+  value       = [for a in concat(values(aws_cloudwatch_metric_alarm.tasks), values(aws_cloudwatch_metric_alarm.watched)) : a.alarm_name]
 }

@@ -62,6 +62,7 @@ variable "console_from" {
 variable "sizes" {
   description = "CPU units and MiB of each service, as Fargate has them, and how many run."
   type        = map(object({ cpu = number, memory = number, count = number }))
+  nullable    = false
   default = {
     scheduler = { cpu = 512, memory = 1024, count = 2 }
     recorder  = { cpu = 1024, memory = 2048, count = 2 }
@@ -96,7 +97,8 @@ variable "database" {
     backup_days    = number
     multi_az       = bool
   })
-  default = { instance_class = "db.m7g.large", storage = 100, most_storage = 1000, backup_days = 14, multi_az = true }
+  nullable = false
+  default  = { instance_class = "db.m7g.large", storage = 100, most_storage = 1000, backup_days = 14, multi_az = true }
 
   validation {
     condition     = var.database.backup_days >= 1 && var.database.backup_days <= 35

@@ -44,7 +44,7 @@ resource "aws_cloudwatch_metric_alarm" "workers" {
 
 resource "aws_cloudwatch_metric_alarm" "instances" {
   alarm_name          = "${local.name}-instances"
-  alarm_description   = "Fewer instances than ${var.instances.min} are in service in ${var.name}. Instances that never get ready are ended again: their logs say why."
+  alarm_description   = "Fewer instances than ${var.place.instances.min} are in service in ${var.name}. Instances that never get ready are ended again: their logs say why."
   namespace           = "AWS/AutoScaling"
   metric_name         = "GroupInServiceInstances"
   dimensions          = { AutoScalingGroupName = aws_autoscaling_group.worker.name }
@@ -53,7 +53,7 @@ resource "aws_cloudwatch_metric_alarm" "instances" {
   evaluation_periods  = 5
   datapoints_to_alarm = 4
   comparison_operator = "LessThanThreshold"
-  threshold           = var.instances.min
+  threshold           = var.place.instances.min
   treat_missing_data  = "breaching"
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions
@@ -63,7 +63,7 @@ resource "aws_cloudwatch_metric_alarm" "instances" {
 # At the most that is allowed, and it is not enough.
 resource "aws_cloudwatch_metric_alarm" "most" {
   alarm_name          = "${local.name}-at-its-most"
-  alarm_description   = "All ${var.instances.max} instances that ${var.name} may have were asked for, for a quarter of an hour. Raise instances.max, or find what makes checks slow."
+  alarm_description   = "All ${var.place.instances.max} instances that ${var.name} may have were asked for, for a quarter of an hour. Raise instances.max, or find what makes checks slow."
   namespace           = "AWS/AutoScaling"
   metric_name         = "GroupDesiredCapacity"
   dimensions          = { AutoScalingGroupName = aws_autoscaling_group.worker.name }
@@ -71,7 +71,7 @@ resource "aws_cloudwatch_metric_alarm" "most" {
   period              = 300
   evaluation_periods  = 3
   comparison_operator = "GreaterThanOrEqualToThreshold"
-  threshold           = max(var.instances.max, 2)
+  threshold           = max(var.place.instances.max, 2)
   treat_missing_data  = "notBreaching"
   alarm_actions       = var.alarm_actions
   ok_actions          = var.alarm_actions

@@ -14,7 +14,7 @@ import (
 
 // instance runs the script with programs that note how they are called. states
 // are what the metadata say of the target state, look by look, the last one
-// from then on; health the same of every container; "-" is no answer.
+// from then on; health the same of the unit of the workers; "-" is no answer.
 func instance(t *testing.T, command, states, health string) (calls []string, err error) {
 	t.Helper()
 	dir := t.TempDir()
@@ -42,17 +42,26 @@ next() { # FILE: its next line, the last one for ever
 *instance-id*) echo i-1 ;;
 *) exit 22 ;;
 esac`)
-	program("docker", `case $1 in
-inspect) next health ;;
-*) echo "docker $1" >>"$dir/calls" ;;
+	// The worker's image is there already, the control image is not.
+	program("docker", `case "$*" in
+"image inspect worker@sha256:0") ;;
+"image inspect"*) exit 1 ;;
+*) echo "docker $1 ${!#}" >>"$dir/calls" ;;
 esac`)
-	program("systemctl", `echo "systemctl $*" >>"$dir/calls"`)
-	program("aws", `echo "aws $2 $8 ${12}" >>"$dir/calls"`)
+	program("systemctl", `case $1 in
+is-active) [[ $(next health) == active ]] ;;
+*) echo "systemctl $*" >>"$dir/calls" ;;
+esac`)
+	program("install.sh", `echo "install.sh $*" >>"$dir/calls"; head -n 1 "$dir/health" | grep -q active`)
+	program("aws", `case $2 in
+get-login-password) echo "aws $2 $4" >>"$dir/calls" ;;
+*) echo "aws $2 $8 ${12}" >>"$dir/calls" ;;
+esac`)
 	program("sleep", `echo sleep >>"$dir/calls"`)
-	cmd := exec.CommandContext(t.Context(), "bash", "files/probefleet-instance", command)
+	cmd := exec.CommandContext(t.Context(), "bash", "files/probefleet-lifecycle", command)
 	cmd.Env = []string{
-		"PATH=" + dir + ":/usr/bin:/bin", "PROBEFLEET_UNITS=2", "PROBEFLEET_GROUP=group", "PROBEFLEET_REGION=eu-west-3",
-		"PROBEFLEET_IMAGE=image@sha256:0", "PROBEFLEET_LOG_IN=", "PROBEFLEET_LAUNCH_HOOK=ready", "PROBEFLEET_TERMINATE_HOOK=drained", "PROBEFLEET_LOOKS=3",
+		"PATH=" + dir + ":/usr/bin:/bin", "PROBEFLEET_GROUP=group", "PROBEFLEET_REGION=eu-west-3", "PROBEFLEET_INSTALL=" + dir + "/install.sh",
+		"PROBEFLEET_CONTROL_IMAGE=" + control, "PROBEFLEET_IMAGE=worker@sha256:0", "PROBEFLEET_LAUNCH_HOOK=ready", "PROBEFLEET_TERMINATE_HOOK=drained", "PROBEFLEET_LOOKS=3",
 	}
 	out, err := cmd.CombinedOutput()
 	t.Logf("%s", out)
@@ -63,21 +72,26 @@ esac`)
 	return strings.Split(strings.TrimSpace(string(text)), "\n"), err
 }
 
-const units = "probefleet-worker@1.service probefleet-worker@2.service"
+const (
+	registry = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+	control  = registry + "/probefleet/control@sha256:0"
+)
 
 func TestReadyBeforeInService(t *testing.T) {
-	calls, err := instance(t, "up", "InService", "starting healthy starting healthy healthy")
+	calls, err := instance(t, "up", "InService", "failed activating active")
 	want := []string{
-		"docker pull", "systemctl enable --now " + units,
+		"aws get-login-password eu-central-1", "docker login " + registry, "docker pull " + control,
+		"install.sh " + control + " worker@sha256:0",
 		"sleep", "sleep", "aws complete-lifecycle-action ready CONTINUE",
 	}
+	slices.Sort(calls[:2]) // the two ends of a pipe
 	if err != nil || !slices.Equal(calls, want) {
 		t.Errorf("%v, called\n%q\nwant\n%q", err, calls, want)
 	}
 }
 
 func TestNeverReady(t *testing.T) {
-	calls, err := instance(t, "up", "InService", "unhealthy")
+	calls, err := instance(t, "up", "InService", "failed")
 	if err == nil || calls[len(calls)-1] != "aws complete-lifecycle-action ready ABANDON" {
 		t.Errorf("%v, called %q", err, calls)
 	}
@@ -86,9 +100,9 @@ func TestNeverReady(t *testing.T) {
 // The group is told to go on when the workers have stopped, and not before;
 // metadata that do not answer stop nobody.
 func TestDrainedBeforeGone(t *testing.T) {
-	calls, err := instance(t, "watch", "InService - InService Terminated", "healthy")
+	calls, err := instance(t, "watch", "InService - InService Terminated", "active")
 	want := []string{
-		"sleep", "sleep", "sleep", "systemctl stop " + units, "aws complete-lifecycle-action drained CONTINUE",
+		"sleep", "sleep", "sleep", "systemctl stop probefleet-workers.service", "aws complete-lifecycle-action drained CONTINUE",
 	}
 	if err != nil || !slices.Equal(calls, want) {
 		t.Errorf("%v, called\n%q\nwant\n%q", err, calls, want)

@@ -1,8 +1,10 @@
-# The workers of one location: an auto-scaling group of instances, each with a
-# few worker containers under systemd. Which release runs is the deployer's
-# affair: it makes a version of the launch template and starts the instance
-# refresh with it as desired configuration. Terraform makes the first one and
-# leaves the group's version, number and release alone from then on.
+# The workers of one location: an auto-scaling group of instances. An instance
+# is a host like any other (deploy/instance, docs/operations.md): cloud-init puts
+# its files there and runs its install.sh, and one unit sees to the containers.
+# Which release runs is the deployer's affair: it makes a version of the launch
+# template and starts the instance refresh with it as desired configuration.
+# Terraform makes the first one and leaves the group's version, number and
+# release alone from then on.
 
 data "aws_region" "here" {}
 
@@ -10,51 +12,67 @@ locals {
   name    = "${var.prefix}-workers-${var.name}"
   classes = [for class in ["api", "browser"] : class if var.slots[class] > 0]
 
-  # Every flag of a worker by its environment variable.
-  worker_environment = merge({
-    AWS_REGION                = var.queue_region
-    PROBEFLEET_ADMIN          = "0.0.0.0:9102"
-    PROBEFLEET_LOCATION       = var.name
-    PROBEFLEET_QUEUE_PREFIX   = var.prefix
-    PROBEFLEET_API_SLOTS      = tostring(var.slots.api)
-    PROBEFLEET_BROWSER_SLOTS  = tostring(var.slots.browser)
-    PROBEFLEET_BROWSER_MEMORY = tostring(var.browser_memory)
-    PROBEFLEET_DRAIN          = "90s"
-  }, var.artifacts == null ? {} : { PROBEFLEET_ARTIFACTS = var.artifacts.url }, var.worker_environment)
+  # What every host has, and in what an instance of this location differs from it.
+  host = "${path.module}/../../../instance"
+  instance = merge(jsondecode(file("${local.host}/instance.json")), {
+    count     = var.units
+    command   = ["-location", var.name]
+    memory_mb = var.unit_memory
+    cpus      = var.unit_cpus
+    pull      = false # by digest, and fetched with the instance's own credentials before
+  })
+  worker_environment = merge(
+    { for line in split("\n", file("${local.host}/worker.env")) : split("=", line)[0] => join("=", slice(split("=", line), 1, length(split("=", line))))
+    if can(regex("^[A-Z]", line)) },
+    {
+      AWS_REGION                = var.fleet.queue_region
+      PROBEFLEET_QUEUE_PREFIX   = var.prefix
+      PROBEFLEET_API_SLOTS      = tostring(var.slots.api)
+      PROBEFLEET_BROWSER_SLOTS  = tostring(var.slots.browser)
+      PROBEFLEET_BROWSER_MEMORY = tostring(var.browser_memory)
+    },
+    var.fleet.artifacts == null ? {} : { PROBEFLEET_ARTIFACTS = var.fleet.artifacts.url },
+    var.fleet.worker_environment,
+  )
 
-  instance_environment = {
-    PROBEFLEET_IMAGE          = var.image
-    PROBEFLEET_UNITS          = tostring(var.units)
-    PROBEFLEET_UNIT_MEMORY    = "${var.unit_memory}m"
+  lifecycle_environment = {
+    PROBEFLEET_CONTROL_IMAGE  = var.fleet.control_image
+    PROBEFLEET_IMAGE          = var.fleet.worker_image
     PROBEFLEET_GROUP          = local.name
     PROBEFLEET_REGION         = data.aws_region.here.region
-    PROBEFLEET_LOG_GROUP      = var.log_group.name
-    PROBEFLEET_LOG_IN         = var.repository_arn == null ? "" : split("/", var.image)[0]
     PROBEFLEET_LAUNCH_HOOK    = "ready"
     PROBEFLEET_TERMINATE_HOOK = "drained"
   }
 
+  files = {
+    "/usr/local/lib/probefleet/install.sh"                 = { mode = "0755", text = file("${local.host}/install.sh") }
+    "/usr/local/lib/probefleet/probefleet-workers.service" = { mode = "0644", text = file("${local.host}/probefleet-workers.service") }
+    "/etc/probefleet/instance.json"                        = { mode = "0600", text = jsonencode(local.instance) }
+    "/etc/probefleet/worker.env"                           = { mode = "0600", text = join("", [for k, v in local.worker_environment : "${k}=${v}\n"]) }
+    "/etc/probefleet/location.env"                         = { mode = "0644", text = join("", [for k, v in local.lifecycle_environment : "${k}=${v}\n"]) }
+    "/usr/local/bin/probefleet-lifecycle"                  = { mode = "0755", text = file("${path.module}/files/probefleet-lifecycle") }
+    "/etc/systemd/system/probefleet-lifecycle.service"     = { mode = "0644", text = file("${path.module}/files/probefleet-lifecycle.service") }
+    "/etc/sysctl.d/60-probefleet.conf"                     = { mode = "0644", text = "user.max_user_namespaces = 15000\n" }
+    "/etc/docker/daemon.json" = { mode = "0644", text = jsonencode({
+      log-driver = "awslogs"
+      log-opts = {
+        awslogs-region = data.aws_region.here.region
+        awslogs-group  = var.log_group.name
+        tag            = "{{.Hostname}}/{{.Name}}"
+      }
+    }) }
+  }
+
   user_data = join("\n", ["#cloud-config", yamlencode({
-    packages = ["docker"]
-    write_files = [for path, file in {
-      "/etc/probefleet/instance.env"                   = { mode = "0644", text = join("", [for k, v in local.instance_environment : "${k}=${v}\n"]) }
-      "/etc/probefleet/worker.env"                     = { mode = "0600", text = join("", [for k, v in local.worker_environment : "${k}=${v}\n"]) }
-      "/etc/probefleet/seccomp.json"                   = { mode = "0644", text = jsonencode(jsondecode(var.seccomp_profile)) }
-      "/etc/sysctl.d/60-probefleet.conf"               = { mode = "0644", text = "user.max_user_namespaces = 15000\n" }
-      "/usr/local/bin/probefleet-instance"             = { mode = "0755", text = file("${path.module}/files/probefleet-instance") }
-      "/etc/systemd/system/probefleet-worker@.service" = { mode = "0644", text = file("${path.module}/files/probefleet-worker@.service") }
-      "/etc/systemd/system/probefleet-instance.service" = {
-        mode = "0644", text = file("${path.module}/files/probefleet-instance.service")
-      }
-      "/etc/systemd/system/probefleet-lifecycle.service" = {
-        mode = "0644", text = file("${path.module}/files/probefleet-lifecycle.service")
-      }
-    } : { path = path, permissions = file.mode, content = file.text }]
+    packages    = ["docker"]
+    write_files = [for path, file in local.files : { path = path, permissions = file.mode, content = file.text }]
     runcmd = [
       ["sysctl", "--system"],
       ["systemctl", "daemon-reload"],
-      ["systemctl", "enable", "--now", "docker.service"],
-      ["systemctl", "enable", "--now", "--no-block", "probefleet-lifecycle.service", "probefleet-instance.service"],
+      ["systemctl", "enable", "docker.service"],
+      # It may have come up before its settings were there.
+      ["systemctl", "restart", "docker.service"],
+      ["systemctl", "enable", "--now", "--no-block", "probefleet-lifecycle.service"],
     ]
   })])
 }
@@ -63,7 +81,7 @@ locals {
 resource "aws_security_group" "worker" {
   name_prefix = "${local.name}-"
   description = "Workers of ${var.name}: out to everywhere, in from nowhere"
-  vpc_id      = var.vpc_id
+  vpc_id      = var.place.vpc_id
   tags        = var.tags
 
   lifecycle {
@@ -86,7 +104,7 @@ resource "aws_vpc_security_group_egress_rule" "ipv6" {
 resource "aws_launch_template" "worker" {
   name                   = local.name
   description            = "Workers of ${var.name}"
-  image_id               = var.ami
+  image_id               = var.place.ami
   instance_type          = var.instance_type
   user_data              = base64gzip(local.user_data)
   update_default_version = false
@@ -139,7 +157,7 @@ resource "aws_launch_template" "worker" {
     create_before_destroy = true
     precondition {
       condition     = length(base64gzip(local.user_data)) <= 21848
-      error_message = "The user data is longer than EC2's 16 KiB: shorten worker_environment or the seccomp profile."
+      error_message = "The user data is longer than EC2's 16 KiB: shorten worker_environment."
     }
     precondition {
       condition     = var.unit_memory >= var.browser_memory + 512
@@ -150,9 +168,9 @@ resource "aws_launch_template" "worker" {
 
 resource "aws_autoscaling_group" "worker" {
   name                    = local.name
-  min_size                = var.instances.min
-  max_size                = var.instances.max
-  vpc_zone_identifier     = var.subnet_ids
+  min_size                = var.place.instances.min
+  max_size                = var.place.instances.max
+  vpc_zone_identifier     = var.place.subnet_ids
   health_check_type       = "EC2"
   default_instance_warmup = 120
   enabled_metrics         = ["GroupDesiredCapacity", "GroupInServiceInstances", "GroupPendingInstances", "GroupTerminatingInstances"]
@@ -191,7 +209,7 @@ resource "aws_autoscaling_group" "worker" {
   dynamic "tag" {
     for_each = merge(var.tags, {
       Name                 = local.name
-      "probefleet:release" = "${var.release} ${aws_launch_template.worker.latest_version}"
+      "probefleet:release" = "${var.fleet.release} ${aws_launch_template.worker.latest_version}"
     })
     content {
       key                 = tag.key
@@ -208,7 +226,7 @@ resource "aws_autoscaling_group" "worker" {
 
 # An instance is in service when its workers are ready, and not before.
 resource "aws_autoscaling_lifecycle_hook" "ready" {
-  name                   = local.instance_environment.PROBEFLEET_LAUNCH_HOOK
+  name                   = local.lifecycle_environment.PROBEFLEET_LAUNCH_HOOK
   autoscaling_group_name = aws_autoscaling_group.worker.name
   lifecycle_transition   = "autoscaling:EC2_INSTANCE_LAUNCHING"
   heartbeat_timeout      = 600
@@ -218,7 +236,7 @@ resource "aws_autoscaling_lifecycle_hook" "ready" {
 # An instance ends when its workers have drained: 90 s for running checks, and
 # some more for what is left.
 resource "aws_autoscaling_lifecycle_hook" "drained" {
-  name                   = local.instance_environment.PROBEFLEET_TERMINATE_HOOK
+  name                   = local.lifecycle_environment.PROBEFLEET_TERMINATE_HOOK
   autoscaling_group_name = aws_autoscaling_group.worker.name
   lifecycle_transition   = "autoscaling:EC2_INSTANCE_TERMINATING"
   heartbeat_timeout      = 300

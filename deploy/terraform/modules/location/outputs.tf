@@ -30,3 +30,8 @@ output "user_data" {
   description = "What an instance does at its first boot, in clear."
   value       = local.user_data
 }
+
+output "instance" {
+  description = "The file of an instance, /etc/probefleet/instance.json."
+  value       = local.instance
+}

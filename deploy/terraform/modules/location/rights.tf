@@ -13,7 +13,7 @@ locals {
         Sid      = "Results"
         Effect   = "Allow"
         Action   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
-        Resource = [var.results]
+        Resource = [var.fleet.results]
       },
       {
         Sid      = "Lifecycle"
@@ -28,32 +28,32 @@ locals {
         Resource = ["${var.log_group.arn}:*"]
       },
     ],
-    var.queue_kms_key_arn == null ? [] : [{
+    var.fleet.queue_kms_key_arn == null ? [] : [{
       Sid      = "KeyOfTheQueues"
       Effect   = "Allow"
       Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      Resource = [var.queue_kms_key_arn]
+      Resource = [var.fleet.queue_kms_key_arn]
     }],
-    var.artifacts == null ? [] : [
+    var.fleet.artifacts == null ? [] : [
       {
         Sid      = "Artifacts"
         Effect   = "Allow"
         Action   = ["s3:PutObject"]
-        Resource = ["${var.artifacts.bucket_arn}/runs/*"]
+        Resource = ["${var.fleet.artifacts.bucket_arn}/runs/*"]
       },
       {
         Sid      = "KeyOfArtifacts"
         Effect   = "Allow"
         Action   = ["kms:GenerateDataKey"]
-        Resource = [var.artifacts.kms_key_arn]
+        Resource = [var.fleet.artifacts.kms_key_arn]
       },
     ],
-    var.repository_arn == null ? [] : [
+    length(var.fleet.repository_arns) == 0 ? [] : [
       {
         Sid      = "Image"
         Effect   = "Allow"
         Action   = ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer", "ecr:BatchCheckLayerAvailability"]
-        Resource = [var.repository_arn]
+        Resource = var.fleet.repository_arns
       },
       {
         Sid      = "RegistryLogIn"

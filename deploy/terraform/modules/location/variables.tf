@@ -14,33 +14,54 @@ variable "prefix" {
   default     = "probefleet"
 }
 
-variable "image" {
-  description = "The worker's image by digest: REGISTRY/NAME@sha256:…"
-  type        = string
+variable "fleet" {
+  description = "What is the same at every location: both images by digest (REGISTRY/NAME@sha256:…) and the commit that they were built from, which the deployer takes to be running at first; the ARNs of their ECR repositories, none where they are elsewhere and need no log-in; further environment of the workers, such as PROBEFLEET_CANARIES; and of the home the queues' region, the queue of results and the queues' key, null where they are encrypted by SQS's own, and where artifacts go, null for nowhere."
+  type = object({
+    control_image      = string
+    worker_image       = string
+    release            = string
+    repository_arns    = optional(list(string), [])
+    worker_environment = optional(map(string), {})
+    queue_region       = string
+    results            = string
+    queue_kms_key_arn  = optional(string)
+    artifacts          = optional(object({ url = string, bucket_arn = string, kms_key_arn = string }))
+  })
 
   validation {
-    condition     = can(regex("^[a-z0-9][a-z0-9./:_-]*@sha256:[0-9a-f]{64}$", var.image))
-    error_message = "Name the image by its digest, REGISTRY/NAME@sha256:…; a tag may mean something else tomorrow, and an instance that boots then would run it."
+    condition     = alltrue([for image in [var.fleet.control_image, var.fleet.worker_image] : can(regex("^[a-z0-9][a-z0-9./:_-]*@sha256:[0-9a-f]{64}$", image))])
+    error_message = "Name both images by their digest, REGISTRY/NAME@sha256:…; a tag may mean something else tomorrow, and an instance that boots then would run it."
   }
-}
-
-variable "release" {
-  description = "Commit from which the image was built; what the deployer takes to be running at first."
-  type        = string
-
   validation {
-    condition     = can(regex("^[0-9a-f]{40}$", var.release))
+    condition     = can(regex("^[0-9a-f]{40}$", var.fleet.release))
     error_message = "The release is a commit, 40 hexadecimal digits."
   }
+  validation {
+    condition     = alltrue([for key, value in var.fleet.worker_environment : can(regex("^[A-Z][A-Z0-9_]*$", key)) && !strcontains(value, "\n")])
+    error_message = "Names in worker_environment are capitals, digits and '_', values are one line."
+  }
 }
 
-variable "ami" {
-  description = "Image of the instances: Amazon Linux 2023, or another with cloud-init, systemd, dnf and the AWS command line."
-  type        = string
+variable "place" {
+  description = "What the location's region has: the image of the instances (Amazon Linux 2023, or another with cloud-init, systemd, dnf and the AWS command line), their network, subnets in several zones with a way to the internet, as checks reach anything, and the bounds of their number. The least is 1 or more: a location without workers measures nothing, and from 0 no policy knows the way back by proportion."
+  type = object({
+    ami        = string
+    vpc_id     = string
+    subnet_ids = list(string)
+    instances  = object({ min = number, max = number })
+  })
 
   validation {
-    condition     = can(regex("^ami-[0-9a-f]{8,17}$", var.ami))
+    condition     = can(regex("^ami-[0-9a-f]{8,17}$", var.place.ami))
     error_message = "Name the image of the instances by its id, ami-…, so that a new instance is like those that run."
+  }
+  validation {
+    condition     = length(var.place.subnet_ids) > 0
+    error_message = "Name at least one subnet."
+  }
+  validation {
+    condition     = var.place.instances.min >= 1 && var.place.instances.max >= var.place.instances.min
+    error_message = "Use at least 1 instance, and at most no fewer than at least."
   }
 }
 
@@ -50,25 +71,14 @@ variable "instance_type" {
   default     = "m7i.2xlarge"
 }
 
-variable "instances" {
-  description = "Bounds of the number of instances. The least is 1 or more: a location without workers measures nothing, and from 0 no policy knows the way back by proportion."
-  type        = object({ min = number, max = number })
-  default     = { min = 1, max = 10 }
-
-  validation {
-    condition     = var.instances.min >= 1 && var.instances.max >= var.instances.min
-    error_message = "Use at least 1 instance, and at most no fewer than at least."
-  }
-}
-
 variable "units" {
   description = "Worker containers of an instance."
   type        = number
   default     = 5
 
   validation {
-    condition     = var.units >= 1 && var.units <= 9 && floor(var.units) == var.units
-    error_message = "Use 1 to 9 containers an instance."
+    condition     = var.units >= 1 && var.units <= 100 && floor(var.units) == var.units
+    error_message = "Use 1 to 100 containers an instance."
   }
 }
 
@@ -76,6 +86,12 @@ variable "unit_memory" {
   description = "MiB of memory of a container. The browser's own bound (browser_memory) has to leave 512 MiB of it."
   type        = number
   default     = 3072
+}
+
+variable "unit_cpus" {
+  description = "Cores of a container, 0 for as many as there are."
+  type        = number
+  default     = 0
 }
 
 variable "slots" {
@@ -95,73 +111,9 @@ variable "browser_memory" {
   default     = 2048
 }
 
-variable "worker_environment" {
-  description = "Further environment of the workers, such as PROBEFLEET_CANARIES; flags are named PROBEFLEET_ and the flag."
-  type        = map(string)
-  default     = {}
-
-  validation {
-    condition     = alltrue([for key, value in var.worker_environment : can(regex("^[A-Z][A-Z0-9_]*$", key)) && !strcontains(value, "\n")])
-    error_message = "Names are capitals, digits and '_', values are one line."
-  }
-}
-
-variable "seccomp_profile" {
-  description = "The seccomp profile for Chromium's sandbox, as JSON: Docker's own, with clone, unshare and chroot allowed."
-  type        = string
-
-  validation {
-    condition     = can(jsondecode(var.seccomp_profile).syscalls)
-    error_message = "Give the text of a seccomp profile: JSON with a list of syscalls."
-  }
-}
-
-variable "vpc_id" {
-  description = "Network of the instances."
-  type        = string
-}
-
-variable "subnet_ids" {
-  description = "Subnets of the instances, in several zones, with a way to the internet: checks reach anything."
-  type        = list(string)
-
-  validation {
-    condition     = length(var.subnet_ids) > 0
-    error_message = "Name at least one subnet."
-  }
-}
-
-variable "queue_region" {
-  description = "Region of the queues, the home's."
-  type        = string
-}
-
 variable "jobs" {
   description = "ARNs of this location's queues of jobs, from the module queues."
   type        = list(string)
-}
-
-variable "results" {
-  description = "ARN of the queue of results, from the module queues."
-  type        = string
-}
-
-variable "queue_kms_key_arn" {
-  description = "Key of the queues, null where they are encrypted by SQS's own."
-  type        = string
-  default     = null
-}
-
-variable "artifacts" {
-  description = "Where artifacts go, from the module artifacts; null keeps none."
-  type        = object({ url = string, bucket_arn = string, kms_key_arn = string })
-  default     = null
-}
-
-variable "repository_arn" {
-  description = "ARN of the ECR repository of the image, null where the image is elsewhere and needs no log-in."
-  type        = string
-  default     = null
 }
 
 variable "log_group" {

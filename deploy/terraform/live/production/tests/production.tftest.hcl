@@ -33,9 +33,8 @@ variables {
   database_urls = { for name in ["scheduler", "recorder", "console", "dashboard"] :
     name => "arn:aws:secretsmanager:eu-central-1:123456789012:secret:${name}"
   }
-  artifacts_bucket     = "example-probefleet-production"
-  told                 = ["ops@example.com"]
-  seccomp_profile_file = "tests/seccomp.json"
+  artifacts_bucket = "example-probefleet-production"
+  told             = ["ops@example.com"]
 }
 
 run "every_location_has_its_queues_and_its_group" {
@@ -46,6 +45,13 @@ run "every_location_has_its_queues_and_its_group" {
   assert {
     condition     = { for name, l in output.deployer.locations : name => l.group } == { frankfurt = "probefleet-workers-frankfurt", paris = "probefleet-workers-paris", virginia = "probefleet-workers-virginia" }
     error_message = "groups: ${jsonencode(output.deployer)}"
+  }
+}
+
+run "every_location_may_put_artifacts" {
+  assert {
+    condition     = length(local.writers) == length(local.regions) && keys(local.workers) == keys(local.regions)
+    error_message = "a location is missing in one of the lists of main.tf"
   }
 }
 

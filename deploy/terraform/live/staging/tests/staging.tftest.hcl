@@ -9,7 +9,7 @@ variables {
   control_image = "registry.example/probefleet/control@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   worker_image  = "registry.example/probefleet/worker@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   home_network  = { vpc_id = "vpc-1", public_subnets = ["subnet-1", "subnet-2"], private_subnets = ["subnet-3", "subnet-4"] }
-  locations = { for name in ["frankfurt", "paris", "virginia"] : name => {
+  locations = { for name in ["frankfurt"] : name => {
     ami = "ami-0123456789abcdef0", vpc_id = "vpc-1", subnet_ids = ["subnet-3", "subnet-4"], instances = { min = 1, max = 4 }
   } }
   zone_id      = "Z1"
@@ -19,9 +19,8 @@ variables {
   database_urls = { for name in ["scheduler", "recorder", "console", "dashboard"] :
     name => "arn:aws:secretsmanager:eu-central-1:123456789012:secret:${name}"
   }
-  artifacts_bucket     = "example-probefleet-staging"
-  told                 = ["ops@example.com"]
-  seccomp_profile_file = "tests/seccomp.json"
+  artifacts_bucket = "example-probefleet-staging"
+  told             = ["ops@example.com"]
 }
 
 run "one_location_smaller" {
@@ -30,7 +29,7 @@ run "one_location_smaller" {
     error_message = "locations: ${jsonencode(output.deployer.locations)}"
   }
   assert {
-    condition     = strcontains(module.frankfurt.user_data, "PROBEFLEET_UNITS=2")
+    condition     = jsondecode([for f in yamldecode(module.frankfurt.user_data).write_files : f.content if f.path == "/etc/probefleet/instance.json"][0]).count == 2
     error_message = "staging has the size of production"
   }
 }

@@ -123,7 +123,7 @@ run "the_balancer_speaks_https" {
 
 run "alarms" {
   assert {
-    condition     = alltrue([for a in concat(values(aws_cloudwatch_metric_alarm.tasks), [aws_cloudwatch_metric_alarm.status_page, aws_cloudwatch_metric_alarm.database_storage]) : a.treat_missing_data == "breaching"])
+    condition     = alltrue([for a in concat(values(aws_cloudwatch_metric_alarm.tasks), values(aws_cloudwatch_metric_alarm.watched)) : a.treat_missing_data == "breaching"])
     error_message = "silence is taken for health"
   }
 }

@@ -8,19 +8,20 @@ mock_provider "aws" {
 }
 
 variables {
-  name            = "paris"
-  image           = "123456789012.dkr.ecr.eu-west-3.amazonaws.com/probefleet/worker@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-  release         = "3f2a000000000000000000000000000000000000"
-  ami             = "ami-0123456789abcdef0"
-  vpc_id          = "vpc-1"
-  subnet_ids      = ["subnet-1", "subnet-2"]
-  queue_region    = "eu-central-1"
-  jobs            = ["arn:aws:sqs:eu-central-1:123456789012:probefleet-jobs-paris-api", "arn:aws:sqs:eu-central-1:123456789012:probefleet-jobs-paris-browser"]
-  results         = "arn:aws:sqs:eu-central-1:123456789012:probefleet-results"
-  repository_arn  = "arn:aws:ecr:eu-west-3:123456789012:repository/probefleet/worker"
-  log_group       = { name = "/probefleet/paris", arn = "arn:aws:logs:eu-west-3:123456789012:log-group:/probefleet/paris" }
-  seccomp_profile = "{\"defaultAction\": \"SCMP_ACT_ERRNO\", \"syscalls\": []}"
-  artifacts       = { url = "s3://artifacts?region=eu-central-1", bucket_arn = "arn:aws:s3:::artifacts", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/1" }
+  name = "paris"
+  fleet = {
+    control_image      = "123456789012.dkr.ecr.eu-west-3.amazonaws.com/probefleet/control@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    worker_image       = "123456789012.dkr.ecr.eu-west-3.amazonaws.com/probefleet/worker@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    release            = "3f2a000000000000000000000000000000000000"
+    repository_arns    = ["arn:aws:ecr:eu-west-3:123456789012:repository/probefleet/control", "arn:aws:ecr:eu-west-3:123456789012:repository/probefleet/worker"]
+    worker_environment = { PROBEFLEET_CANARIES = "one.one.one.one:443,dns.google:443" }
+    queue_region       = "eu-central-1"
+    results            = "arn:aws:sqs:eu-central-1:123456789012:probefleet-results"
+    artifacts          = { url = "s3://artifacts?region=eu-central-1", bucket_arn = "arn:aws:s3:::artifacts", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/1" }
+  }
+  place     = { ami = "ami-0123456789abcdef0", vpc_id = "vpc-1", subnet_ids = ["subnet-1", "subnet-2"], instances = { min = 1, max = 10 } }
+  jobs      = ["arn:aws:sqs:eu-central-1:123456789012:probefleet-jobs-paris-api", "arn:aws:sqs:eu-central-1:123456789012:probefleet-jobs-paris-browser"]
+  log_group = { name = "/probefleet/paris", arn = "arn:aws:logs:eu-west-3:123456789012:log-group:/probefleet/paris" }
 }
 
 run "instances_are_closed" {
@@ -53,7 +54,7 @@ run "a_worker_may_only_work" {
   }
   assert {
     condition = alltrue([for s in jsondecode(aws_iam_role_policy.worker.policy).Statement :
-      !contains(s.Action, "sqs:SendMessage") || s.Resource == [var.results]
+      !contains(s.Action, "sqs:SendMessage") || s.Resource == [var.fleet.results]
     ])
     error_message = "a worker sends results, and nothing else to nowhere else"
   }
@@ -89,25 +90,44 @@ run "the_group_starts_before_it_stops" {
     error_message = "an instance that never gets ready comes into service"
   }
   assert {
-    condition     = contains([for t in aws_autoscaling_group.worker.tag : "${t.key}=${t.value}"], "probefleet:release=${var.release} 7")
+    condition     = contains([for t in aws_autoscaling_group.worker.tag : "${t.key}=${t.value}"], "probefleet:release=${var.fleet.release} 7")
     error_message = "the deployer is not told what runs"
   }
 }
 
-run "containers_are_closed" {
+# One way to run workers on a host: an instance has the files of deploy/instance
+# to the letter, and of its instance.json other values, never other fields.
+run "an_instance_is_a_host_like_any_other" {
   assert {
-    condition = alltrue([for flag in [
-      "--security-opt seccomp=/etc/probefleet/seccomp.json", "--security-opt no-new-privileges", "--cap-drop ALL", "--read-only",
-      "--tmpfs /tmp:", "--shm-size 256m", "--pids-limit 512", "docker stop --time 100", "TimeoutStopSec=120",
-    ] : strcontains(output.user_data, flag)])
-    error_message = "a flag of docker run is missing"
+    condition = alltrue([for path, of in {
+      "/usr/local/lib/probefleet/install.sh"                 = "../../../instance/install.sh"
+      "/usr/local/lib/probefleet/probefleet-workers.service" = "../../../instance/probefleet-workers.service"
+    } : [for f in yamldecode(output.user_data).write_files : f.content if f.path == path] == [file(of)]])
+    error_message = "an instance installs something else"
+  }
+  assert {
+    condition     = toset(keys(output.instance)) == toset(keys(jsondecode(file("../../../instance/instance.json"))))
+    error_message = "instance.json: ${jsonencode(output.instance)}"
+  }
+  assert {
+    condition = alltrue([for field, value in jsondecode(file("../../../instance/instance.json")) :
+      contains(["count", "command", "memory_mb", "cpus", "pull"], field) || jsonencode(output.instance[field]) == jsonencode(value)
+    ])
+    error_message = "instance.json: ${jsonencode(output.instance)}"
+  }
+  assert {
+    condition = (
+      output.instance.count == 5 && output.instance.memory_mb == 3072 && jsonencode(output.instance.command) == jsonencode(["-location", "paris"]) &&
+      output.instance.read_only && output.instance.seccomp == "/etc/probefleet/seccomp.json" && !output.instance.pull
+    )
+    error_message = "instance.json: ${jsonencode(output.instance)}"
   }
   assert {
     condition     = startswith(output.user_data, "#cloud-config\n") && can(yamldecode(output.user_data).write_files)
     error_message = "cloud-init cannot read it"
   }
   assert {
-    condition = alltrue([for line in ["AWS_REGION=eu-central-1", "PROBEFLEET_LOCATION=paris", "PROBEFLEET_DRAIN=90s", "PROBEFLEET_ARTIFACTS=s3://artifacts?region=eu-central-1"] :
+    condition = alltrue([for line in ["AWS_REGION=eu-central-1", "PROBEFLEET_DRAIN=90s", "PROBEFLEET_QUEUE_PREFIX=probefleet", "PROBEFLEET_ARTIFACTS=s3://artifacts?region=eu-central-1", "PROBEFLEET_CANARIES=one.one.one.one:443,dns.google:443"] :
       strcontains([for f in yamldecode(output.user_data).write_files : f.content if f.path == "/etc/probefleet/worker.env"][0], "${line}\n")
     ])
     error_message = "the workers are told something else"
@@ -120,22 +140,16 @@ run "containers_are_closed" {
 
 run "capacity_follows_what_is_wanted" {
   assert {
-    condition     = local.filled == "MAX([api, browser]) / (asked * 5)"
-    error_message = "expression: ${local.filled}"
+    condition     = module.following.metrics[0].expression == "MAX([api, browser]) / (asked * 5)"
+    error_message = "expression: ${module.following.metrics[0].expression}"
   }
   assert {
     condition     = aws_autoscaling_policy.follow.target_tracking_configuration[0].target_value == 1 && aws_autoscaling_policy.follow.target_tracking_configuration[0].disable_scale_in != true
     error_message = "target tracking does not lead to what is wanted"
   }
   assert {
-    condition = alltrue([for s in aws_autoscaling_policy.out.step_adjustment :
-      s.metric_interval_upper_bound == "" || s.metric_interval_upper_bound == null || tonumber(coalesce(s.metric_interval_upper_bound, "0")) + 5 <= s.scaling_adjustment
-    ])
-    error_message = "a step adds less than is lacking"
-  }
-  assert {
-    condition     = aws_cloudwatch_metric_alarm.lacking.evaluation_periods == 1 && aws_cloudwatch_metric_alarm.lacking.treat_missing_data == "missing"
-    error_message = "out is not at once, or happens on missing data"
+    condition     = length(aws_autoscaling_policy.out.step_adjustment) == length(module.following.steps)
+    error_message = "capacity is added by other steps"
   }
   assert {
     condition     = length(aws_cloudwatch_metric_alarm.workers) == 2 && alltrue([for a in aws_cloudwatch_metric_alarm.workers : a.treat_missing_data == "breaching"])
@@ -148,25 +162,60 @@ run "one_class" {
     slots = { api = 40, browser = 0 }
   }
   assert {
-    condition     = local.filled == "api / (asked * 5)" && length(aws_cloudwatch_metric_alarm.workers) == 1
-    error_message = "expression: ${local.filled}"
+    condition     = module.following.metrics[0].expression == "api / (asked * 5)" && length(aws_cloudwatch_metric_alarm.workers) == 1
+    error_message = "expression: ${module.following.metrics[0].expression}"
   }
 }
 
 run "an_image_by_tag_is_refused" {
   command = plan
   variables {
-    image = "registry.example/probefleet/worker:latest"
+    fleet = {
+      control_image = "registry.example/probefleet/control@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      worker_image  = "registry.example/probefleet/worker:latest"
+      release       = "3f2a000000000000000000000000000000000000"
+      queue_region  = "eu-central-1"
+      results       = "arn:aws:sqs:eu-central-1:123456789012:probefleet-results"
+    }
   }
-  expect_failures = [var.image]
+  expect_failures = [var.fleet]
+}
+
+run "a_control_image_by_tag_is_refused" {
+  command = plan
+  variables {
+    fleet = {
+      control_image = "registry.example/probefleet/control:latest"
+      worker_image  = "registry.example/probefleet/worker@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      release       = "3f2a000000000000000000000000000000000000"
+      queue_region  = "eu-central-1"
+      results       = "arn:aws:sqs:eu-central-1:123456789012:probefleet-results"
+    }
+  }
+  expect_failures = [var.fleet]
+}
+
+run "an_environment_of_two_lines_is_refused" {
+  command = plan
+  variables {
+    fleet = {
+      control_image      = "registry.example/probefleet/control@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      worker_image       = "registry.example/probefleet/worker@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      release            = "3f2a000000000000000000000000000000000000"
+      queue_region       = "eu-central-1"
+      results            = "arn:aws:sqs:eu-central-1:123456789012:probefleet-results"
+      worker_environment = { PROBEFLEET_CANARIES = "a:1\nPROBEFLEET_ALLOW=0.0.0.0/0" }
+    }
+  }
+  expect_failures = [var.fleet]
 }
 
 run "no_instance_is_refused" {
   command = plan
   variables {
-    instances = { min = 0, max = 4 }
+    place = { ami = "ami-0123456789abcdef0", vpc_id = "vpc-1", subnet_ids = ["subnet-1"], instances = { min = 0, max = 4 } }
   }
-  expect_failures = [var.instances]
+  expect_failures = [var.place]
 }
 
 run "a_browser_larger_than_its_container_is_refused" {
@@ -175,20 +224,4 @@ run "a_browser_larger_than_its_container_is_refused" {
     unit_memory = 2048
   }
   expect_failures = [aws_launch_template.worker]
-}
-
-run "an_environment_of_two_lines_is_refused" {
-  command = plan
-  variables {
-    worker_environment = { PROBEFLEET_CANARIES = "a:1\nPROBEFLEET_ALLOW=0.0.0.0/0" }
-  }
-  expect_failures = [var.worker_environment]
-}
-
-run "a_profile_that_is_none_is_refused" {
-  command = plan
-  variables {
-    seccomp_profile = "unconfined"
-  }
-  expect_failures = [var.seccomp_profile]
 }
