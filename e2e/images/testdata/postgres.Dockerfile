@@ -11,6 +11,8 @@ RUN echo force-unsafe-io >/etc/dpkg/dpkg.cfg.d/unsafe && \
 	apt-get clean && \
 	rm -rf /var/lib/apt/lists/* && \
 	install -d -o postgres -g postgres /var/lib/postgresql/data
+# Others may write to it where it is mounted anew, as in the official image.
+RUN install -d -o postgres -g postgres -m 3777 /var/run/postgresql
 COPY postgres.sh /usr/local/bin/
 USER postgres
 ENV PGDATA=/var/lib/postgresql/data PATH=/usr/lib/postgresql/bin:/usr/local/bin:/usr/bin:/bin
