@@ -3,6 +3,10 @@
 # stays, else it is pulled, and where the registry cannot be reached a Debian of
 # the same release is made here by debootstrap (as root, about a minute).
 #
+# Of another architecture than the engine's it is arm64v8/debian:… or
+# amd64/debian:…, as the registry calls them; to make that one here, the kernel
+# has to run its programs (Debian: qemu-user-static and binfmt-support).
+#
 #	scripts/base-image.sh [debian:bookworm-slim]
 set -eu
 
@@ -18,11 +22,15 @@ if timeout 120 docker pull --quiet "$image" >/dev/null 2>&1; then
 	exit 0
 fi
 
+arch=$(docker version --format '{{.Server.Arch}}')
+own=$arch
 case $image in
 debian:*-slim) ;;
+arm64v8/debian:*-slim) arch=arm64 ;;
+amd64/debian:*-slim) arch=amd64 ;;
 *) fail "$image cannot be pulled, and only debian:RELEASE-slim can be made here: name one that can be reached (make images BASE=…)" ;;
 esac
-release=${image#debian:}
+release=${image#*debian:}
 release=${release%-slim}
 [ "$(id -u)" = 0 ] || fail "$image cannot be pulled; as root (sudo $0 $image) it is made from Debian's packages"
 if ! command -v debootstrap >/dev/null 2>&1; then
@@ -48,8 +56,16 @@ path-exclude /usr/share/info/*
 path-exclude /usr/share/locale/*
 force-unsafe-io
 EOF
-debootstrap --variant=minbase --include=ca-certificates "$release" "$root" "$mirror/debian" >"$work/log" 2>&1 ||
+set -- --variant=minbase --include=ca-certificates "--arch=$arch"
+if [ "$arch" != "$own" ]; then set -- --foreign "$@"; fi
+debootstrap "$@" "$release" "$root" "$mirror/debian" >"$work/log" 2>&1 ||
 	{ tail -n 20 "$work/log" >&2; fail "debootstrap did not succeed"; }
+if [ "$arch" != "$own" ]; then
+	chroot "$root" /bin/true 2>/dev/null ||
+		fail "$image is of $arch, and this kernel does not run such programs: apt-get install qemu-user-static binfmt-support, or pull it elsewhere"
+	chroot "$root" /debootstrap/debootstrap --second-stage >"$work/log" 2>&1 ||
+		{ tail -n 20 "$work/log" >&2; fail "debootstrap did not succeed"; }
+fi
 # Without the security suite browsers and libraries are those of the release's
 # first day.
 cat >"$root/etc/apt/sources.list" <<EOF
@@ -69,5 +85,5 @@ find "$root/usr/share/doc" -type f ! -name copyright -delete
 rm -rf "$root"/usr/share/man/* "$root"/usr/share/info/* "$root"/usr/share/locale/* \
 	"$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/log/*.log "$root"/var/log/apt/* \
 	"$root"/tmp/* "$root/etc/resolv.conf" "$root/etc/hostname"
-tar -C "$root" -c . | docker import --change 'CMD ["bash"]' - "$image" >/dev/null
+tar -C "$root" -c . | docker import --platform "linux/$arch" --change 'CMD ["bash"]' - "$image" >/dev/null
 say "made $image"

@@ -5,20 +5,22 @@
 # one).
 #
 #	TARGETS   which of control, worker and deployer; all of them by default
-#	BASE      image they are built from, debian:bookworm-slim
+#	BASE      image they are built from, debian:bookworm-slim of the architecture
 #	REGISTRY  first part of their names, probefleet
 #	TAG       their tag, what git says of the tree
-#	ARCH      amd64 or arm64, the engine's own by default
+#	ARCH      amd64 or arm64, the engine's own by default; tags of another one end
+#	          with it, and but for control the kernel has to run its programs
 #	FONTS     Debian packages of the worker's fonts
+#
+# DOCKER_BUILDKIT=1 builds with BuildKit, 0 with the builder before it, which
+# cannot build for another architecture.
 set -eu
 cd "$(dirname "$0")/.."
 
 targets=${TARGETS:-control worker deployer}
-base=${BASE:-debian:bookworm-slim}
 registry=${REGISTRY:-probefleet}
 go=${GO:-go}
 version=$(git describe --tags --always --dirty 2>/dev/null || echo devel)
-tag=${TAG:-$version}
 module=github.com/probefleet/probefleet
 out=bin/images
 say() { printf 'images: %s\n' "$*"; }
@@ -28,8 +30,22 @@ engine=$(docker version --format '{{.Server.Arch}}' 2>/dev/null) || {
 	exit 1
 }
 arch=${ARCH:-$engine}
-
-sh scripts/base-image.sh "$base"
+own=debian:bookworm-slim
+suffix=""
+if [ "$arch" != "$engine" ]; then
+	suffix=-$arch
+	export DOCKER_BUILDKIT=1
+fi
+case $suffix in
+"") base=$own ;;
+-arm64) base=arm64v8/$own ;;
+-amd64) base=amd64/$own ;;
+*) echo "images: ARCH is $arch; use amd64 or arm64" >&2; exit 1 ;;
+esac
+base=${BASE:-$base}
+certificates=$base
+if [ -n "$suffix" ]; then certificates=$own; fi
+tag=${TAG:-$version$suffix}
 
 commands=""
 for target in $targets; do
@@ -40,6 +56,9 @@ for target in $targets; do
 	*) echo "images: no target is called $target: use control, worker, deployer" >&2; exit 1 ;;
 	esac
 done
+# control has no system, so that its certificates may come from any base.
+case " $targets " in *" control "*) sh scripts/base-image.sh "$certificates" ;; esac
+case " $targets " in *" worker "* | *" deployer "*) sh scripts/base-image.sh "$base" ;; esac
 say "building the binaries for linux/$arch"
 mkdir -p "$out/$arch"
 set --
@@ -59,10 +78,10 @@ mkdir -p "$out/state/artifacts"
 
 for target in $targets; do
 	name=$registry/$target:$tag
-	set -- --target "$target" --tag "$name" --tag "$registry/$target:latest" --build-arg "BASE=$base" --build-arg "TARGETARCH=$arch" \
+	set -- --target "$target" --tag "$name" --tag "$registry/$target:latest$suffix" --build-arg "BASE=$base" --build-arg "CERTIFICATES=$certificates" --build-arg "MACHINE=linux/$engine" --build-arg "TARGETARCH=$arch" \
 		--build-arg "VERSION=$version" --build-arg "REVISION=$(git rev-parse HEAD 2>/dev/null || echo unknown)" \
 		--build-arg "CREATED=$(date -u +%Y-%m-%dT%H:%M:%SZ)"
-	if [ "$arch" != "$engine" ]; then set -- "$@" --platform "linux/$arch"; fi
+	if [ -n "$suffix" ]; then set -- "$@" --platform "linux/$arch"; fi
 	if [ -n "${FONTS:-}" ] && [ "$target" = worker ]; then set -- "$@" --build-arg "FONTS=$FONTS"; fi
 	say "building $name"
 	docker build --quiet "$@" -f deploy/docker/Dockerfile "$out" >"$out/$target.log" 2>&1 || { cat "$out/$target.log" >&2; exit 1; }
