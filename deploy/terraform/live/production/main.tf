@@ -53,6 +53,7 @@ module "queues" {
   prefix        = local.prefix
   locations     = { for name in keys(local.regions) : name => local.classes }
   allowed_wait  = local.allowed_wait
+  shadow        = keys(var.shadow)
   alarm_actions = [module.observability_frankfurt.topic_arn]
 }
 
@@ -84,9 +85,11 @@ module "home" {
     results     = module.queues.results.arn
     dead        = module.queues.dead_arns
     kms_key_arn = module.queues.kms_key_arn
+    shadow      = module.queues.shadow
   }
+  shadow        = var.shadow
   artifacts     = module.artifacts.store
-  capacity      = { wait = local.allowed_wait, busy = 0.75, regions = local.regions }
+  capacity      = { wait = local.allowed_wait, busy = 0.65, regions = local.regions }
   log_group     = module.observability_frankfurt.logs["home"]
   alarm_actions = [module.observability_frankfurt.topic_arn]
 }
@@ -136,6 +139,7 @@ module "frankfurt" {
   worker_environment = { PROBEFLEET_CANARIES = var.canaries }
   queue_region       = local.regions.frankfurt
   jobs               = module.queues.jobs_of["frankfurt"]
+  shadow             = module.queues.shadow_of["frankfurt"]
   results            = module.queues.results.arn
   queue_kms_key_arn  = module.queues.kms_key_arn
   artifacts          = module.artifacts.store
@@ -160,6 +164,7 @@ module "paris" {
   worker_environment = { PROBEFLEET_CANARIES = var.canaries }
   queue_region       = local.regions.frankfurt
   jobs               = module.queues.jobs_of["paris"]
+  shadow             = module.queues.shadow_of["paris"]
   results            = module.queues.results.arn
   queue_kms_key_arn  = module.queues.kms_key_arn
   artifacts          = module.artifacts.store
@@ -184,6 +189,7 @@ module "virginia" {
   worker_environment = { PROBEFLEET_CANARIES = var.canaries }
   queue_region       = local.regions.frankfurt
   jobs               = module.queues.jobs_of["virginia"]
+  shadow             = module.queues.shadow_of["virginia"]
   results            = module.queues.results.arn
   queue_kms_key_arn  = module.queues.kms_key_arn
   artifacts          = module.artifacts.store

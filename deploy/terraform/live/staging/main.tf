@@ -39,6 +39,7 @@ module "queues" {
   prefix        = local.prefix
   locations     = { for name in keys(local.regions) : name => local.classes }
   allowed_wait  = local.allowed_wait
+  shadow        = keys(var.shadow)
   alarm_actions = [module.observability_frankfurt.topic_arn]
 }
 
@@ -70,11 +71,13 @@ module "home" {
     results     = module.queues.results.arn
     dead        = module.queues.dead_arns
     kms_key_arn = module.queues.kms_key_arn
+    shadow      = module.queues.shadow
   }
+  shadow        = var.shadow
   artifacts     = module.artifacts.store
   database      = { instance_class = "db.t4g.medium", storage = 20, most_storage = 100, backup_days = 7, multi_az = false }
   sizes         = { for name in ["scheduler", "recorder", "console", "dashboard"] : name => { cpu = 256, memory = 512, count = 1 } }
-  capacity      = { wait = local.allowed_wait, busy = 0.75, regions = local.regions }
+  capacity      = { wait = local.allowed_wait, busy = 0.65, regions = local.regions }
   log_group     = module.observability_frankfurt.logs["home"]
   alarm_actions = [module.observability_frankfurt.topic_arn]
 }
@@ -106,6 +109,7 @@ module "frankfurt" {
   worker_environment = { PROBEFLEET_CANARIES = var.canaries }
   queue_region       = local.regions.frankfurt
   jobs               = module.queues.jobs_of["frankfurt"]
+  shadow             = module.queues.shadow_of["frankfurt"]
   results            = module.queues.results.arn
   queue_kms_key_arn  = module.queues.kms_key_arn
   artifacts          = module.artifacts.store

@@ -87,3 +87,9 @@ variable "seccomp_profile_file" {
   type        = string
   default     = "../../../docker/seccomp.json"
 }
+
+variable "shadow" {
+  description = "Share of the jobs that is copied for candidate workers, by LOCATION/CLASS, such as { \"frankfurt/api\" = 0.1 }. docs/shadow-runs.md."
+  type        = map(number)
+  default     = {}
+}
