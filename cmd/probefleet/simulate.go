@@ -3,13 +3,13 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
-	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/simulate"
@@ -24,11 +24,12 @@ type simulateConfig struct {
 	every                                             time.Duration
 	busy                                              float64
 	aligned                                           bool
+	live                                              liveQueue
 	s                                                 simulate.Scenario
 }
 
 func simulateFleet(ctx context.Context, p daemon.Process) error {
-	f := daemon.NewFlags("probefleet simulate", "[FILE...]", "plays a queue, its fleet and policies that size it through some hours, with the checks of files or made ones, and says what is late and what it costs", p)
+	f := daemon.NewFlags("probefleet simulate", "[FILE...]", "plays a queue, its fleet and policies that size it through some hours, with the checks of files, of a console or made ones, and says what is late and what it costs", p)
 	files := fileFlags(f)
 	c := simulateConfig{}
 	c.s, _ = simulate.Reference()
@@ -41,7 +42,7 @@ func simulateFleet(ctx context.Context, p daemon.Process) error {
 	if err != nil {
 		return &daemon.UsageError{Err: err}
 	}
-	if err := c.arrivals(f.Args(), files); err != nil {
+	if err := c.arrivals(ctx, f, files); err != nil {
 		return err
 	}
 	if err := c.service(); err != nil {
@@ -72,19 +73,20 @@ func simulateFleet(ctx context.Context, p daemon.Process) error {
 func (c *simulateConfig) flags(f *daemon.Flags) {
 	s := &c.s
 	outputFlag(f, &c.output, "text", "json", "markdown")
-	f.StringVar(&c.policies, "policies", "backlog,load,keda,ours,ours@0.68", "which, separated by commas; NAME@SHARE has another share of busy slots than -busy")
+	c.live.flags(f)
+	f.StringVar(&c.policies, "policies", "backlog,load,keda,ours,ours@0.75", "which, separated by commas; NAME@SHARE has another share of busy slots than -busy, or than the scheduler's own of ours")
 	f.IntVar(&c.seeds, "seeds", 20, "runs of each policy, each with another seed")
 	f.Uint64Var(&c.seed, "seed", 1, "the first seed; the others follow it")
 	f.DurationVar(&s.Length, "for", s.Length, "how long is simulated")
-	f.StringVar(&c.location, "location", "local", "whose queue, where files are given")
-	f.StringVar(&c.class, "class", string(jobs.ClassBrowser), "class of the queue, api or browser: which checks of files, which of -results, and which built-in service times")
+	f.StringVar(&c.location, "location", "local", "whose queue, with -live and where files are given")
+	f.StringVar(&c.class, "class", string(jobs.ClassBrowser), "class of the queue, api or browser: which checks of files or of -live, which of -results, and which built-in service times")
 	f.IntVar(&c.checks, "checks", 5000, "number of checks that are made where no file is given")
 	f.DurationVar(&c.every, "every", 5*time.Minute, "their interval")
 	f.BoolVar(&c.aligned, "aligned", false, "let all slots begin with the interval, instead of spreading them by hash")
 	f.StringVar(&c.results, "results", "", "file with the output of `probefleet results -o json`: service times are those of its runs")
 	f.StringVar(&c.times, "service", "", "service times by their median and the deviation of their logarithm, such as 5s:0.5; those of -class where it is absent")
 	f.DurationVar(&s.Allowed, "wait", s.Allowed, "how long a job may wait from its slot to its start; one that waits longer is late")
-	f.Float64Var(&c.busy, "busy", 0.75, "share of the slots that should be busy")
+	f.Float64Var(&c.busy, "busy", simulate.OthersBusy, "share of the slots that should be busy, of all policies but ours, which has that of the scheduler")
 	f.StringVar(&c.svg, "svg", "", "file for a picture of tasks and waits over time")
 	f.StringVar(&c.frontier, "frontier", "", "file for a picture of lateness against task-hours")
 	f.DurationVar(&s.Incident.At, "incident-at", s.Incident.At, "when a share of the attempts begins to run into its timeout")
@@ -130,8 +132,15 @@ func (c *simulateConfig) fleetFlags(f *daemon.Flags) {
 	f.DurationVar(&s.Signal.DarkFor, "dark-for", 0, "its length")
 }
 
-// arrivals are those of the files, or made.
-func (c *simulateConfig) arrivals(paths []string, o *fileOptions) error {
+// arrivals are those of the console, of the files, or made.
+func (c *simulateConfig) arrivals(ctx context.Context, f *daemon.Flags, o *fileOptions) error {
+	paths := f.Args()
+	if c.live.on {
+		if len(paths) > 0 {
+			return &daemon.UsageError{Err: errors.New("-live takes the checks of the console: name no files beside it")}
+		}
+		return c.ofConsole(ctx, f)
+	}
 	if len(paths) == 0 {
 		c.s.Checks = []simulate.Group{simulate.Checks(c.checks, c.every, c.location, c.aligned)}
 		return nil
@@ -161,6 +170,7 @@ func (c *simulateConfig) service() (err error) {
 			return &daemon.UsageError{Err: fmt.Errorf("-service %q: use MEDIAN:DEVIATION, such as 5s:0.5", c.times)}
 		}
 		c.s.Service = simulate.LogNormal(c.times, m, sigma, time.Minute)
+	case c.live.on: // they are known by now
 	case c.class == string(jobs.ClassAPI):
 		c.s.Service = simulate.APITimes()
 	}
@@ -177,13 +187,7 @@ func measured(file string, class jobs.Class) (simulate.Distribution, error) {
 	if err := json.Unmarshal(data, &runs); err != nil {
 		return simulate.Distribution{}, fmt.Errorf("reading service times from %q: %w; write it by `probefleet results -o json -limit 5000`", file, err)
 	}
-	var list []time.Duration
-	for _, r := range runs.Runs {
-		if r.StartedAt != nil && r.FinishedAt != nil && jobs.ClassOf(check.Kind(r.Kind)) == class {
-			list = append(list, r.FinishedAt.Sub(*r.StartedAt))
-		}
-	}
-	d, err := simulate.Measured(file, list)
+	d, err := simulate.Measured(file, tookOf(runs.Runs, class))
 	if err != nil {
 		return d, fmt.Errorf("service times of class %s in %q: %w; raise -limit of `probefleet results`", class, file, err)
 	}
@@ -192,6 +196,7 @@ func measured(file string, class jobs.Class) (simulate.Distribution, error) {
 
 // simulated is the output as JSON.
 type simulated struct {
+	Live    *liveFound     `json:"live,omitempty"`
 	Rate    float64        `json:"rate"`
 	Service float64        `json:"service_seconds"`
 	Seeds   []uint64       `json:"seeds"`
@@ -199,10 +204,16 @@ type simulated struct {
 }
 
 func (c *simulateConfig) print(p daemon.Process, rows []simulate.Row) error {
-	v := simulated{c.s.Rate(), c.s.Service.Mean().Seconds(), simulate.Seeds(c.seed, c.seeds), rows}
+	v := simulated{Rate: c.s.Rate(), Service: c.s.Service.Mean().Seconds(), Seeds: simulate.Seeds(c.seed, c.seeds), Rows: rows}
+	if c.live.on {
+		v.Live = &c.live.found
+	}
 	return printAs(p.Stdout, c.output, v, func() error {
 		if c.output == "markdown" {
 			return simulate.Markdown(p.Stdout, rows)
+		}
+		if v.Live != nil {
+			fmt.Fprintln(p.Stdout, v.Live.words())
 		}
 		checks, dead, again := 0, rows[0].Dead, rows[0].Redelivered
 		for _, g := range c.s.Checks {

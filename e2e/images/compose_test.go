@@ -33,7 +33,7 @@ func newComposition(t *testing.T, checks string) *composition {
 	needEngine(t)
 	c := &composition{t: t}
 	for _, program := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
-		if exec.Command(program[0], append(program[1:], "version")...).Run() == nil { //nolint:gosec // one of these two
+		if exec.Command(program[0], append(program[1:], "version")...).Run() == nil {
 			c.program = program
 			break
 		}
@@ -43,10 +43,10 @@ func newComposition(t *testing.T, checks string) *composition {
 	}
 	// The account of the image reads the checks.
 	dir := t.TempDir()
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // see above
+	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "checks.yaml"), []byte(checks), 0o644); err != nil { //nolint:gosec // see above
+	if err := os.WriteFile(filepath.Join(dir, "checks.yaml"), []byte(checks), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	// The worker may look at the containers beside it, and a busy machine may take
@@ -97,7 +97,7 @@ func freePort(t *testing.T) string {
 
 // tries runs a command of compose and answers what it printed.
 func (c *composition) tries(args ...string) (string, error) {
-	cmd := exec.Command(c.program[0], slices.Concat(c.program[1:], c.args, args)...) //nolint:gosec // its own arguments
+	cmd := exec.Command(c.program[0], slices.Concat(c.program[1:], c.args, args)...)
 	cmd.Env, cmd.Dir = c.env, filepath.Dir(c.args[3])
 	out, err := cmd.CombinedOutput()
 	return string(out), err

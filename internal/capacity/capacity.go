@@ -30,9 +30,11 @@ type Policy struct {
 }
 
 // Usual is the policy for workers of so many slots where nobody asks for
-// another: three quarters busy, a wait of half a minute, five minutes of calm.
+// another: 65 % busy, a wait of half a minute, five minutes of calm. With more
+// of them busy workers that boot come too late for an incident; with fewer a
+// small fleet pays for a worker that it does not need (decision 44).
 func Usual(slots int) Policy {
-	return Policy{Slots: slots, Busy: 0.75, Wait: 30 * time.Second, Calm: 5 * time.Minute}
+	return Policy{Slots: slots, Busy: 0.65, Wait: 30 * time.Second, Calm: 5 * time.Minute}
 }
 
 // Reading is what was measured of a queue at one moment. NaN, or less than 0,
@@ -102,7 +104,7 @@ func (p Policy) Faults() error {
 		faults = append(faults, fmt.Errorf("slots of a worker: %d; use 1 or more", p.Slots))
 	}
 	if !(p.Busy > 0 && p.Busy <= 1) {
-		faults = append(faults, fmt.Errorf("part of the slots that is busy: %v; use more than 0 and at most 1, such as 0.75", p.Busy))
+		faults = append(faults, fmt.Errorf("part of the slots that is busy: %v; use more than 0 and at most 1, such as 0.65", p.Busy))
 	}
 	if p.Wait < time.Second {
 		faults = append(faults, fmt.Errorf("allowed wait: %s; use a second or longer, such as 30s", p.Wait))

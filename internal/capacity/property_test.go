@@ -151,8 +151,8 @@ func TestSteady(t *testing.T) {
 	last := start.Add(3 * time.Hour)
 	for i := range 100 {
 		next, workers, _ := p.Decide(m, Reading{6, 1, 0}, last.Add(time.Duration(i)*time.Minute))
-		if i > 5 && workers != 2 {
-			t.Fatalf("minute %d: %d workers, want 2", i, workers)
+		if i > 5 && workers != 3 { // 6/0.65/4
+			t.Fatalf("minute %d: %d workers, want 3", i, workers)
 		}
 		m = next
 	}

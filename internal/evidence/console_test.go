@@ -31,6 +31,7 @@ func TestTheConsoleHasWhatIsAskedFor(t *testing.T) {
 	for path, asked := range map[string][]string{
 		"/api/v1/checks": {"tag", "active", "limit", "after"}, "/api/v1/runs": {"check", "since", "until", "limit", "after"},
 		"/api/v1/status": nil, "/api/v1/incidents": {"open", "limit"},
+		"/api/v1/shadow": {"build", "since", "location"},
 	} {
 		get, ok := api.Paths[path]["get"]
 		if !ok {

@@ -257,10 +257,14 @@ func passes(list []Verdict) bool {
 
 func (d *StagePlan) take(commit string, verdicts []Verdict) {
 	d.Do, d.Commit, d.Verdicts, d.Reason = Promote, commit, verdicts, "all gates are open"
+	var overridden []string
 	for _, v := range verdicts {
 		if v.Overridden != "" {
-			d.Reason = fmt.Sprintf("gate %s is overridden by %s", v.Gate, v.Overridden)
+			overridden = append(overridden, fmt.Sprintf("gate %s is overridden by %s", v.Gate, v.Overridden))
 		}
+	}
+	if len(overridden) > 0 {
+		d.Reason = join(overridden)
 	}
 }
 
@@ -279,7 +283,9 @@ func (p *planner) holdBack(stage Stage, d *StagePlan, verdicts []Verdict) {
 		if v.Passes() {
 			continue
 		}
-		reasons = append(reasons, v.Reason)
+		if !slices.Contains(reasons, v.Reason) { // two gates may lack the same
+			reasons = append(reasons, v.Reason)
+		}
 		switch {
 		case v.OpensAt == nil:
 			timely = false

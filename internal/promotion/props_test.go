@@ -61,7 +61,7 @@ func newWorld(t *testing.T, seed uint64) *world {
 	if !w.chance(holes) {
 		w.o.Incidents = &OpenIncidents{}
 		if w.chance(10) {
-			w.o.Incidents.Open = []Incident{{ID: "1", Title: "down", Impact: "outage"}}
+			w.o.Incidents.Open = []Incident{{ID: "1", Title: "down", Impact: "outage"}, {ID: "2", Title: "slow", Impact: "degraded"}, {ID: "3", Title: "away", Impact: "outage"}}
 		}
 	}
 	for i, s := range w.service.Stages {
@@ -69,6 +69,10 @@ func newWorld(t *testing.T, seed uint64) *world {
 	}
 	for i := range w.o.Entries {
 		w.o.Entries[i].Seq, w.o.Entries[i].Actor = i+1, "somebody"
+	}
+	for w.chance(15) { // somebody could not be asked, and says why in several ways
+		g := Gap{Gate: []Gate{GateTrunk, GateNewer, GateCI, GateIncidents, GateAlarms, GateShadow}[w.IntN(6)], Why: fmt.Sprint("away ", w.IntN(9))}
+		w.o.Gaps = append(w.o.Gaps, g, Gap{Gate: g.Gate, Stage: "production", Why: "slow"})
 	}
 	if w.chance(10) { // somebody is told twice, and not the same
 		w.o.Stages = append(w.o.Stages, Seen{Stage: "staging", Commit: w.ids[0]})
@@ -174,6 +178,15 @@ func TestOrderOfObservationsDoesNotMatter(t *testing.T) {
 		mix(w, &o.Checks)
 		mix(w, &o.Shadow)
 		mix(w, &o.Entries)
+		mix(w, &o.Gaps)
+		if o.Incidents != nil {
+			open := *o.Incidents
+			mix(w, &open.Open)
+			o.Incidents = &open
+		}
+		for i := range o.Checks {
+			mix(w, &o.Checks[i].Locations)
+		}
 		if diff := cmp.Diff(p, Decide(w.service, o)); diff != "" {
 			t.Error(diff)
 		}

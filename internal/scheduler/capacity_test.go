@@ -137,25 +137,25 @@ func TestWantedCapacity(t *testing.T) {
 				t.Errorf("%s: %d workers are wanted, want %d", why, got, want)
 			}
 		}
-		after(16*time.Second, 2, "6 jobs of 1 s a second, three quarters busy, on 4 slots")
+		after(16*time.Second, 3, "6 jobs of 1 s a second, 65 % busy, on 4 slots")
 		b.set(func() { b.served = taking(10 * time.Second) })
-		after(15*time.Second, 20, "an incident: they take 10 s")
+		after(15*time.Second, 24, "an incident: they take 10 s")
 		b.set(func() { b.waiting = 120 })
-		after(15*time.Second, 30, "and 120 wait")
+		after(15*time.Second, 34, "and 120 wait")
 		b.set(func() { b.served, b.waiting = taking(time.Second), 0 })
-		after(4*time.Minute, 30, "it is over, but not for five minutes")
+		after(4*time.Minute, 34, "it is over, but not for five minutes")
 		b.set(func() { b.deaf = true })
-		after(10*time.Minute, 30, "the queue is away")
+		after(10*time.Minute, 34, "the queue is away")
 		b.set(func() { b.deaf, b.away = false, true })
-		after(10*time.Minute, 30, "the database is away")
+		after(10*time.Minute, 34, "the database is away")
 		b.set(func() { b.away = false })
-		after(4*time.Minute, 30, "all is known again")
-		after(90*time.Second, 2, "for five minutes")
+		after(4*time.Minute, 34, "all is known again")
+		after(90*time.Second, 3, "for five minutes")
 
 		want := `
 # HELP probefleet_scheduler_wanted_workers Workers that are wanted: out at once, in when less was enough for five minutes.
 # TYPE probefleet_scheduler_wanted_workers gauge
-probefleet_scheduler_wanted_workers{class="api",location="local"} 2
+probefleet_scheduler_wanted_workers{class="api",location="local"} 3
 # HELP probefleet_scheduler_queue_depth Jobs that wait in the queue.
 # TYPE probefleet_scheduler_queue_depth gauge
 probefleet_scheduler_queue_depth{class="api",location="local"} 0
@@ -186,7 +186,7 @@ func TestWantedFromNothing(t *testing.T) {
 		defer started(t, b.options(newMemory(apiCheck("a", time.Second)).of("a"), "a", newSink(t), nil))()
 		time.Sleep(16 * time.Second)
 		synctest.Wait()
-		if got := b.last(); got != 2 { // (1/0.75 + 600/30) / 20
+		if got := b.last(); got != 2 { // (1/0.65 + 600/30) / 20
 			t.Errorf("%d workers are wanted, want 2", got)
 		}
 	})
@@ -223,15 +223,15 @@ func TestOneSchedulerSpeaks(t *testing.T) {
 		if series("b") == 1 {
 			first, second = "b", "a"
 		}
-		if got := b.last(); got != 3 { // 40/0.75/20
-			t.Errorf("%d workers are wanted, want 3", got)
+		if got := b.last(); got != 4 { // 40/0.65/20
+			t.Errorf("%d workers are wanted, want 4", got)
 		}
 		b.set(func() { b.served = taking(100 * time.Millisecond) })
 		stop[first]()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if series(second) != 1 || b.last() != 3 {
-			t.Errorf("the successor has %d series and wants %d workers, want 1 and 3: nothing is known of five minutes", series(second), b.last())
+		if series(second) != 1 || b.last() != 4 {
+			t.Errorf("the successor has %d series and wants %d workers, want 1 and 4: nothing is known of five minutes", series(second), b.last())
 		}
 		time.Sleep(5 * time.Minute)
 		synctest.Wait()

@@ -94,6 +94,10 @@ func Seeds(first uint64, n int) []uint64 {
 	return list
 }
 
+// OthersBusy is the share of busy slots that policies aim at which have none of
+// their own: the usual target of a fleet that scales by a metric.
+const OthersBusy = 0.75
+
 // Reference is the scenario of docs/scaling-simulation.md: four hours of
 // browser checks, thirty minutes of which a fifth of the attempts run into
 // their timeout of 30 s; metrics come every minute and a minute late.
@@ -110,7 +114,7 @@ func Reference() (Scenario, Promise) {
 		Signal:   Signal{Every: time.Minute, Delay: time.Minute, Loss: 0.02},
 		Incident: Incident{At: 90 * time.Minute, For: 30 * time.Minute, Share: 0.2, Timeout: 30 * time.Second},
 	}
-	p := PromiseOf(s, 0.75)
+	p := PromiseOf(s, OthersBusy)
 	s.Fleet.Start = p.Quiet(s.Rate())
 	return s, p
 }

@@ -19,8 +19,8 @@ type Policy interface {
 
 // Promise is what every policy is given: what the fleet is for.
 type Promise struct {
-	// Slots of a task; Busy is the share of them that should be, Allowed how
-	// long a job may wait.
+	// Slots of a task; Busy is the share of them that should be where a policy
+	// has none of its own, Allowed how long a job may wait.
 	Slots   int
 	Busy    float64
 	Allowed time.Duration
@@ -34,16 +34,28 @@ type Promise struct {
 // Maker names a policy and makes a new one for each run.
 type Maker struct {
 	Name, About string
-	Make        func(Promise) Policy
+	// Busy is the share of slots that this policy aims at, 0 for that of the
+	// promise.
+	Busy float64
+	make func(Promise) Policy
 }
 
-// Makers are all policies, ours last.
+// Make makes a policy that keeps a promise.
+func (m Maker) Make(p Promise) Policy {
+	if m.Busy > 0 {
+		p.Busy = m.Busy
+	}
+	return m.make(p)
+}
+
+// Makers are all policies, ours last: with the share of busy slots that the
+// scheduler aims at where nobody asks for another.
 func Makers() []Maker {
 	return []Maker{
-		{"backlog", "AWS's documented backlog per instance: target tracking of V/N against c·L/s", newBacklog},
-		{"load", "target tracking of the load s·(sent + V/L)/(c·N) against the share that should be busy", newLoad},
-		{"keda", "ceil((V+I)/queueLength), in on the five-minute maximum", newKEDA},
-		{"ours", "the schedule's rate and the backlog, with measured service times; out at once, in on the five-minute maximum", newOurs},
+		{Name: "backlog", About: "AWS's documented backlog per instance: target tracking of V/N against c·L/s", make: newBacklog},
+		{Name: "load", About: "target tracking of the load s·(sent + V/L)/(c·N) against the share that should be busy", make: newLoad},
+		{Name: "keda", About: "ceil((V+I)/queueLength), in on the five-minute maximum", make: newKEDA},
+		{Name: "ours", About: "the schedule's rate and the backlog, with measured service times; out at once, in on the five-minute maximum", Busy: capacity.Usual(1).Busy, make: newOurs},
 	}
 }
 
@@ -67,11 +79,7 @@ func Choose(names []string) ([]Maker, error) {
 			if err != nil || !(busy > 0 && busy <= 1) || base == "backlog" {
 				return nil, fmt.Errorf("%q: use a share of busy slots from 0 to 1 after @, for any policy but backlog, which has none", name)
 			}
-			under := m.Make
-			m.Name, m.Make = name, func(p Promise) Policy {
-				p.Busy = busy
-				return under(p)
-			}
+			m.Name, m.Busy = name, busy
 		}
 		chosen = append(chosen, m)
 	}

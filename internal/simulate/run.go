@@ -126,7 +126,9 @@ func (r *run) step() {
 	if r.arrive.next == r.now {
 		r.arrive.take(r.now, r.arrived)
 	}
-	for r.agenda.next() == r.now {
+	// A task that is ready as soon as it is launched comes up in another step of
+	// the same moment.
+	for r.agenda.next() == r.now && r.agenda.heap[0].what >= reading {
 		r.told(r.agenda.pop())
 	}
 	for r.crew.free.n > 0 && r.backlog.visible() > 0 {

@@ -10,41 +10,18 @@ import (
 	"testing"
 	"time"
 
+	"github.com/probefleet/probefleet/internal/capacity"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/schedule"
 )
-
-// TestOursIsLessLate is what the fleet is built on: over twenty seeds of the
-// reference, ours is late less often than each of the others at no more than
-// a twentieth more task-hours.
-func TestOursIsLessLate(t *testing.T) {
-	s, p := Reference()
-	makers, err := Choose([]string{"ours@0.68", "backlog", "load", "keda"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := Compare(t.Context(), s, p, makers, Seeds(1, 20))
-	if err != nil {
-		t.Fatal(err)
-	}
-	our := rows[0]
-	for _, other := range rows[1:] {
-		if our.Late.Mean >= other.Late.Mean {
-			t.Errorf("ours is late in %.5f of all cases, %s in %.5f", our.Late.Mean, other.Policy, other.Late.Mean)
-		}
-		if our.TaskHours.Mean > 1.05*other.TaskHours.Mean {
-			t.Errorf("ours takes %.1f task-hours, %s %.1f", our.TaskHours.Mean, other.Policy, other.TaskHours.Mean)
-		}
-	}
-}
 
 // At the same share of busy slots ours is the cheapest of those that are in
 // time where metrics arrive quickly.
 func TestOursIsCheapWhereMetricsAreQuick(t *testing.T) {
 	s, p := Reference()
 	s.Signal = Signal{Every: 15 * time.Second, Delay: 5 * time.Second, Loss: 0.02}
-	makers, err := Choose([]string{"ours", "keda"})
+	makers, err := Choose([]string{"ours@0.75", "keda@0.75"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,14 +245,18 @@ func TestChoose(t *testing.T) {
 			t.Errorf("%q: %v, want %q", name, err, want)
 		}
 	}
-	list, err := Choose([]string{"ours@0.5", "ours"})
+	list, err := Choose([]string{"ours@0.5", "ours", "keda"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, busy := range []float64{0.5, 0.9} {
+	// What the scheduler does by itself is what is simulated as ours.
+	for i, busy := range []float64{0.5, capacity.Usual(1).Busy} {
 		if o := list[i].Make(Promise{Slots: 1, Busy: 0.9}).(*ours); o.policy.Busy != busy {
 			t.Errorf("%s keeps %g busy, want %g", list[i].Name, o.policy.Busy, busy)
 		}
+	}
+	if k := list[2].Make(Promise{Slots: 10, Busy: 0.9}).(*keda); k.length != 9 {
+		t.Errorf("keda has a task for every %g messages, want 9", k.length)
 	}
 }
 

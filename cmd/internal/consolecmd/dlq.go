@@ -28,9 +28,15 @@ func (d *deadQueues) Names(ctx context.Context) ([]string, error) {
 	names, err := d.client.List(ctx, d.prefix+"-")
 	return slices.DeleteFunc(names, func(name string) bool {
 		source, dead := strings.CutSuffix(name, queue.DeadLetterName(""))
-		ours := source == queue.ResultsName(d.prefix) || strings.HasPrefix(source, d.prefix+"-jobs-")
-		return !dead || !ours
+		return !dead || !d.ours(source)
 	}), err
+}
+
+// ours reports whether a queue belongs to this installation: that of another
+// one, whose prefix begins as ours does, is none of our business, and we may
+// have no right to look at it.
+func (d *deadQueues) ours(name string) bool {
+	return name == queue.ResultsName(d.prefix) || strings.HasPrefix(name, d.prefix+"-jobs-")
 }
 
 func (d *deadQueues) Open(ctx context.Context, name string) (console.DeadQueue, error) {
@@ -61,7 +67,7 @@ func (d *deadQueues) depths(ctx context.Context) ([]pages.Queue, error) {
 	slices.Sort(names)
 	var found []pages.Queue
 	for _, name := range names {
-		if strings.HasSuffix(name, queue.DeadLetterName("")) {
+		if strings.HasSuffix(name, queue.DeadLetterName("")) || !d.ours(name) && name != queue.ShadowName(queue.ResultsName(d.prefix)) {
 			continue
 		}
 		q, err := d.client.Open(ctx, name)

@@ -30,6 +30,7 @@ module "queues" {
   prefix        = local.prefix
   locations     = { for name in keys(local.regions) : name => local.classes }
   allowed_wait  = local.allowed_wait
+  shadow        = keys(var.shadow)
   alarm_actions = [local.home_observability.topic_arn]
 }
 
@@ -61,11 +62,13 @@ module "home" {
     results     = module.queues.results.arn
     dead        = module.queues.dead_arns
     kms_key_arn = module.queues.kms_key_arn
+    shadow      = module.queues.shadow
   }
+  shadow        = var.shadow
   artifacts     = module.artifacts.store
   database      = local.database
   sizes         = local.sizes
-  capacity      = { wait = local.allowed_wait, busy = 0.75, regions = local.regions }
+  capacity      = { wait = local.allowed_wait, busy = 0.65, regions = local.regions }
   log_group     = local.home_observability.logs["home"]
   alarm_actions = [local.home_observability.topic_arn]
 }

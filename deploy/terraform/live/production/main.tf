@@ -58,6 +58,7 @@ module "frankfurt" {
   fleet         = local.fleet
   place         = var.locations["frankfurt"]
   jobs          = module.queues.jobs_of["frankfurt"]
+  shadow        = module.queues.shadow_of["frankfurt"]
   log_group     = module.observability_frankfurt.logs["frankfurt"]
   alarm_actions = [module.observability_frankfurt.topic_arn]
 }
@@ -87,6 +88,7 @@ module "paris" {
   fleet         = local.fleet
   place         = var.locations["paris"]
   jobs          = module.queues.jobs_of["paris"]
+  shadow        = module.queues.shadow_of["paris"]
   log_group     = module.observability_paris.logs["paris"]
   alarm_actions = [module.observability_paris.topic_arn]
 }
@@ -116,6 +118,7 @@ module "virginia" {
   fleet         = local.fleet
   place         = var.locations["virginia"]
   jobs          = module.queues.jobs_of["virginia"]
+  shadow        = module.queues.shadow_of["virginia"]
   log_group     = module.observability_virginia.logs["virginia"]
   alarm_actions = [module.observability_virginia.topic_arn]
 }

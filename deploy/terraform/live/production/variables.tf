@@ -86,3 +86,9 @@ variable "canaries" {
   type        = string
   default     = "one.one.one.one:443,dns.google:443,https://www.example.com/"
 }
+
+variable "shadow" {
+  description = "Share of the jobs that is copied for candidate workers, by LOCATION/CLASS, such as { \"frankfurt/api\" = 0.1 }. docs/shadow-runs.md."
+  type        = map(number)
+  default     = {}
+}

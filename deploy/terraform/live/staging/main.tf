@@ -56,6 +56,7 @@ module "frankfurt" {
   instance_type = "m7i.large"
   units         = 2
   jobs          = module.queues.jobs_of["frankfurt"]
+  shadow        = module.queues.shadow_of["frankfurt"]
   log_group     = module.observability_frankfurt.logs["frankfurt"]
   alarm_actions = [module.observability_frankfurt.topic_arn]
 }

@@ -3,12 +3,13 @@
 # has no right at all.
 
 locals {
-  queue_key = var.queues.kms_key_arn == null ? [] : [{
-    Sid      = "KeyOfTheQueues"
-    Effect   = "Allow"
-    Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    Resource = [var.queues.kms_key_arn]
-  }]
+  # Whoever sends makes data keys, and opens one to use it again; whoever only
+  # receives opens them.
+  queue_key = { for use, actions in { send = ["kms:Decrypt", "kms:GenerateDataKey"], receive = ["kms:Decrypt"] } : use =>
+    var.queues.kms_key_arn == null ? [] : [{ Sid = "KeyOfTheQueues", Effect = "Allow", Action = actions, Resource = [var.queues.kms_key_arn] }]
+  }
+  # Those of the copies are counted and seen to like others; see shadow.tf.
+  dead        = concat(var.queues.dead, flatten([for c in local.copied : c.dead]))
   list_queues = { Sid = "ListQueues", Effect = "Allow", Action = ["sqs:ListQueues"], Resource = ["*"] }
 
   rights = {
@@ -22,19 +23,19 @@ locals {
         Resource  = ["*"]
         Condition = { StringEquals = { "cloudwatch:namespace" = var.metrics_namespace } }
       },
-    ], local.queue_key)
+    ], local.shadow_rights.scheduler, local.queue_key.send)
 
     # It receives results, and counts dead letters without touching them.
     recorder = concat([
       {
         Sid      = "Results"
         Effect   = "Allow"
-        Action   = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
+        Action   = ["sqs:GetQueueUrl", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
         Resource = [var.queues.results]
       },
-      { Sid = "CountDeadLetters", Effect = "Allow", Action = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"], Resource = var.queues.dead },
+      { Sid = "CountDeadLetters", Effect = "Allow", Action = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes"], Resource = local.dead },
       local.list_queues,
-    ], local.queue_key)
+    ], local.shadow_rights.recorder, local.queue_key.receive)
 
     # It sees to dead letters: looks, discards, and sends them back.
     console = concat([
@@ -45,7 +46,7 @@ locals {
           "sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility",
           "sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks",
         ]
-        Resource = var.queues.dead
+        Resource = local.dead
       },
       {
         Sid      = "Redrive"
@@ -54,8 +55,10 @@ locals {
         Resource = concat(var.queues.jobs, [var.queues.results])
       },
       local.list_queues,
-      ], local.queue_key, var.artifacts == null ? [] : [
+      ], local.shadow_rights.console, local.queue_key.send, var.artifacts == null ? [] : [
       { Sid = "Artifacts", Effect = "Allow", Action = ["s3:GetObject"], Resource = ["${var.artifacts.bucket_arn}/runs/*"] },
+      # Without it S3 says "forbidden" of what age has removed, not "gone".
+      { Sid = "WhichAreGone", Effect = "Allow", Action = ["s3:ListBucket"], Resource = [var.artifacts.bucket_arn] },
       { Sid = "KeyOfArtifacts", Effect = "Allow", Action = ["kms:Decrypt"], Resource = [var.artifacts.kms_key_arn] },
     ])
 

@@ -34,7 +34,7 @@ locals {
   }
   environment = { for name, own in local.own_environment : name => merge(
     { AWS_REGION = data.aws_region.here.region, PROBEFLEET_ADMIN = "0.0.0.0:${local.admin[name]}" },
-    own, lookup(var.environment, name, {}),
+    own, try(local.shadow_environment[name], {}), lookup(var.environment, name, {}),
   ) }
   secrets = { for name in keys(local.admin) : name => merge({ DATABASE_URL = var.database_urls[name] }, lookup(var.secrets, name, {})) }
 }

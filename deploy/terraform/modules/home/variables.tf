@@ -117,12 +117,13 @@ variable "database_urls" {
 }
 
 variable "queues" {
-  description = "The outputs jobs, results, dead_arns and kms_key_arn of the module queues."
+  description = "The outputs jobs, results, dead_arns, kms_key_arn and shadow of the module queues."
   type = object({
     jobs        = list(string)
     results     = string
     dead        = list(string)
     kms_key_arn = string
+    shadow      = optional(object({ jobs = list(string), results = string, dead = list(string) }))
   })
 }
 

@@ -28,6 +28,7 @@ locals {
         Resource = ["${var.log_group.arn}:*"]
       },
     ],
+    local.shadow_statements,
     var.fleet.queue_kms_key_arn == null ? [] : [{
       Sid      = "KeyOfTheQueues"
       Effect   = "Allow"
@@ -81,17 +82,32 @@ locals {
     {
       Sid      = "LaunchTemplate"
       Effect   = "Allow"
-      Action   = ["ec2:CreateLaunchTemplateVersion", "ec2:RunInstances"]
-      Resource = ["*"]
-      Condition = {
-        ArnLikeIfExists = { "ec2:LaunchTemplate" = aws_launch_template.worker.arn }
-      }
+      Action   = ["ec2:CreateLaunchTemplateVersion"]
+      Resource = [aws_launch_template.worker.arn]
+    },
+    # A refresh asks whether its caller may run what it starts. Without a launch
+    # template, or by another one, it may run nothing.
+    {
+      Sid       = "InstancesOfTheTemplate"
+      Effect    = "Allow"
+      Action    = ["ec2:RunInstances"]
+      Resource  = ["*"]
+      Condition = { ArnEquals = { "ec2:LaunchTemplate" = aws_launch_template.worker.arn } }
+    },
+    # The template names tags, so that who starts its instances tags them.
+    {
+      Sid       = "TagsOfTheInstances"
+      Effect    = "Allow"
+      Action    = ["ec2:CreateTags"]
+      Resource  = [for kind in ["instance", "volume"] : "arn:aws:ec2:${data.aws_region.here.region}:*:${kind}/*"]
+      Condition = { StringEquals = { "ec2:CreateAction" = "RunInstances" } }
     },
     {
-      Sid      = "ProfileOfTheInstances"
-      Effect   = "Allow"
-      Action   = ["iam:PassRole"]
-      Resource = [aws_iam_role.worker.arn]
+      Sid       = "ProfileOfTheInstances"
+      Effect    = "Allow"
+      Action    = ["iam:PassRole"]
+      Resource  = [aws_iam_role.worker.arn]
+      Condition = { StringEquals = { "iam:PassedToService" = "ec2.amazonaws.com" } }
     },
   ]
 }

@@ -33,7 +33,7 @@ variables {
     kms_key_arn = null
   }
   artifacts = { url = "s3://artifacts?region=eu-central-1", bucket_arn = "arn:aws:s3:::artifacts", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/1" }
-  capacity  = { wait = 30, busy = 0.75, regions = { paris = "eu-west-3" } }
+  capacity  = { wait = 30, busy = 0.65, regions = { paris = "eu-west-3" } }
   log_group = { name = "/probefleet/home", arn = "arn:aws:logs:eu-central-1:123456789012:log-group:/probefleet/home" }
 }
 
@@ -43,7 +43,7 @@ run "least_rights" {
       scheduler = ["cloudwatch:PutMetricData", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"]
       recorder  = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueues", "sqs:ReceiveMessage"]
       console = [
-        "kms:Decrypt", "s3:GetObject", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListMessageMoveTasks",
+        "kms:Decrypt", "s3:GetObject", "s3:ListBucket", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListMessageMoveTasks",
         "sqs:ListQueues", "sqs:ReceiveMessage", "sqs:SendMessage", "sqs:StartMessageMoveTask",
       ]
     })
