@@ -96,6 +96,9 @@ const (
 	TellReminder  What = "reminder"
 	TellClosed    What = "closed"
 	TellRetracted What = "retracted"
+	// TellWithheld stands in the log alone: a begin was tried and did not arrive,
+	// as far as we know, before nobody was to be told any more.
+	TellWithheld What = "withheld"
 )
 
 // Told is one thing that a channel was told, or is being told, of an alert.

@@ -44,6 +44,8 @@ const (
 	Waiting Fate = "waiting"
 	Done    Fate = "sent"
 	GivenUp Fate = "given_up"
+	// Withheld is one that told only of what nobody is to be told of any more.
+	Withheld Fate = "withheld"
 )
 
 const (

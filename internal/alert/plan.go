@@ -112,7 +112,7 @@ func (p *channelPlan) look(a Alert) (unfinished bool) {
 	if !c.Wants(a) || a.Noted.Before(c.Since) {
 		return false
 	}
-	var opened, ended bool
+	var opened, ended, maybe bool // maybe it knows of it, by a try that we think has failed
 	var reminders int
 	var last time.Time
 	var thread string
@@ -127,6 +127,11 @@ func (p *channelPlan) look(a Alert) (unfinished bool) {
 			reminders = max(reminders, t.N)
 		case TellClosed, TellRetracted:
 			ended = true
+		case TellWithheld:
+			maybe = true
+			if thread == "" {
+				thread = t.Thread
+			}
 		}
 		if t.At.After(last) {
 			last = t.At
@@ -136,8 +141,10 @@ func (p *channelPlan) look(a Alert) (unfinished bool) {
 		return p.certificate(a, opened, thread)
 	}
 	switch {
-	case ended, a.Kind == Certificate && !opened:
+	case ended, a.Kind == Certificate && !opened && !maybe:
 		return false
+	case !opened && maybe && !a.Open(): // whoever may know that it began is told that it is over
+		return p.ending(a, thread)
 	case !opened:
 		return p.opening(a)
 	case !a.Open():
@@ -225,7 +232,7 @@ func (p *channelPlan) certificate(a Alert, opened bool, thread string) (unfinish
 		return true
 	}
 	for _, t := range p.log[a.ID] {
-		if t.What != TellClosed && t.N <= reached {
+		if t.What != TellClosed && t.What != TellWithheld && t.N <= reached {
 			p.wait(p.Now.Add(time.Hour))
 			return true
 		}

@@ -158,7 +158,7 @@ func alertState(ctx context.Context, tx pgx.Tx, now time.Time) (alert.State, err
 	rows, err = tx.Query(ctx, `
 		SELECT channel, bool_or(state = 'waiting'), coalesce(array_agg(created_at ORDER BY seq) FILTER (WHERE created_at > $1), '{}'),
 			coalesce(sum(items) FILTER (WHERE created_at > $2), 0)::bigint
-		FROM deliveries WHERE NOT test AND (created_at > $1 OR state = 'waiting') GROUP BY channel`,
+		FROM deliveries WHERE NOT test AND state <> 'withheld' AND (created_at > $1 OR state = 'waiting') GROUP BY channel`,
 		now.Add(-24*time.Hour), now.Add(-alert.StormTime))
 	if err != nil {
 		return state, err

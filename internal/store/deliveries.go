@@ -16,9 +16,23 @@ import (
 
 // ClaimDelivery takes the next message that is due for whoever asks, until the
 // lease ends: then another one may take it, with the same key. Messages of a
-// channel are taken in their order, and tests of channels at once. It answers
-// false where nothing is due.
+// channel are taken in their order, and tests of channels at once. What nobody
+// is to be told of any more is left out; see [Store.withhold]. It answers false
+// where nothing is due.
 func (s *Store) ClaimDelivery(ctx context.Context, now time.Time, lease time.Duration) (alert.Delivery, bool, error) {
+	for {
+		d, found, err := s.claimDelivery(ctx, now, lease)
+		if err != nil || !found {
+			return d, false, err
+		}
+		send, err := s.withhold(ctx, &d, now)
+		if err != nil || send {
+			return d, send, err
+		}
+	}
+}
+
+func (s *Store) claimDelivery(ctx context.Context, now time.Time, lease time.Duration) (alert.Delivery, bool, error) {
 	const doing = "taking a message to be sent"
 	d := alert.Delivery{Lease: newUUID()}
 	var message, spec []byte
@@ -194,7 +208,10 @@ func (s *Store) Deliveries(ctx context.Context, f DeliveryFilter) ([]StoredDeliv
 // Delivery is one message with its tries, and false where there is none.
 func (s *Store) Delivery(ctx context.Context, id string) (StoredDelivery, bool, error) {
 	const doing = "reading a delivery"
-	rows, err := s.pool.Query(ctx, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id::text = $1`, id)
+	if _, err := uuid(id); err != nil {
+		return StoredDelivery{}, false, nil //nolint:nilerr // what is no UUID names none
+	}
+	rows, err := s.pool.Query(ctx, `SELECT `+deliveryColumns+` FROM deliveries d WHERE d.id = $1`, id)
 	if err != nil {
 		return StoredDelivery{}, false, s.failed(doing, err)
 	}
@@ -206,7 +223,7 @@ func (s *Store) Delivery(ctx context.Context, id string) (StoredDelivery, bool, 
 		return d, false, s.failed(doing, err)
 	}
 	rows, err = s.pool.Query(ctx, `
-		SELECT try, at, took_us * interval '1 microsecond', status, error FROM delivery_tries WHERE delivery_id::text = $1 ORDER BY at, try`, id)
+		SELECT try, at, took_us * interval '1 microsecond', status, error FROM delivery_tries WHERE delivery_id = $1 ORDER BY at, try`, id)
 	if err == nil {
 		d.Log, err = pgx.CollectRows(rows, pgx.RowToStructByPos[StoredTry])
 	}

@@ -45,13 +45,30 @@ func (s *Store) Incidents(ctx context.Context, f IncidentFilter) ([]status.Recor
 	if limit <= 0 {
 		limit = 100
 	}
+	// Only what is asked for stands in the statement: each form has its index.
+	args := []any{limit}
+	where := []string{"true"}
+	add := func(condition string, v any) {
+		args = append(args, v)
+		where = append(where, fmt.Sprintf(condition, len(args)))
+	}
+	if f.Check != "" {
+		add("i.checks @> ARRAY[$%d::text]", f.Check)
+	}
+	if f.Open {
+		where = append(where, "i.closed IS NULL")
+	}
+	if !f.Since.IsZero() {
+		add("(i.closed IS NULL OR i.closed >= $%d)", f.Since)
+	}
+	if !f.Before.IsZero() {
+		add("i.opened < $%d", f.Before)
+	}
+	if !f.Retracted {
+		where = append(where, "i.retracted_at IS NULL")
+	}
 	rows, err := s.pool.Query(ctx, `
-		SELECT `+recordedColumns+` FROM incidents i
-		WHERE ($1 = '' OR i.check_id = $1 OR $1 = ANY (i.checks)) AND (NOT $2 OR i.closed IS NULL)
-			AND ($3::timestamptz IS NULL OR i.closed IS NULL OR i.closed >= $3) AND ($4::timestamptz IS NULL OR i.opened < $4)
-			AND ($5 OR i.retracted_at IS NULL)
-		ORDER BY i.opened DESC, i.id LIMIT $6`,
-		f.Check, f.Open, someTime(f.Since), someTime(f.Before), f.Retracted, limit)
+		SELECT `+recordedColumns+` FROM incidents i WHERE `+strings.Join(where, " AND ")+` ORDER BY i.opened DESC, i.id LIMIT $1`, args...)
 	if err != nil {
 		return nil, s.failed("reading incidents", err)
 	}

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -34,10 +36,12 @@ func (s *Store) Overview(ctx context.Context) ([]kept.Watched, error) {
 	if err != nil {
 		return nil, s.failed(doing, err)
 	}
+	// What the view latest_known says, without that the database sorts it all:
+	// the rows of a check are few, and are put in order here.
 	rows, err = s.pool.Query(ctx, `
-		SELECT l.conclusive, `+publicRunColumns+` FROM latest_known l
-		WHERE EXISTS (SELECT FROM checks c WHERE c.id = l.check_id AND c.removed_at IS NULL AND l.location = ANY (c.locations))
-		ORDER BY check_id, location`)
+		SELECT conclusive, `+publicRunColumns+` FROM latest
+		UNION ALL
+		SELECT true, `+publicRunColumns+` FROM undecided WHERE until <= now()`)
 	if err != nil {
 		return nil, s.failed(doing, err)
 	}
@@ -46,11 +50,11 @@ func (s *Store) Overview(ctx context.Context) ([]kept.Watched, error) {
 	_, err = pgx.ForEachRow(rows, append([]any{&conclusive}, run.targets()...), func() error {
 		i, ok := at[run.CheckID]
 		switch {
-		case !ok: // it was made just now
+		case !ok || !slices.Contains(list[i].Locations, run.Location): // it was made just now, or runs there no more
 		case conclusive:
-			list[i].Conclusive = append(list[i].Conclusive, run.run())
+			list[i].Conclusive = newestOf(list[i].Conclusive, run.run())
 		default:
-			list[i].Last = append(list[i].Last, run.run())
+			list[i].Last = newestOf(list[i].Last, run.run())
 		}
 		return nil
 	})
@@ -60,22 +64,62 @@ func (s *Store) Overview(ctx context.Context) ([]kept.Watched, error) {
 	return list, nil
 }
 
+// newestOf adds a run to those of a check, which are in the order of their
+// locations; of one location the newest stays.
+func newestOf(list []status.Run, r status.Run) []status.Run {
+	i, there := slices.BinarySearchFunc(list, r.Location, func(o status.Run, location string) int { return cmp.Compare(o.Location, location) })
+	switch {
+	case !there:
+		return slices.Insert(list, i, r)
+	case cmp.Or(r.Slot.Compare(list[i].Slot), cmp.Compare(r.Attempt, list[i].Attempt)) > 0:
+		list[i] = r
+	}
+	return list
+}
+
+// recentWithin is the while in which the newest runs are looked for first: those
+// of most checks are in it, and it is in two partitions of thirty.
+const recentWithin = 12 * time.Hour
+
 // Recent are the newest runs of each of some checks, the newest first, at most
 // n of each, without their reasons.
 func (s *Store) Recent(ctx context.Context, ids []string, n int) (map[string][]status.Run, error) {
-	runs, err := s.publicRuns(ctx, "reading the newest runs", `
+	by := make(map[string][]status.Run, len(ids))
+	now := time.Now()
+	for _, window := range [][2]time.Time{{now.Add(-recentWithin), now.Add(time.Hour)}, {}} {
+		var few []string
+		for _, id := range ids {
+			if len(by[id]) < n {
+				few = append(few, id)
+				delete(by, id)
+			}
+		}
+		if len(few) == 0 {
+			break
+		}
+		runs, err := s.recent(ctx, few, n, window[0], window[1])
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range runs {
+			by[r.CheckID] = append(by[r.CheckID], r)
+		}
+	}
+	return by, nil
+}
+
+// recent are the newest runs of checks from a time on and before another; zero
+// times are none.
+func (s *Store) recent(ctx context.Context, ids []string, n int, from, before time.Time) ([]status.Run, error) {
+	args, within := []any{ids, n}, ""
+	if !from.IsZero() {
+		args, within = append(args, from, before), `AND slot >= $3 AND slot < $4`
+	}
+	return s.publicRuns(ctx, "reading the newest runs", `
 		SELECT r.run_id::text, c.id, r.location, r.slot, r.attempt, r.outcome, r.fault_class, '', r.finished_at, r.latency_us
 		FROM unnest($1::text[]) AS c (id) CROSS JOIN LATERAL (
 			SELECT run_id, location, slot, attempt, outcome, fault_class, finished_at, latency_us
-			FROM runs WHERE check_id = c.id ORDER BY slot DESC LIMIT $2) AS r`, ids, n)
-	if err != nil {
-		return nil, err
-	}
-	by := make(map[string][]status.Run, len(ids))
-	for _, r := range runs {
-		by[r.CheckID] = append(by[r.CheckID], r)
-	}
-	return by, nil
+			FROM runs WHERE check_id = c.id `+within+` ORDER BY slot DESC LIMIT $2) AS r`, args...)
 }
 
 // Latencies is [Store.PublicLatencies] for every check, public or not.
@@ -83,15 +127,25 @@ func (s *Store) Latencies(ctx context.Context, checkID string, since time.Time) 
 	return s.latencies(ctx, `runs`, checkID, since)
 }
 
+// activitySample is the number of runs of a location from which percentiles are
+// taken, about: where there are more it is a sample by their ids, which are
+// random. Runs are counted all the same, each.
+const activitySample = 4000
+
 // Activity is what was measured at each location within a while, in the order
 // of their names.
 func (s *Store) Activity(ctx context.Context, within time.Duration) ([]kept.Activity, error) {
 	const doing = "reading what was measured lately"
 	rows, err := s.pool.Query(ctx, `
-		WITH done AS (
-			SELECT location, outcome, extract(epoch FROM finished_at - started_at) AS took,
-				extract(epoch FROM (data->>'received_at')::timestamptz - (data->>'sent_at')::timestamptz) AS waited
-			FROM runs WHERE slot > now() - make_interval(secs => $1)
+		WITH due_runs AS (
+			SELECT l AS location, least(1, $2 / sum($1 * 1000 / every_ms)) AS share
+			FROM checks, unnest(locations) AS l WHERE active AND removed_at IS NULL GROUP BY l
+		), done AS (
+			SELECT r.location, outcome, CASE WHEN s.asked THEN extract(epoch FROM finished_at - started_at) END AS took,
+				CASE WHEN s.asked THEN extract(epoch FROM (data->>'received_at')::timestamptz - (data->>'sent_at')::timestamptz) END AS waited
+			FROM runs r LEFT JOIN due_runs d ON d.location = r.location
+			CROSS JOIN LATERAL (SELECT coalesce(d.share, 1) > (get_byte(uuid_send(r.id), 0) * 256 + get_byte(uuid_send(r.id), 1)) / 65536.0 AS asked) AS s
+			WHERE slot > now() - make_interval(secs => $1)
 		), counted AS (
 			SELECT location, count(*) FILTER (WHERE outcome = 'passed') AS passed, count(*) FILTER (WHERE outcome = 'degraded') AS degraded,
 				count(*) FILTER (WHERE outcome = 'failed') AS failed, count(*) FILTER (WHERE outcome = 'inconclusive') AS inconclusive,
@@ -107,7 +161,7 @@ func (s *Store) Activity(ctx context.Context, within time.Duration) ([]kept.Acti
 		), latest_due AS (SELECT DISTINCT ON (location) location, id, late FROM due ORDER BY location, late DESC)
 		SELECT coalesce(n.location, d.location) AS name, coalesce(passed, 0), coalesce(degraded, 0), coalesce(failed, 0),
 			coalesce(inconclusive, 0), coalesce(expired, 0), waited, took, coalesce(d.late, 0)::float8, coalesce(d.id, '')
-		FROM counted n FULL JOIN latest_due d ON d.location = n.location ORDER BY 1`, within.Seconds())
+		FROM counted n FULL JOIN latest_due d ON d.location = n.location ORDER BY 1`, within.Seconds(), float64(activitySample))
 	if err != nil {
 		return nil, s.failed(doing, err)
 	}

@@ -35,7 +35,7 @@ type Grant struct {
 // missing is granted at the end of every [Migrate]; nothing is taken away there,
 // because a release that is newer may have given it.
 var Grants = []Grant{
-	{"alert_log", "", "ra", "r"},
+	{"alert_log", "", "rad", "r"},
 	{"alerts", "", "rawd", "r"},
 	{"api_tokens", "", "", "raw"},
 	{"audit", "", "", "ra"},
@@ -78,7 +78,7 @@ var Grants = []Grant{
 	{"tally_again", "", "rad", ""},
 	{"transitions", "", "rawd", ""},
 	{"triggers", "rw", "rw", "rad"},
-	{"undecided", "", "rawd", ""},
+	{"undecided", "", "rawd", "r"},
 	{"wanted_workers", "rawd", "", ""},
 	{"workers", "r", "rawd", "r"},
 

@@ -1,7 +1,9 @@
 package pages
 
 import (
+	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/access"
@@ -15,9 +17,9 @@ func (p *pages) addAlerts() {
 	if !p.Console.HasAlerts() {
 		return
 	}
-	p.Frame.Page("GET /alerts", access.RunsRead, p.alerts)
+	p.Frame.Page("GET /alerts", access.RunsRead, p.list(alertsPage, p.alerts))
 	p.Frame.Page("GET /alerts/deliveries/{id}", access.RunsRead, p.delivery)
-	p.Frame.Page("POST /alerts/channels/{name}/test", access.ChannelsAdmin, p.testChannel)
+	p.Frame.Page("POST /alerts/channels/{name}/test", access.ChannelsAdmin, p.changing(p.testChannel))
 }
 
 var (
@@ -49,16 +51,18 @@ func rowOf(d console.Delivery, now time.Time) deliveryRow {
 		row.Mark = web.Mark{Code: "o", Word: "sent"}
 	case alert.GivenUp:
 		row.Mark = web.Mark{Code: "x", Word: "given up"}
+	case alert.Withheld:
+		row.Mark = web.Mark{Code: "n", Word: "withheld"}
 	default:
 		row.Mark = web.Mark{Code: "d", Word: "waiting"}
 	}
 	return row
 }
 
-func (p *pages) alerts(w http.ResponseWriter, r *http.Request) error {
-	found, err := p.Console.AlertsOverview(r.Context())
+func (p *pages) alerts(ctx context.Context, _ url.Values) (web.Page, error) {
+	found, err := p.Console.AlertsOverview(ctx)
 	if err != nil {
-		return err
+		return web.Page{}, err
 	}
 	now := time.Now()
 	body := struct {
@@ -86,7 +90,7 @@ func (p *pages) alerts(w http.ResponseWriter, r *http.Request) error {
 		}
 		body.Deliveries = append(body.Deliveries, row)
 	}
-	return p.Frame.Show(w, r, alertsPage, web.Page{Title: "Alerts", Section: "alerts", Body: body})
+	return web.Page{Title: "Alerts", Section: "alerts", Body: body}, nil
 }
 
 func (p *pages) delivery(w http.ResponseWriter, r *http.Request) error {

@@ -126,7 +126,7 @@ func (p *pages) check(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, i := range incidents {
-		v.Incidents = append(v.Incidents, newIncidentRow(i, p.name(r), now))
+		v.Incidents = append(v.Incidents, newIncidentRow(i, p.name(r.Context()), now))
 	}
 	revisions, err := p.Records.Revisions(ctx, watched.ID)
 	if err != nil {

@@ -2,8 +2,8 @@ package pages
 
 import (
 	"cmp"
+	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -17,7 +17,7 @@ import (
 	"github.com/probefleet/probefleet/internal/status"
 )
 
-var checksPage = page("checks")
+var checksPage = templateOf("checks")
 
 const (
 	// rowsPerPage is the length of a page of a list.
@@ -123,25 +123,24 @@ type checkRow struct {
 	Spark   spark
 }
 
-func (p *pages) checks(w http.ResponseWriter, r *http.Request) error {
-	all, _, err := p.all.get(r.Context())
+func (p *pages) checks(ctx context.Context, q url.Values) (web.Page, error) {
+	all, _, err := p.all.get(ctx)
 	if err != nil {
-		return err
+		return web.Page{}, err
 	}
-	now := time.Now()
-	v := listChecks(all, parseChecksQuery(r.URL.Query()), now)
+	v := listChecks(all, parseChecksQuery(q), time.Now())
 	ids := make([]string, len(v.Rows))
 	for i, row := range v.Rows {
 		ids[i] = row.ID
 	}
-	recent, err := p.Records.Recent(r.Context(), ids, sparkRuns)
+	recent, err := p.Records.Recent(ctx, ids, sparkRuns)
 	if err != nil {
-		return err
+		return web.Page{}, err
 	}
 	for i := range v.Rows {
 		v.Rows[i].Spark = newSpark(recent[v.Rows[i].ID])
 	}
-	return checksPage(w, r, p.Frame, web.Page{Title: "Checks", Section: "checks", Live: "checks", Body: v})
+	return web.Page{Title: "Checks", Section: "checks", Live: "checks", Body: v}, nil
 }
 
 // listChecks chooses and orders what is shown: what is worst comes first.

@@ -1,8 +1,10 @@
 package pages
 
 import (
+	"context"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -14,7 +16,7 @@ import (
 )
 
 var (
-	fleetPage  = page("fleet")
+	fleetPage  = templateOf("fleet")
 	letterPage = page("letter")
 )
 
@@ -77,10 +79,10 @@ type event struct {
 	Mark     web.Mark
 }
 
-func (p *pages) fleet(w http.ResponseWriter, r *http.Request) error {
-	ctx, now := r.Context(), time.Now()
+func (p *pages) fleet(ctx context.Context, _ url.Values) (web.Page, error) {
+	now := time.Now()
 	v := fleetView{Health: p.Console.Health(ctx)}
-	activity, err := p.lately.get(ctx, p.Records.Activity)
+	activity, err := p.lately.get(ctx)
 	if err != nil {
 		p.Logger.Error("reading what was measured lately", "err", err)
 		v.Warnings = append(v.Warnings, "What was measured in the last ten minutes cannot be read from the database.")
@@ -92,7 +94,7 @@ func (p *pages) fleet(w http.ResponseWriter, r *http.Request) error {
 			v.QueuesBad = "The queues cannot be asked at the moment; the console's log says why."
 		}
 	}
-	letters, err := p.Console.DeadLetters(r.Context(), lettersShown)
+	letters, err := p.Console.DeadLetters(ctx, lettersShown)
 	if err != nil {
 		v.Warnings = append(v.Warnings, "The dead letters cannot be read at the moment.")
 	}
@@ -104,7 +106,7 @@ func (p *pages) fleet(w http.ResponseWriter, r *http.Request) error {
 	for _, l := range letters.Letters {
 		v.Letters = append(v.Letters, letterRow{l, web.NewStamp(l.SentAt, now)})
 	}
-	return fleetPage(w, r, p.Frame, web.Page{Title: "Fleet", Section: "fleet", Live: "fleet", Body: v})
+	return web.Page{Title: "Fleet", Section: "fleet", Live: "fleet", Body: v}, nil
 }
 
 // fill puts together what is known of each location.

@@ -39,14 +39,14 @@ func (p *pages) addIncidentForms() {
 	}
 	f := p.Frame
 	f.Page("GET /incidents/new", access.IncidentsWrite, p.newIncident)
-	f.Page("POST /incidents", access.IncidentsWrite, p.openIncident)
-	f.Page("POST /incidents/{id}/updates", access.IncidentsWrite, p.updateIncident)
-	f.Page("POST /incidents/{id}/describe", access.IncidentsWrite, p.describeIncident)
-	f.Page("POST /incidents/{id}/postmortem", access.IncidentsWrite, p.learn)
-	f.Page("POST /incidents/{id}/merge", access.IncidentsWrite, p.mergeIncident)
+	f.Page("POST /incidents", access.IncidentsWrite, p.changing(p.openIncident))
+	f.Page("POST /incidents/{id}/updates", access.IncidentsWrite, p.changing(p.updateIncident))
+	f.Page("POST /incidents/{id}/describe", access.IncidentsWrite, p.changing(p.describeIncident))
+	f.Page("POST /incidents/{id}/postmortem", access.IncidentsWrite, p.changing(p.learn))
+	f.Page("POST /incidents/{id}/merge", access.IncidentsWrite, p.changing(p.mergeIncident))
 	f.Page("GET /maintenance", access.RunsRead, p.maintenance)
-	f.Page("POST /maintenance", access.MaintenanceWrite, p.planMaintenance)
-	f.Page("POST /maintenance/{id}/cancel", access.MaintenanceWrite, p.cancelMaintenance)
+	f.Page("POST /maintenance", access.MaintenanceWrite, p.changing(p.planMaintenance))
+	f.Page("POST /maintenance/{id}/cancel", access.MaintenanceWrite, p.changing(p.cancelMaintenance))
 }
 
 // wrong is why a form was not taken, for the page that shows it again; else the
@@ -108,7 +108,7 @@ func (p *pages) others(r *http.Request, id string, now time.Time) ([]incidentRow
 	if err != nil {
 		return nil, err
 	}
-	name := p.name(r)
+	name := p.name(r.Context())
 	var out []incidentRow
 	for _, i := range found {
 		if i.ID != id && !i.Retracted && i.MergedInto == "" {

@@ -1,9 +1,11 @@
 package pages
 
 import (
+	"context"
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/access"
@@ -14,7 +16,7 @@ import (
 )
 
 var (
-	incidentsPage = page("incidents")
+	incidentsPage = templateOf("incidents")
 	incidentPage  = formPage("incident")
 )
 
@@ -48,8 +50,8 @@ func newIncidentRow(i status.Recorded, name func(id string) string, now time.Tim
 	return row
 }
 
-func (p *pages) name(r *http.Request) func(string) string {
-	all, byID, err := p.all.get(r.Context())
+func (p *pages) name(ctx context.Context) func(string) string {
+	all, byID, err := p.all.get(ctx)
 	return func(id string) string {
 		if i, ok := byID[id]; err == nil && ok {
 			return all[i].Name
@@ -58,15 +60,15 @@ func (p *pages) name(r *http.Request) func(string) string {
 	}
 }
 
-func (p *pages) incidents(w http.ResponseWriter, r *http.Request) error {
+func (p *pages) incidents(ctx context.Context, q url.Values) (web.Page, error) {
 	now := time.Now()
-	f := kept.IncidentFilter{Limit: incidentsPerPage + 1, Open: r.URL.Query().Get("state") == "open"}
-	if before, err := time.Parse(time.RFC3339Nano, r.URL.Query().Get("before")); err == nil {
+	f := kept.IncidentFilter{Limit: incidentsPerPage + 1, Open: q.Get("state") == "open"}
+	if before, err := time.Parse(time.RFC3339Nano, q.Get("before")); err == nil {
 		f.Before = before
 	}
-	found, err := p.Records.Incidents(r.Context(), f)
+	found, err := p.Records.Incidents(ctx, f)
 	if err != nil {
-		return err
+		return web.Page{}, err
 	}
 	v := struct {
 		Rows  []incidentRow
@@ -82,11 +84,11 @@ func (p *pages) incidents(w http.ResponseWriter, r *http.Request) error {
 			v.Older += "&state=open"
 		}
 	}
-	name := p.name(r)
+	name := p.name(ctx)
 	for _, i := range found {
 		v.Rows = append(v.Rows, newIncidentRow(i, name, now))
 	}
-	return incidentsPage(w, r, p.Frame, web.Page{Title: "Incidents", Section: "incidentlist", Live: "incidents", Body: v})
+	return web.Page{Title: "Incidents", Section: "incidentlist", Live: "incidents", Body: v}, nil
 }
 
 // side is one of two runs that are compared.
@@ -128,8 +130,8 @@ func (p *pages) showIncident(w http.ResponseWriter, r *http.Request, draft incid
 		// merged into.
 		ByHand bool
 		Others []incidentRow
-	}{ByHand: p.Console.HasIncidents(), Draft: draft, Said: saidOf(i, now), Learnt: prose.HTML(i.Postmortem), incidentRow: newIncidentRow(i, p.name(r), now), First: web.NewStamp(i.First, now), Last: web.NewStamp(i.Last, now), Names: map[string]string{}}
-	name := p.name(r)
+	}{ByHand: p.Console.HasIncidents(), Draft: draft, Said: saidOf(i, now), Learnt: prose.HTML(i.Postmortem), incidentRow: newIncidentRow(i, p.name(r.Context()), now), First: web.NewStamp(i.First, now), Last: web.NewStamp(i.Last, now), Names: map[string]string{}}
+	name := p.name(r.Context())
 	for _, id := range i.Checks {
 		v.Names[id] = name(id)
 	}

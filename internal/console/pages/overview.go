@@ -2,78 +2,46 @@ package pages
 
 import (
 	"context"
-	"sync"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/kept"
 )
 
-// overviewFor is how long what was read of all checks is shown: however many
-// look, the database is asked this often.
-const overviewFor = 2 * time.Second
+const (
+	// overviewFor is how long what was read of all checks is shown: however many
+	// look, the database is asked this often at most.
+	overviewFor = 2 * time.Second
+	// activityFor is the same of what was measured lately: it is counted from
+	// every run of ten minutes.
+	activityFor = 4 * time.Second
+)
 
 // overview is what was last read of all checks.
-type overview struct {
-	read func(context.Context) ([]kept.Watched, error)
-	mu   sync.Mutex
-	at   time.Time
+type overview struct{ reading[allChecks] }
+
+// allChecks are all checks, and where each stands among them.
+type allChecks struct {
 	list []kept.Watched
 	byID map[string]int
 }
 
-// get reads all checks, or answers what was read a moment ago. While somebody
-// reads, others wait for it.
+// readBy says how all checks are read.
+func (o *overview) readBy(read func(context.Context) ([]kept.Watched, error)) {
+	o.every = overviewFor
+	o.read = func(ctx context.Context) (a allChecks, err error) {
+		if a.list, err = read(ctx); err != nil {
+			return a, err
+		}
+		a.byID = make(map[string]int, len(a.list))
+		for i, w := range a.list {
+			a.byID[w.ID] = i
+		}
+		return a, nil
+	}
+}
+
+// get reads all checks, or answers what was read a moment ago.
 func (o *overview) get(ctx context.Context) ([]kept.Watched, map[string]int, error) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.list != nil && time.Since(o.at) < overviewFor {
-		return o.list, o.byID, nil
-	}
-	began := time.Now()
-	list, err := o.read(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	o.list, o.at, o.byID = list, began, make(map[string]int, len(list))
-	if o.list == nil {
-		o.list = []kept.Watched{}
-	}
-	for i, w := range list {
-		o.byID[w.ID] = i
-	}
-	return o.list, o.byID, nil
-}
-
-// activityFor is how long what was measured lately is shown: it is counted from
-// every run of ten minutes.
-const activityFor = 4 * time.Second
-
-// recently is what was last read of what was measured.
-type recently struct {
-	mu   sync.Mutex
-	at   time.Time
-	list []kept.Activity
-}
-
-// get reads it, or answers what was read a moment ago; others wait meanwhile.
-func (c *recently) get(ctx context.Context, read func(context.Context, time.Duration) ([]kept.Activity, error)) ([]kept.Activity, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.list != nil && time.Since(c.at) < activityFor {
-		return c.list, nil
-	}
-	began := time.Now()
-	list, err := read(ctx, activityWithin)
-	if err != nil {
-		return nil, err
-	}
-	c.list, c.at = list, began
-	return list, nil
-}
-
-// forget has the next reader read anew: something was changed here.
-func (o *overview) forget() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.list = nil
+	a, err := o.reading.get(ctx)
+	return a.list, a.byID, err
 }

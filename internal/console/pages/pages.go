@@ -6,6 +6,7 @@ package pages
 import (
 	"context"
 	"embed"
+	"html/template"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -83,43 +84,45 @@ type Queue struct {
 type pages struct {
 	Options
 	all    overview
-	lately recently
+	lately reading[[]kept.Activity]
+	shelf  shelf
 	live   streams
 }
 
 // Add adds the pages to a frame.
 func Add(o Options) {
 	p := &pages{Options: o}
-	p.all.read = o.Records.Overview
+	p.all.readBy(o.Records.Overview)
+	p.lately.every, p.lately.read = activityFor, func(ctx context.Context) ([]kept.Activity, error) { return o.Records.Activity(ctx, activityWithin) }
 	f := o.Frame
 	f.Page("GET /{$}", access.ChecksRead, func(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/checks", http.StatusSeeOther)
 		return nil
 	})
-	f.Page("GET /checks", access.ChecksRead, p.checks)
+	f.Page("GET /checks", access.ChecksRead, p.list(checksPage, p.checks))
 	f.Page("GET /checks/{id}", access.ChecksRead, p.check)
 	f.Page("GET /checks/{id}/definition", access.ChecksRead, p.definition)
-	f.Page("POST /checks/{id}/run", access.RunsTrigger, p.runNow)
-	f.Page("POST /checks/{id}/switch", access.ChecksWrite, p.switchCheck)
+	f.Page("POST /checks/{id}/run", access.RunsTrigger, p.changing(p.runNow))
+	f.Page("POST /checks/{id}/switch", access.ChecksWrite, p.changing(p.switchCheck))
 	f.Page("GET /triggers/{id}", access.RunsRead, p.trigger)
 	f.Page("GET /runs/{id}", access.RunsRead, p.run)
 	f.Page("GET /runs/{id}/files/{n}", access.RunsRead, p.file)
-	f.Page("GET /incidents", access.RunsRead, p.incidents)
+	f.Page("GET /incidents", access.RunsRead, p.list(incidentsPage, p.incidents))
 	f.Page("GET /incidents/{id}", access.RunsRead, p.incident)
 	f.Page("GET /events", access.RunsRead, p.events)
-	f.Page("GET /fleet", access.FleetRead, p.fleet)
+	f.Page("GET /fleet", access.FleetRead, p.list(fleetPage, p.fleet))
 	p.addAlerts()
 	p.addIncidentForms()
 	f.Page("GET /fleet/dead-letters/{id}", access.FleetRead, p.letter)
-	f.Page("POST /fleet/pins", access.FleetAdmin, p.pin)
-	f.Page("POST /fleet/dead-letters", access.DLQRedrive, p.changeLetters)
+	f.Page("POST /fleet/pins", access.FleetAdmin, p.changing(p.pin))
+	f.Page("POST /fleet/dead-letters", access.DLQRedrive, p.changing(p.changeLetters))
 	f.Page("GET /settings", access.TokensAdmin, func(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/settings/tokens", http.StatusSeeOther)
 		return nil
 	})
 	f.Page("GET /settings/tokens", access.TokensAdmin, p.tokens)
-	f.Page("POST /settings/tokens", access.TokensAdmin, p.makeToken)
-	f.Page("POST /settings/tokens/{id}/revoke", access.TokensAdmin, p.revokeToken)
+	f.Page("POST /settings/tokens", access.TokensAdmin, p.changing(p.makeToken))
+	f.Page("POST /settings/tokens/{id}/revoke", access.TokensAdmin, p.changing(p.revokeToken))
 }
 
 func page(name string) func(w http.ResponseWriter, r *http.Request, f *web.Frame, p web.Page) error {
@@ -129,9 +132,13 @@ func page(name string) func(w http.ResponseWriter, r *http.Request, f *web.Frame
 	}
 }
 
+func templateOf(name string) *template.Template {
+	return web.Template(templateFiles, "templates/"+name+".html", "templates/shared.html")
+}
+
 // formPage is a page with a form, which may not have been taken.
 func formPage(name string) func(w http.ResponseWriter, r *http.Request, f *web.Frame, p web.Page, refused bool) error {
-	t := web.Template(templateFiles, "templates/"+name+".html", "templates/shared.html")
+	t := templateOf(name)
 	return func(w http.ResponseWriter, r *http.Request, f *web.Frame, p web.Page, refused bool) error {
 		if refused {
 			return f.Refuse(w, r, t, p)

@@ -12,7 +12,9 @@ var errSlowSpare = errors.New("the browser took too long to open a page")
 // spare is a page that is made ahead of the run that will use it, in a context
 // of its own that nobody has used: making one takes a third of a short run. It
 // is begun when a run's steps have ended, so that it takes nothing of their
-// time. A browser has one at most.
+// time. A browser has one at most, and a busy one has none: there the run
+// beside uses the processor meanwhile, and a page made ahead would only take
+// more of it.
 type spare struct {
 	width, height int64
 	// done is closed once tab and err are known.
@@ -64,11 +66,11 @@ func (b *chromium) keep(s *spare) {
 }
 
 // prepare makes the spare page of b, beside the run that calls it, where it has
-// none.
+// none and that run is alone in it.
 func (s *supervisor) prepare(ctx context.Context, b *chromium, width, height int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed || b.retired {
+	if s.closed || b.retired || b.users > 1 {
 		return
 	}
 	b.mu.Lock()

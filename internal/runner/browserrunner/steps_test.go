@@ -98,6 +98,9 @@ func TestActions(t *testing.T) {
 			[]check.Step{click("xpath///li[2]/a"), said("second")}},
 		{"fill replaces", `<input id="i" value="old" oninput="out.textContent = 'now ' + this.value + ' ' + event.isTrusted"><p id="out"></p>`,
 			[]check.Step{fillIn("#i", "new"), said("now new true")}},
+		{"fill takes a field that moves", `<style>@keyframes m { from { left: 0 } to { left: 600px } } #i { position: absolute; animation: m 2s linear infinite }</style>
+			<input id="i" oninput="out.textContent = 'now ' + this.value"><p id="out"></p>`,
+			[]check.Step{fillIn("#i", "new"), said("now new")}},
 		{"fill clears", `<input id="i" value="old" oninput="out.textContent = 'now [' + this.value + ']'"><p id="out"></p>`,
 			[]check.Step{fillIn("#i", ""), said("now []")}},
 		{"fill a text area", `<textarea id="i" oninput="out.textContent = this.value.split('\n').length + ' lines'">old</textarea><p id="out"></p>`,
@@ -184,6 +187,7 @@ func TestStepsThatDoNotSucceed(t *testing.T) {
 		{"disabled", `<button id="b" disabled>b</button>`, click("#b"), `"#b" is disabled (<button id="b">) after 1.5s`},
 		{"covered", `<button id="b">b</button><div class="cookie wall" style="position:fixed;inset:0"></div>`, click("#b"), `"#b" is covered by <div class="cookie wall">`},
 		{"moving", `<style>@keyframes m { from { left: 0 } to { left: 600px } } #b { position: absolute; animation: m 2s linear infinite }</style><button id="b">b</button>`, click("#b"), `"#b" does not stand still`},
+		{"a box that moves", `<style>@keyframes m { from { left: 0 } to { left: 600px } } #b { position: absolute; animation: m 2s linear infinite }</style><input type="checkbox" id="b">`, fillIn("#b", "true"), `"#b" does not stand still`},
 		{"not a selector", `x`, click("p["), `"p[" is not a valid selector`},
 		{"not an xpath", `x`, click("xpath///["), `is not a valid selector`},
 		{"text in other case", `<p>Buy Now</p>`, click("text/buy now"), `the page has that text in other upper and lower case`},

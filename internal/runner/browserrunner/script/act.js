@@ -49,7 +49,9 @@ const dated = ['color', 'date', 'datetime-local', 'month', 'range', 'time', 'wee
 const typed = ['text', 'url', 'tel', 'search', 'password', 'number', 'email'];
 const unfillable = ['file', 'image', 'button', 'submit', 'reset', 'hidden'];
 
-// ready is the element that is meant, once it can be given a value.
+// ready is the element that is meant, once it can be given a value. It has to
+// stand still for a mouse only, and for a recorder's own player: a field takes
+// a value while it moves.
 const ready = async () => {
   const picked = pick();
   const el = picked.el;
@@ -57,9 +59,9 @@ const ready = async () => {
   if (!editable(el)) return { reason: 'field', final: true, by: describe(el) };
   if (unable(el)) return { reason: 'disabled', by: describe(el) };
   if (el.readOnly) return { reason: 'readonly', by: describe(el) };
-  const at = await steady(el);
-  if (at.reason) return { reason: at.reason, by: describe(el) };
   const type = el instanceof HTMLInputElement ? el.type : '';
+  const at = loose || type === 'checkbox' || type === 'radio' ? await steady(el) : {};
+  if (at.reason) return { reason: at.reason, by: describe(el) };
   if (want.hide || type === 'password') globalThis.probefleetHide?.(el);
   if (unfillable.includes(type)) return { reason: 'field', final: true, by: '<input type="' + type + '">' };
   return { el, path: picked.path, x: at.x, y: at.y, type };

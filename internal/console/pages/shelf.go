@@ -1,0 +1,87 @@
+package pages
+
+import (
+	"context"
+	"fmt"
+	"html/template"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/probefleet/probefleet/internal/console/web"
+)
+
+const (
+	// listFor is how long a list is shown as it is before it is made again.
+	listFor = time.Second
+	// shelfSize is the number of lists that are kept.
+	shelfSize = 64
+)
+
+// shelf keeps lists as they were last shown, each for those who may do the same:
+// however many look at one, it is read and written once in a while. What is done
+// here clears it.
+type shelf struct {
+	mu    sync.Mutex
+	lists map[string]*reading[listed]
+}
+
+// listed is a page without what is of its viewer.
+type listed struct {
+	page web.Page
+	main template.HTML
+}
+
+// at is what is kept under a key; read makes it where nothing is.
+func (s *shelf) at(key string, read func(context.Context) (listed, error)) *reading[listed] {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.lists[key]
+	if one == nil {
+		if s.lists == nil || len(s.lists) >= shelfSize {
+			s.lists = map[string]*reading[listed]{}
+		}
+		one = &reading[listed]{every: listFor, read: read}
+		s.lists[key] = one
+	}
+	return one
+}
+
+// clear has every list made anew: something was changed here.
+func (s *shelf) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.lists = nil
+}
+
+// list is a page that the shelf keeps. What it shows follows from its address,
+// and from what its viewer may do.
+func (p *pages) list(t *template.Template, read func(ctx context.Context, q url.Values) (web.Page, error)) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		q, may := r.URL.Query(), slices.Clone(web.ViewerOf(r.Context()).Scopes)
+		slices.Sort(may)
+		l, err := p.shelf.at(fmt.Sprintf("%s?%s %q", r.URL.Path, q.Encode(), may), func(ctx context.Context) (l listed, err error) {
+			if l.page, err = read(ctx, q); err != nil {
+				return l, err
+			}
+			l.main, err = web.Main(t, l.page, may)
+			l.page.Body = nil // it is in main
+			return l, err
+		}).get(r.Context())
+		if err != nil {
+			return err
+		}
+		return p.Frame.ShowMain(w, r, l.page, l.main)
+	}
+}
+
+// changing is the handler of a form: what it has done is seen by whoever looks
+// next.
+func (p *pages) changing(h web.Handler) web.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		defer p.shelf.clear()
+		return h(w, r)
+	}
+}
