@@ -15,7 +15,7 @@ const (
 	panelRight  = 880
 	panelHeight = 190
 	panelGap    = 60
-	panelTop    = 70
+	panelTop    = 84
 )
 
 // colours are told apart by people who do not tell red from green; lines have
@@ -116,8 +116,12 @@ func (d *drawing) panel(s Scenario, top float64, title string, rows []Row, of fu
 	if in := s.Incident; in.Share > 0 && in.For > 0 {
 		fmt.Fprintf(d, "<rect class=\"shade\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\"/>\n", x(in.At.Minutes()), top, x(in.For.Minutes())-panelLeft, panelHeight)
 	}
-	for i := range 5 {
-		v := scale * float64(i) / 4
+	steps := 5
+	if lead := scale / math.Pow(10, math.Floor(math.Log10(scale))); math.Round(lead*10) == 20 {
+		steps = 4 // 200 by fifties, 250 as well
+	}
+	for i := range steps + 1 {
+		v := scale * float64(i) / float64(steps)
 		d.grid(panelLeft, y(v), panelRight, y(v))
 		d.text(panelLeft-8, y(v)+4, "end", fmt.Sprintf("%g", v))
 	}
@@ -127,7 +131,7 @@ func (d *drawing) panel(s Scenario, top float64, title string, rows []Row, of fu
 	}
 	for m := 0.0; m <= float64(minutes); m += step {
 		d.grid(x(m), top, x(m), top+panelHeight)
-		d.text(x(m), top+panelHeight+18, "middle", strings.TrimSuffix((time.Duration(m)*time.Minute).String(), "0s"))
+		d.text(x(m), top+panelHeight+18, "middle", span(time.Duration(m)*time.Minute))
 	}
 	if mark > 0 {
 		fmt.Fprintf(d, "<line stroke=\"currentColor\" stroke-dasharray=\"1 4\" x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\"/>\n", panelLeft, y(mark), panelRight, y(mark))
