@@ -97,8 +97,14 @@ $(AXE):
 axe: deps $(AXE) ## every page of ours in Chromium under axe-core: nothing serious (needs npm)
 	PROBEFLEET_AXE="$(abspath $(AXE))" $(GO) test -count 1 -timeout 40m -tags axe -run '^Test(Axe|Accessible)' ./internal/dashboard/... ./internal/console/...
 
-bench-dashboard: deps ## the status page over CHECKS=n checks (default 10000) with 90 days, read by 50: p95, weight, memory; EXPLAIN into docs/queries.md with EXPLAIN=1
-	PROBEFLEET_BENCH_CHECKS=$(or $(CHECKS),10000) PROBEFLEET_BENCH_EXPLAIN=$(EXPLAIN) $(GO) test -count 1 -timeout 60m -v -run '^TestSpeedOfThePage$$' ./internal/dashboard
+bench-dashboard: deps ## status page and console over CHECKS=n checks (default 10000) with 90 days and RUNS=n runs (default 2000000), read by 50, each line with its bar; bytes a million runs; EXPLAIN into docs/queries.md with EXPLAIN=1
+	PROBEFLEET_BENCH_CHECKS=$(or $(CHECKS),10000) PROBEFLEET_BENCH_RUNS=$(or $(RUNS),2000000) PROBEFLEET_BENCH_EXPLAIN=$(EXPLAIN) $(GO) test -count 1 -timeout 60m -v -run '^TestSpeedOfThePages$$' ./cmd/internal/scale
+
+outage: deps ## the database stopped for OUTAGE=90s under load: the page answers with its age, the recorder takes up again, nothing is lost
+	PROBEFLEET_OUTAGE=$(or $(OUTAGE),90s) $(GO) test -count 1 -timeout 20m -v -run '^TestThePageOutlivesItsDatabase$$' ./internal/dashboard
+
+bench-fold: deps ## recording with states and incidents beside recording without, in interleaved rounds, per second of CPU
+	PROBEFLEET_BENCH_FOLD=1 $(GO) test -count 1 -timeout 30m -v -run '^TestCostOfTheFold$$' ./internal/store
 
 TERRAFORM_CHECK ?= ../shared/terraform-check/terraform-check
 

@@ -115,7 +115,7 @@ type Delivery struct {
 	Channel string     `json:"channel"`
 	Key     string     `json:"key" doc:"The same whenever the same message is sent again."`
 	Test    bool       `json:"test,omitempty"`
-	State   string     `json:"state" enum:"waiting,sent,given_up"`
+	State   string     `json:"state" enum:"waiting,sent,given_up,withheld"`
 	Title   string     `json:"title"`
 	Items   int        `json:"items" doc:"Things that it tells."`
 	Created time.Time  `json:"created"`
@@ -334,7 +334,7 @@ func shownAlerts(found []alert.Alert) []Alert {
 
 type listDeliveriesInput struct {
 	Channel string    `query:"channel" doc:"Only to this channel."`
-	State   string    `query:"state" enum:"waiting,sent,given_up" doc:"Only in this state."`
+	State   string    `query:"state" enum:"waiting,sent,given_up,withheld" doc:"Only in this state."`
 	Alert   string    `query:"alert" doc:"Only those that tell of this alert."`
 	Before  time.Time `query:"before" doc:"Only those made before."`
 	Limit   int       `query:"limit" default:"100" minimum:"1" maximum:"1000"`

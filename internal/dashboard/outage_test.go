@@ -13,11 +13,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/child"
 	"github.com/probefleet/probefleet/internal/dashboard"
-	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/localpg"
+	"github.com/probefleet/probefleet/internal/pagetest"
 	"github.com/probefleet/probefleet/internal/store"
 )
 
@@ -25,26 +24,15 @@ import (
 // clock of the page alone goes on by 90 s meanwhile.
 const outageVariable = "PROBEFLEET_OUTAGE"
 
-// The database stops while readers read, for 90 s: every answer is a page, the
-// page says how old it is, and is current again soon after the database is.
+// The database stops for 90 s under load: results come, a recorder records them,
+// readers read. Every answer is a page, which says how old it is, in Chromium
+// too; when the database is back the recorder takes up again by itself, the page
+// is current, and every result that the queue had accepted is recorded once.
 func TestThePageOutlivesItsDatabase(t *testing.T) {
 	pg, options, db := ownServer(t)
-	now := time.Now().UTC().Truncate(time.Second)
-	for i := range 40 {
-		c := check.Check{
-			ID: fmt.Sprintf("c-%d", i), Name: fmt.Sprintf("Check %d", i), Every: time.Minute, Timeout: 10 * time.Second, Locations: []string{"here"}, Active: true, Public: true,
-			Spec: check.OneRequest(check.Request{Method: "GET", URL: "https://shop.example/", MaxBody: check.DefaultMaxBody}, []string{"status == 200"}, nil),
-		}
-		if _, err := db.ApplyChecks(t.Context(), []check.Check{c}); err != nil {
-			t.Fatal(err)
-		}
-		r := jobs.ResultFor(jobs.New(c, "here", now, 1, now, now.Add(time.Minute)))
-		r.Outcome, r.ReceivedAt, r.StartedAt, r.FinishedAt, r.Worker.ID = jobs.Passed, now, now, now.Add(time.Second), "w"
-		r.Timings.Total = time.Second
-		if _, err := db.RecordReceived(t.Context(), []jobs.Result{r}, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
+	applyOutageChecks(t, db)
+	browser := pagetest.Start(t)
+	flow := newFlow(t, db)
 	public, err := store.OpenPublic(t.Context(), pg.URL(localpg.DefaultDatabase))
 	if err != nil {
 		t.Fatal(err)
@@ -70,8 +58,16 @@ func TestThePageOutlivesItsDatabase(t *testing.T) {
 	if err := pg.Stop(); err != nil {
 		t.Fatal(err)
 	}
+	stopped, before := time.Now(), flow.accepted()
+	looks := 0
 	if away, err := time.ParseDuration(os.Getenv(outageVariable)); err == nil {
-		within(t, "the outage", after(away))
+		for ended := after(away); !ended(); looks++ {
+			within(t, "a second", after(time.Second))
+			// Nobody reads every page within the moment in which it gets old.
+			if body := read(t, server.URL+"/"); time.Since(stopped) > 30*time.Second && !strings.Contains(body, "Live data is delayed: last update") {
+				t.Errorf("after %s the page does not say its age", time.Since(stopped).Round(time.Second))
+			}
+		}
 	} else {
 		ahead.Store(int64(90 * time.Second))
 	}
@@ -83,14 +79,29 @@ func TestThePageOutlivesItsDatabase(t *testing.T) {
 	if api := read(t, server.URL+"/api/v1/status"); !strings.Contains(api, `"stale":true`) {
 		t.Errorf("the API says %.200s", api)
 	}
-	if _, err := localpg.Start(t.Context(), options); err != nil {
+	seen := browser.Open(t, server.URL+"/", pagetest.View{Then: `document.querySelector("[data-part=banner]").innerText`})
+	if !strings.Contains(seen.Result, "Live data is delayed") || !strings.Contains(seen.Result, "min ago") || len(seen.Violations)+len(seen.Executed)+len(seen.Elsewhere) > 0 {
+		t.Errorf("in Chromium the page says %q, with %q from elsewhere", seen.Result, seen.Elsewhere)
+	}
+	away, waiting := time.Since(stopped), flow.accepted()-before
+	again, err := localpg.Start(t.Context(), options)
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := again.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	back := time.Now()
 	within(t, "a current page", func() bool { return !strings.Contains(read(t, server.URL+"/"), "Live data is delayed") })
+	current := time.Since(back)
+	sent := flow.stop(t, db, pg.URL(localpg.DefaultDatabase))
 	if n, slowest := load(); n < 100 {
 		t.Errorf("readers read %d pages only", n)
 	} else {
-		t.Logf("%d pages were read meanwhile, the slowest in %s", n, slowest)
+		t.Logf("the database was away for %s, %d results came meanwhile; %d pages were read, the slowest in %s, and %d times the page was asked for its age; it was current %s after the start, and all %d results were recorded, once each",
+			away.Round(time.Second), waiting, n, slowest.Round(time.Millisecond), looks, current.Round(time.Millisecond), sent)
 	}
 }
 

@@ -17,7 +17,7 @@ func (p *pages) addAlerts() {
 	if !p.Console.HasAlerts() {
 		return
 	}
-	p.Frame.Page("GET /alerts", access.RunsRead, p.list(alertsPage, p.alerts))
+	p.Frame.Page("GET /alerts", access.RunsRead, p.list(alertsPage, moving, p.alerts))
 	p.Frame.Page("GET /alerts/deliveries/{id}", access.RunsRead, p.delivery)
 	p.Frame.Page("POST /alerts/channels/{name}/test", access.ChannelsAdmin, p.changing(p.testChannel))
 }

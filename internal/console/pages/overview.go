@@ -2,6 +2,7 @@ package pages
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/kept"
@@ -38,6 +39,16 @@ func (o *overview) readBy(read func(context.Context) ([]kept.Watched, error)) {
 		}
 		return a, nil
 	}
+}
+
+// version names what is shown of all checks now.
+func (o *overview) version(ctx context.Context) (string, error) {
+	if _, err := o.reading.get(ctx); err != nil {
+		return "", err
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return strconv.FormatInt(o.at.UnixNano(), 36), nil
 }
 
 // get reads all checks, or answers what was read a moment ago.

@@ -16,7 +16,8 @@ import (
 const (
 	// listFor is how long a list is shown as it is before it is made again.
 	listFor = time.Second
-	// shelfSize is the number of lists that are kept.
+	// shelfSize is the number of lists that are kept, those of past versions
+	// included; then all of them go.
 	shelfSize = 64
 )
 
@@ -57,12 +58,17 @@ func (s *shelf) clear() {
 }
 
 // list is a page that the shelf keeps. What it shows follows from its address,
-// and from what its viewer may do.
-func (p *pages) list(t *template.Template, read func(ctx context.Context, q url.Values) (web.Page, error)) web.Handler {
+// and from what its viewer may do. version changes when what it is about does:
+// whoever is told of a change, see [pages.events], is shown it.
+func (p *pages) list(t *template.Template, version func(context.Context) (string, error), read func(ctx context.Context, q url.Values) (web.Page, error)) web.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		q, may := r.URL.Query(), slices.Clone(web.ViewerOf(r.Context()).Scopes)
 		slices.Sort(may)
-		l, err := p.shelf.at(fmt.Sprintf("%s?%s %q", r.URL.Path, q.Encode(), may), func(ctx context.Context) (l listed, err error) {
+		as, err := version(r.Context())
+		if err != nil {
+			return err
+		}
+		l, err := p.shelf.at(fmt.Sprintf("%s %s?%s %q", as, r.URL.Path, q.Encode(), may), func(ctx context.Context) (l listed, err error) {
 			if l.page, err = read(ctx, q); err != nil {
 				return l, err
 			}
@@ -76,6 +82,10 @@ func (p *pages) list(t *template.Template, read func(ctx context.Context, q url.
 		return p.Frame.ShowMain(w, r, l.page, l.main)
 	}
 }
+
+// moving is the version of what changes all the time: it is shown as it was a
+// moment ago.
+func moving(context.Context) (string, error) { return "", nil }
 
 // changing is the handler of a form: what it has done is seen by whoever looks
 // next.
