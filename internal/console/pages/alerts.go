@@ -86,7 +86,7 @@ func (p *pages) alerts(w http.ResponseWriter, r *http.Request) error {
 		}
 		body.Deliveries = append(body.Deliveries, row)
 	}
-	return p.Frame.Show(w, r, alertsPage, web.Page{Title: "Alerts", Section: "alerts", Body: body})
+	return p.Frame.Show(w, r, alertsPage, web.Page{Title: "Alerts", Section: "alerts", Live: "alerts", Body: body})
 }
 
 func (p *pages) delivery(w http.ResponseWriter, r *http.Request) error {
@@ -94,7 +94,11 @@ func (p *pages) delivery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.Frame.Show(w, r, deliveryPage, web.Page{Title: "Message", Section: "alerts", Body: rowOf(d, time.Now())})
+	live := ""
+	if d.State == "waiting" {
+		live = "delivery:" + d.ID
+	}
+	return p.Frame.Show(w, r, deliveryPage, web.Page{Title: d.Title, Section: "alerts", Live: live, Body: rowOf(d, time.Now())})
 }
 
 func (p *pages) testChannel(w http.ResponseWriter, r *http.Request) error {
@@ -102,6 +106,6 @@ func (p *pages) testChannel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p.Frame.Redirect(w, r, "/alerts/deliveries/"+id, web.Flash{Text: "A test message is on its way. Load this page again to see what became of it."})
+	p.Frame.Redirect(w, r, "/alerts/deliveries/"+id, web.Flash{Text: "A test message is on its way."})
 	return nil
 }
