@@ -95,7 +95,7 @@ $(AXE):
 	npm install --prefix $(BIN)/axe --no-audit --no-fund --no-save --silent axe-core@$(AXE_VERSION)
 
 axe: deps $(AXE) ## every page of ours in Chromium under axe-core: nothing serious (needs npm)
-	PROBEFLEET_AXE="$(abspath $(AXE))" $(GO) test -count 1 -timeout 40m -tags axe -run '^Test(Axe|Accessible)' ./internal/dashboard/... ./internal/console/...
+	PROBEFLEET_AXE="$(abspath $(AXE))" $(GO) test -count 1 -timeout 60m -v -run '^TestAxe' ./internal/dashboard ./cmd/internal/consolecmd
 
 bench-dashboard: deps ## status page and console over CHECKS=n checks (default 10000) with 90 days and RUNS=n runs (default 2000000), read by 50, each line with its bar; bytes a million runs; EXPLAIN into docs/queries.md with EXPLAIN=1
 	PROBEFLEET_BENCH_CHECKS=$(or $(CHECKS),10000) PROBEFLEET_BENCH_RUNS=$(or $(RUNS),2000000) PROBEFLEET_BENCH_EXPLAIN=$(EXPLAIN) $(GO) test -count 1 -timeout 60m -v -run '^TestSpeedOfThePages$$' ./cmd/internal/scale

@@ -56,8 +56,9 @@ var bounds = map[string]string{
 	"code":     "status codes that the page answers",
 	"outcome":  "a fixed list", "reason": "a fixed list", "fate": "a fixed list", "action": "a fixed list", "result": "a fixed list",
 	"verdict": "a fixed list", "process": "a fixed list", "rollback": "a fixed list", "state": "a fixed list",
-	"check": "checks that were asked for, `-metrics-checks` at most; `/metrics` of the console alone",
-	"name":  "one a check", "group": "one a check", "kind": "one a check",
+	"check":  "checks that were asked for, `-metrics-checks` at most; `/metrics` of the console alone",
+	"window": "the four of the rules of budgets",
+	"name":   "one a check", "group": "one a check", "kind": "one a check",
 }
 
 // metric is a row of the catalogue.

@@ -250,6 +250,32 @@ func TestCertificatesAreToldOnceAThreshold(t *testing.T) {
 	}
 }
 
+// A channel that says nothing of certificates is told from thirty days on, rounded
+// down, and not before; a renewed one ends it.
+func TestACertificateIsToldThirtyDaysBefore(t *testing.T) {
+	b := newBook(webhook("ops"))
+	const day = 24 * time.Hour
+	b.open("cert", at(0), func(a *Alert) { a.Kind, a.Facts.Ends = Certificate, at(32*day) })
+	for h := range 25 { // until thirty-one days are left
+		b.plan(at(time.Duration(h) * time.Hour))
+	}
+	if len(b.sent) != 0 {
+		t.Fatalf("told %d times with thirty-one days left or more: %+v", len(b.sent), b.sent[0].Message.Items)
+	}
+	for h := 24; h < 24*31; h++ {
+		b.plan(at(time.Duration(h)*time.Hour + time.Minute))
+	}
+	b.close("cert", at(31*day))
+	b.until(at(31*day), at(31*day+time.Minute))
+	var got []string
+	for _, n := range b.sent {
+		got = append(got, fmt.Sprintf("%s %d", n.Message.Items[0].What, n.Message.Items[0].N))
+	}
+	if want := []string{"opened 30", "reminder 14", "reminder 7", "reminder 3", "reminder 1", "closed 0"}; !slices.Equal(got, want) {
+		t.Errorf("told %q, want %q", got, want)
+	}
+}
+
 func TestCooldown(t *testing.T) {
 	b := newBook(webhook("ops", func(c *Channel) { c.Cooldown = Span(10 * time.Minute) }))
 	same := func(a *Alert) { a.CheckID = "shop" }

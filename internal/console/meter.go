@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -18,6 +19,7 @@ type meter struct {
 	checks    []status.Check
 	locations []string // none: all
 	meters    []kept.Meter
+	promises  []kept.Promise
 	leftOut   int
 }
 
@@ -38,11 +40,15 @@ var (
 	checkUptime   = checkMetric("_uptime_ratio", "Share of the measured slots of 24 whole hours that were up, by the policy slots-v1; absent where nothing was measured.", "check", "location")
 	checkCoverage = checkMetric("_coverage_ratio", "Share of the slots due within 24 whole hours that were measured, maintenance left out.", "check", "location")
 	checkDays     = checkMetric("_certificate_days_left", "Days until the certificate ends that was seen last; below 0 where it has ended.", "check", "location")
+	checkPromised = checkMetric("_objective_ratio", "Share of what is measured that is promised to be up, of checks with an objective.", "check")
+	checkBudget   = checkMetric("_error_budget_left_ratio", "Share of the error budget that is left of the objective's days; below 0 where it is missed, absent where nothing was measured.", "check")
+	checkBurns    = checkMetric("_burn_rate", "How many times as fast as allowed the error budget burnt over a window; absent where nothing was measured in it.", "check", "window")
 )
 
 // CheckMetrics describes what is measured of checks; all are gauges.
 var CheckMetrics = []*prometheus.Desc{
 	checksInState, checksLeftOut, checkInfo, checkState, checkUp, checkOutcome, checkLast, checkDuration, checkUptime, checkCoverage, checkDays,
+	checkPromised, checkBudget, checkBurns,
 }
 
 // Describe is that of prometheus.Collector.
@@ -89,6 +95,7 @@ func (m *meter) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(checksLeftOut, float64(m.leftOut))
 	m.counted(gauge)
+	m.promised(gauge)
 }
 
 // counted is what was counted over a while.
@@ -113,6 +120,22 @@ func (m *meter) counted(gauge func(*prometheus.Desc, float64, ...string)) {
 		}
 		if !k.CertificateEnds.IsZero() {
 			gauge(checkDays, k.CertificateEnds.Sub(m.now).Hours()/24, k.CheckID, k.Location)
+		}
+	}
+}
+
+// promised is what was promised and what is left of it. What was not measured is
+// neither burnt nor saved, and so absent.
+func (m *meter) promised(gauge func(*prometheus.Desc, float64, ...string)) {
+	for _, p := range m.promises {
+		gauge(checkPromised, p.Target, p.CheckID)
+		if _, measured := p.Account.Uptime(); measured {
+			gauge(checkBudget, p.Budget(p.Account).Left, p.CheckID)
+		}
+		for _, r := range p.Rules {
+			if r.LongCovered > 0 {
+				gauge(checkBurns, r.LongRate, p.CheckID, fmt.Sprintf("%dh", r.Long/time.Hour))
+			}
 		}
 	}
 }

@@ -47,8 +47,9 @@ type readings struct {
 }
 
 type countedAt struct {
-	at   time.Time
-	list []kept.Meter
+	at       time.Time
+	list     []kept.Meter
+	promises []kept.Promise
 }
 
 func (r *readings) checks(ctx context.Context, book meterBook) ([]status.Check, error) {
@@ -67,25 +68,30 @@ func (r *readings) checks(ctx context.Context, book meterBook) ([]status.Check, 
 	return list, nil
 }
 
-func (r *readings) counted(ctx context.Context, book meterBook, ids []string) ([]kept.Meter, error) {
+// counted is what was counted of checks, and how their objectives are kept.
+func (r *readings) counted(ctx context.Context, book meterBook, ids []string) (countedAt, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	asked := strings.Join(ids, " ")
 	began := time.Now()
 	if known, ok := r.meters[asked]; ok && began.Sub(known.at) < metersFor {
-		return known.list, nil
+		return known, nil
 	}
 	maps.DeleteFunc(r.meters, func(_ string, known countedAt) bool { return began.Sub(known.at) >= metersFor })
 	until := began.Truncate(time.Hour)
 	list, err := book.Meters(ctx, ids, until.Add(-metersOver), until)
 	if err != nil {
-		return nil, err
+		return countedAt{}, err
+	}
+	promises, err := book.Promises(ctx, began.UTC(), ids)
+	if err != nil {
+		return countedAt{}, err
 	}
 	if r.meters == nil || len(r.meters) >= metersKept {
 		r.meters = map[string]countedAt{}
 	}
-	r.meters[asked] = countedAt{began, list}
-	return list, nil
+	r.meters[asked] = countedAt{began, list, promises}
+	return r.meters[asked], nil
 }
 
 // MetricsHandler serves what the checks measured, for Prometheus, to whoever
@@ -149,9 +155,11 @@ func (c *Console) meter(r *http.Request) (*meter, error) {
 	for i, ch := range m.checks {
 		ids[i] = ch.ID
 	}
-	if m.meters, err = c.readings.counted(r.Context(), c.o.Meters, ids); err != nil {
+	counted, err := c.readings.counted(r.Context(), c.o.Meters, ids)
+	if err != nil {
 		return nil, err
 	}
+	m.meters, m.promises = counted.list, counted.promises
 	return m, nil
 }
 

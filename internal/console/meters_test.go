@@ -22,7 +22,9 @@ type measured struct {
 	meters   []kept.Meter
 	asked    []string
 	promises map[string]status.Objective
-	reads    int
+	// unmeasured are promises of which nothing is known.
+	unmeasured map[string]status.Objective
+	reads      int
 }
 
 func (m *measured) Statuses(context.Context) ([]status.Check, error) { m.reads++; return m.checks, nil }
@@ -39,6 +41,10 @@ func (m *measured) Promises(_ context.Context, now time.Time, ids []string) (lis
 				return status.Account{Policy: status.SlotsV1, Unit: "slots", Expected: 2000, Up: 980, Down: 20}
 			}
 			list = append(list, kept.Promise{CheckID: id, At: now, Objective: o, Account: account(o.Window), Rules: o.Judge(account)})
+		}
+		if o, known := m.unmeasured[id]; known {
+			nothing := func(time.Duration) status.Account { return status.Account{Policy: status.SlotsV1, Expected: 2000} }
+			list = append(list, kept.Promise{CheckID: id, At: now, Objective: o, Account: nothing(0), Rules: o.Judge(nothing)})
 		}
 	}
 	return list, nil
@@ -130,6 +136,35 @@ func TestMetricsOfChecks(t *testing.T) {
 	has(body, "probefleet_checks_left_out 1")
 	if strings.Contains(body, `check="shop"`) {
 		t.Error("the bound on checks does not hold")
+	}
+}
+
+// What is left of a budget and how fast it burns is shown of checks that promise
+// something, and of those alone; what was not measured has neither.
+func TestMetricsOfBudgets(t *testing.T) {
+	o := status.Objective{Target: .99, Window: 30 * 24 * time.Hour, Policy: status.SlotsV1}
+	book := &measured{
+		checks:   []status.Check{watched("shop", "web", status.Operational), watched("plain", "web", status.Operational), watched("unmeasured", "desk", status.Operational)},
+		promises: map[string]status.Objective{"shop": o},
+	}
+	c := New(Options{Tokens: newRing(), Meters: book, MetricsOpen: true, Logger: slog.New(slog.DiscardHandler)})
+	body := ask(c.MetricsHandler(), "GET", "/metrics", "", "").Body.String()
+	for _, l := range []string{
+		`probefleet_check_objective_ratio{check="shop"} 0.99`, // 20 of 1000 were down, 10 are allowed
+		`probefleet_check_error_budget_left_ratio{check="shop"} -1`,
+		`probefleet_check_burn_rate{check="shop",window="1h"} 2`, `probefleet_check_burn_rate{check="shop",window="72h"} 2`,
+	} {
+		if !strings.Contains(body, l[:len(l)-1]) {
+			t.Errorf("not in the metrics: %s\n%s", l, body)
+		}
+	}
+	if strings.Contains(body, `_objective_ratio{check="plain"`) || strings.Contains(body, `_budget_left_ratio{check="plain"`) {
+		t.Error("a check that promises nothing has a budget")
+	}
+	book.unmeasured = map[string]status.Objective{"unmeasured": o}
+	body = ask(c.MetricsHandler(), "GET", "/metrics?group=desk", "", "").Body.String()
+	if !strings.Contains(body, `probefleet_check_objective_ratio{check="unmeasured"} 0.99`) || strings.Contains(body, `_left_ratio{check="unmeasured"`) || strings.Contains(body, `_burn_rate{check="unmeasured"`) {
+		t.Errorf("what was not measured has a budget:\n%s", body)
 	}
 }
 

@@ -34,6 +34,8 @@ var pagesOf = []struct{ name, path string }{
 	{"index", "/"}, {"days", "/?days=90"}, {"check", "/checks/payments-api"}, {"maintained", "/checks/search"},
 	{"incident", "/incidents/" + incidentID(1)}, {"postmortem", "/incidents/" + incidentID(4)}, {"history", "/history"},
 	{"missing", "/nowhere"}, {"embed", "/embed"},
+	{"group", "/?group=Payments"}, {"zone", "/?tz=Asia/Tokyo"}, {"month", "/history/" + time.Now().UTC().Format("2006-01")}, {"empty-month", "/history/2020-02"},
+	{"bad-period", "/?days=7"}, {"missing-check", "/checks/nothing"}, {"missing-incident", "/incidents/nothing"}, {"bad-month", "/history/soon"},
 }
 
 // Every page, on a phone and on a desktop, by day and by night: nothing from
@@ -42,8 +44,8 @@ func TestPagesInABrowser(t *testing.T) {
 	b, at := pagetest.Start(t), shown(t, rich(time.Now()), time.Now())
 	for _, p := range pagesOf {
 		for _, v := range []pagetest.View{
-			{Width: 390, Height: 844, Shot: p.name + "-phone-light"}, {Width: 390, Height: 844, Dark: true, Shot: p.name + "-phone-dark"},
-			{Width: 1280, Height: 900, Shot: p.name + "-desktop-light"}, {Width: 1280, Height: 900, Dark: true, Shot: p.name + "-desktop-dark"},
+			{Width: 375, Height: 812, Shot: p.name + "-phone-light"}, {Width: 375, Height: 812, Dark: true, Shot: p.name + "-phone-dark"},
+			{Width: 1440, Height: 900, Shot: p.name + "-desktop-light"}, {Width: 1440, Height: 900, Dark: true, Shot: p.name + "-desktop-dark"},
 		} {
 			if v.Dark && os.Getenv(pagetest.ShotsVariable) == "" {
 				continue // colours change nothing else
@@ -81,7 +83,7 @@ func TestAxe(t *testing.T) {
 	}
 	b, at := pagetest.Start(t), shown(t, rich(time.Now()), time.Now())
 	for _, p := range pagesOf {
-		for _, v := range []pagetest.View{{Axe: true}, {Axe: true, Dark: true}, {Axe: true, Width: 390, Height: 844}} {
+		for _, v := range axed {
 			for _, f := range b.Open(t, at+p.path, v).Findings {
 				t.Errorf("%s (dark %v, %d wide): %s", p.path, v.Dark, v.Width, f)
 			}
@@ -109,16 +111,7 @@ func TestBarsByTheKeyboard(t *testing.T) {
 }
 
 // corpus are texts that want to be executed.
-var corpus = []string{
-	`<script>alert(1)</script>`, `"><script>alert(1)</script>`, `'><img src=x onerror=alert(1)>`, `<svg onload=alert(1)>`, `</title><script>alert(1)</script>`,
-	`</style><script>alert(1)</script>`, `</textarea><script>alert(1)</script>`, `<iframe srcdoc="<script>parent.alert(1)</script>">`, `javascript:alert(1)`,
-	`{{constructor.constructor('alert(1)')()}}`, "${alert(1)}", `" autofocus onfocus=alert(1) x="`, `' onmouseover='alert(1)`, `<a href="javascript:alert(1)">x</a>`,
-	`<math><mi xlink:href="javascript:alert(1)">x</mi></math>`, `<details open ontoggle=alert(1)>`, `<base href="https://evil.example/">`, `<meta http-equiv=refresh content="0;url=javascript:alert(1)">`,
-	`<link rel=stylesheet href=https://evil.example/x.css>`, `<img src=https://evil.example/p.png>`, `<object data="javascript:alert(1)">`, `<form action="javascript:alert(1)"><button>`,
-	"[x](javascript:alert(1))", "[x](JaVaScRiPt:alert(1))", "[x](data:text/html;base64,PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==)", "![x](https://evil.example/p.png)", "<javascript:alert(1)>",
-	"[x](https://ok.example \"a\\\" onmouseover=\\\"alert(1)\")", "`<script>alert(1)</script>`", "```html\n<script>alert(1)</script>\n```", "[a]: javascript:alert(1)\n\n[a]", "<!-- --><script>alert(1)</script>",
-	"\u2028alert(1)", "\x00<script>alert(1)</script>", "<scr\x00ipt>alert(1)</scr\x00ipt>", "&lt;script&gt;alert(1)&lt;/script&gt;", "]]><script>alert(1)</script>", "--!><script>alert(1)</script>",
-}
+var corpus = pagetest.Corpus
 
 // Whatever strangers write, nothing is executed, nothing is fetched and the
 // policy has nothing to report: in names, descriptions, groups, tags, reasons,

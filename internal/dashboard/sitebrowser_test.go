@@ -34,8 +34,8 @@ func TestSitesInABrowser(t *testing.T) {
 	b, at := pagetest.Start(t), shownPages(t)
 	for _, p := range siteLooks {
 		for _, v := range []pagetest.View{
-			{Width: 390, Height: 844, Shot: p.name + "-phone-light"}, {Width: 390, Height: 844, Dark: true, Shot: p.name + "-phone-dark"},
-			{Width: 1280, Height: 900, Shot: p.name + "-desktop-light"}, {Width: 1280, Height: 900, Dark: true, Shot: p.name + "-desktop-dark"},
+			{Width: 375, Height: 812, Shot: p.name + "-phone-light"}, {Width: 375, Height: 812, Dark: true, Shot: p.name + "-phone-dark"},
+			{Width: 1440, Height: 900, Shot: p.name + "-desktop-light"}, {Width: 1440, Height: 900, Dark: true, Shot: p.name + "-desktop-dark"},
 		} {
 			if v.Dark && os.Getenv(pagetest.ShotsVariable) == "" {
 				continue
@@ -70,7 +70,7 @@ func TestAxeOfSites(t *testing.T) {
 	}
 	b, at := pagetest.Start(t), shownPages(t)
 	for _, p := range siteLooks {
-		for _, v := range []pagetest.View{{Axe: true}, {Axe: true, Dark: true}, {Axe: true, Width: 390, Height: 844}} {
+		for _, v := range axed {
 			for _, f := range b.Open(t, at+p.path, v).Findings {
 				t.Errorf("%s (dark %v, %d wide): %s", p.path, v.Dark, v.Width, f)
 			}

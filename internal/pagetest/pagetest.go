@@ -14,9 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/cdp"
-	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
@@ -88,10 +85,14 @@ type View struct {
 	Shot string
 	// Axe has axe-core look at the page, which AxeVariable has to name.
 	Axe bool
+	// Cookie is sent to the page's host, as name=value; "" for none.
+	Cookie string
 }
 
 // Seen is what was seen of a page.
 type Seen struct {
+	// Status is that of the answer to the page's address.
+	Status int
 	// Executed are the texts with which alert was called, Violations what the
 	// content security policy reports, Elsewhere the addresses on other hosts
 	// that were fetched.
@@ -115,54 +116,9 @@ var report string
 // Open looks at the page at an address in a context of its own.
 func (b *Browser) Open(t testing.TB, address string, v View) Seen {
 	t.Helper()
-	if v.Width == 0 {
-		v.Width, v.Height = 1280, 900
-	}
-	tab, end := chromedp.NewContext(b.ctx, chromedp.WithNewBrowserContext())
-	defer end()
-	if err := chromedp.Do(tab); err != nil {
-		t.Fatalf("opening a tab: %v", err)
-	}
-	ctx, cancel := context.WithTimeout(tab, patience)
-	defer cancel()
-	scheme := "light"
-	if v.Dark {
-		scheme = "dark"
-	}
-	err := chromedp.Do(ctx, chromedp.EmulateViewport(int64(v.Width), int64(v.Height)), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
-		if _, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"}},
-		}); err != nil {
-			return err
-		}
-		if _, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: v.NoScript}); err != nil {
-			return err
-		}
-		_, err := cdp.Call(ctx, t, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watch})
-		return err
-	}), chromedp.Navigate(address))
-	if err != nil {
-		t.Fatalf("opening %s: %v", address, err)
-	}
-	var seen Seen
-	if v.Then != "" {
-		if seen.Result, err = chromedp.Run(ctx, chromedp.Evaluate[string](v.Then, awaited)); err != nil {
-			t.Fatalf("%s: evaluating %s: %v", address, v.Then, err)
-		}
-	}
-	shoot(ctx, t, v)
-	if v.NoScript {
-		return seen
-	}
-	found, err := chromedp.Run(ctx, chromedp.Evaluate[Seen](report, awaited))
-	if err != nil {
-		t.Fatalf("%s: asking what was seen: %v", address, err)
-	}
-	found.Result = seen.Result
-	if v.Axe {
-		found.Findings = axe(ctx, t, address)
-	}
-	return found
+	tab := b.Visit(t, address, v)
+	defer tab.Close()
+	return tab.Look()
 }
 
 func awaited(p *runtime.EvaluateParams) {

@@ -142,7 +142,7 @@ func (c Config) site(ctx context.Context, h *console.Console, room *login.Room, 
 		Door: room, Nav: slices.Concat(pages.Nav, login.Nav), Account: login.Account, LogOut: login.LogOut,
 		StatusURL: c.StatusURL, Build: daemon.Build(), Logger: kit.Log,
 	})
-	o := pages.Options{Frame: frame, Console: h, Records: db, Write: write, Queues: queues.depths, Logger: kit.Log}
+	o := pages.Options{Frame: frame, Console: h, Records: db, Write: write, Queues: queues.depths, URL: c.People.URL, Logger: kit.Log}
 	stop = func() {}
 	if c.Artifacts != "" {
 		artifacts, err := blob.Open(ctx, c.Artifacts)

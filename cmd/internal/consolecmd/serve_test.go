@@ -52,14 +52,15 @@ func (d *diary) String() string {
 // served is a console that is served, with its database.
 type served struct {
 	url  string
+	dsn  string // of its database
 	db   *store.Store
 	log  *diary
 	desk *people.Desk
 }
 
-// serve runs the console as its command does. Its viewer, editor and admin log
-// in by the test's password.
-func serve(t *testing.T, p People) *served {
+// serve runs the console as its command does, told what changes say. Its viewer,
+// editor and admin log in by the test's password.
+func serve(t *testing.T, p People, changes ...func(*Config)) *served {
 	t.Helper()
 	queues := sqslocal.New(sqslocal.Options{})
 	server := httptest.NewServer(queues)
@@ -68,6 +69,7 @@ func serve(t *testing.T, p People) *served {
 	t.Setenv("AWS_ENDPOINT_URL_SQS", server.URL)
 	c := &served{log: &diary{}}
 	dsn := storetest.Database(t)
+	c.dsn = dsn
 	var err error
 	if c.db, err = store.Open(t.Context(), dsn); err != nil {
 		t.Fatal(err)
@@ -98,9 +100,11 @@ func serve(t *testing.T, p People) *served {
 		Log: slog.New(slog.NewTextHandler(c.log, nil)), Metrics: prometheus.NewRegistry(), Ready: &daemon.Readiness{},
 		Announce: func(string, string) {},
 	}
-	go func() {
-		done <- Serve(ctx, Config{DatabaseURL: dsn, Token: testToken, QueuePrefix: "pf", People: p}, l, kit, func(context.Context) error { return nil })
-	}()
+	config := Config{DatabaseURL: dsn, Token: testToken, QueuePrefix: "pf", People: p}
+	for _, change := range changes {
+		change(&config)
+	}
+	go func() { done <- Serve(ctx, config, l, kit, func(context.Context) error { return nil }) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil && ctx.Err() == nil {

@@ -22,8 +22,8 @@ var templateFiles embed.FS
 // whoever is logged in, and LogOut is where they leave.
 var (
 	Nav = []web.Link{
-		{Key: "people", Title: "People", Href: "/settings/people", Scope: access.PeopleAdmin},
-		{Key: "audit", Title: "Audit log", Href: "/settings/audit", Scope: access.AuditRead},
+		{Key: "people", Title: "People", Href: "/settings/people", Scope: access.PeopleAdmin, Under: "settings"},
+		{Key: "audit", Title: "Audit log", Href: "/settings/audit", Scope: access.AuditRead, Under: "settings"},
 	}
 	Account = []web.Link{{Key: "account", Title: "Account", Href: "/account"}}
 )

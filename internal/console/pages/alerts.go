@@ -90,7 +90,7 @@ func (p *pages) alerts(ctx context.Context, _ url.Values) (web.Page, error) {
 		}
 		body.Deliveries = append(body.Deliveries, row)
 	}
-	return web.Page{Title: "Alerts", Section: "alerts", Body: body}, nil
+	return web.Page{Title: "Alerts", Section: "alerts", Live: "alerts", Body: body}, nil
 }
 
 func (p *pages) delivery(w http.ResponseWriter, r *http.Request) error {
@@ -98,7 +98,11 @@ func (p *pages) delivery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return p.Frame.Show(w, r, deliveryPage, web.Page{Title: "Message", Section: "alerts", Body: rowOf(d, time.Now())})
+	live := ""
+	if d.State == "waiting" {
+		live = "delivery:" + d.ID
+	}
+	return p.Frame.Show(w, r, deliveryPage, web.Page{Title: d.Title, Section: "alerts", Live: live, Body: rowOf(d, time.Now())})
 }
 
 func (p *pages) testChannel(w http.ResponseWriter, r *http.Request) error {
@@ -106,6 +110,6 @@ func (p *pages) testChannel(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p.Frame.Redirect(w, r, "/alerts/deliveries/"+id, web.Flash{Text: "A test message is on its way. Load this page again to see what became of it."})
+	p.Frame.Redirect(w, r, "/alerts/deliveries/"+id, web.Flash{Text: "A test message is on its way."})
 	return nil
 }

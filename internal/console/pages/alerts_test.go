@@ -62,7 +62,18 @@ func (p porter) Viewer(*http.Request) (*web.Viewer, error) {
 }
 func (porter) Challenge(http.ResponseWriter, *http.Request) error { return nil }
 
-func visit(b *hostileBoard, method, path string, scopes ...access.Scope) *httptest.ResponseRecorder {
+// board is what the console knows of alerts.
+type board interface {
+	StoredChannels(context.Context) ([]console.StoredChannel, error)
+	ApplyChannels(context.Context, []alert.Channel, string, bool) (console.ChannelsApplied, error)
+	RemoveChannel(context.Context, string) (bool, error)
+	TestChannel(context.Context, string) (string, error)
+	AlertList(context.Context, console.AlertFilter) ([]alert.Alert, error)
+	DeliveryList(context.Context, console.DeliveryFilter) ([]console.Delivery, error)
+	DeliveryOf(context.Context, string) (console.Delivery, bool, error)
+}
+
+func visit(b board, method, path string, scopes ...access.Scope) *httptest.ResponseRecorder {
 	f := web.New(web.Options{Door: porter{scopes}, Nav: Nav, Logger: slog.New(slog.DiscardHandler)})
 	p := &pages{Options: Options{Frame: f, Console: console.New(console.Options{Alerts: b, Logger: slog.New(slog.DiscardHandler)})}}
 	p.addAlerts()

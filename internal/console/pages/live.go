@@ -114,7 +114,7 @@ func (p *pages) version(ctx context.Context, about string) (string, error) {
 		for _, run := range w.Last {
 			fmt.Fprintln(h, run.RunID, run.Attempt, run.Outcome)
 		}
-	case "incidents", "incident":
+	case "incidents":
 		found, err := p.Records.Incidents(ctx, kept.IncidentFilter{Limit: incidentsPerPage})
 		if err != nil {
 			return "", err
@@ -122,6 +122,20 @@ func (p *pages) version(ctx context.Context, about string) (string, error) {
 		for _, i := range found {
 			fmt.Fprintln(h, i.ID, i.Closed, i.Last, i.Failed, i.Title, i.Impact, len(i.Postmortem))
 		}
+	case "incident":
+		if !idForm.MatchString(id) {
+			return "", missing("There is no such incident.")
+		}
+		i, _, err := p.Records.Incident(ctx, id)
+		if err != nil {
+			return "", err
+		}
+		fmt.Fprintln(h, i.Closed, i.Last, i.Failed, i.Title, i.Impact, i.Public, i.Checks, i.Locations, i.Postmortem)
+		for _, u := range i.Updates {
+			fmt.Fprintln(h, u.Phase, u.At, u.Public, u.Body)
+		}
+	case "alerts", "delivery":
+		return p.toldVersion(ctx, kind, id)
 	case "trigger":
 		t, err := p.Console.Triggered(ctx, id)
 		if err != nil {
@@ -136,4 +150,25 @@ func (p *pages) version(ctx context.Context, about string) (string, error) {
 		return "", missing("There is nothing to follow of that name.")
 	}
 	return fmt.Sprintf("%x", h.Sum64()), nil
+}
+
+// toldVersion changes when what is told of does, or what became of it.
+func (p *pages) toldVersion(ctx context.Context, kind, id string) (string, error) {
+	if !p.Console.HasAlerts() {
+		return "", missing("There is nothing to follow of that name.")
+	}
+	h := fnv.New64a()
+	if kind == "delivery" {
+		d, err := p.Console.DeliveryShown(ctx, id)
+		fmt.Fprintln(h, d.State, d.Tries, d.Error)
+		return fmt.Sprintf("%x", h.Sum64()), err
+	}
+	found, err := p.Console.AlertsOverview(ctx)
+	for _, a := range found.Alerts {
+		fmt.Fprintln(h, a.ID, a.Closed != nil, a.Hushed, a.Facts.Message)
+	}
+	for _, d := range found.Deliveries {
+		fmt.Fprintln(h, d.ID, d.State, d.Tries)
+	}
+	return fmt.Sprintf("%x", h.Sum64()), err
 }

@@ -70,6 +70,8 @@ type Options struct {
 	Write func(check.Check) ([]byte, error)
 	// Queues counts the jobs that wait; nil where nobody can.
 	Queues func(ctx context.Context) ([]Queue, error)
+	// URL is where people reach the console, "" for the address that they ask.
+	URL    string
 	Logger *slog.Logger
 }
 

@@ -258,8 +258,9 @@ func firstOf(words ...string) string {
 	return ""
 }
 
+// upperFirst begins a sentence; the name of a host stays as it is.
 func upperFirst(s string) string {
-	if s == "" {
+	if first, _, _ := strings.Cut(s, " "); s == "" || strings.ContainsAny(strings.TrimRight(first, ".,:;"), ".:/") {
 		return s
 	}
 	r := []rune(s)

@@ -65,7 +65,7 @@ func TestReasonsAreSentences(t *testing.T) {
 		},
 		"the network": {
 			jobs.Result{Kind: check.KindAPI, Outcome: jobs.Failed, Fault: &jobs.Fault{Class: jobs.FaultDNS, Message: "shop.example does not resolve"}},
-			"Shop.example does not resolve.",
+			"shop.example does not resolve.",
 		},
 		"ours": {
 			jobs.Result{Kind: check.KindBrowser, Outcome: jobs.Inconclusive, Fault: &jobs.Fault{Class: jobs.FaultBrowser, Message: "The browser went away"}},

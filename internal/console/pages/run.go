@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ type runView struct {
 	Reason      reason
 	Attempts    []attempt
 	Now         *web.Stamp
-	// Command runs the check here and now.
+	// Command runs the check here and now, "" where nobody can.
 	Command string
 	Paused  bool
 }
@@ -129,7 +130,9 @@ func (p *pages) run(w http.ResponseWriter, r *http.Request) error {
 	if known {
 		v.Name = ch.Name
 	}
-	v.Command = fmt.Sprintf("probefleet export %[1]s > %[1]s.yaml && probefleet test -only %[1]s %[1]s.yaml", one.CheckID)
+	if one.Location != check.HeartbeatLocation {
+		v.Command = fmt.Sprintf("probefleet export -console %[2]s %[1]s > %[1]s.yaml && probefleet test -only %[1]s %[1]s.yaml", one.CheckID, p.address(r))
+	}
 	for _, a := range all {
 		shown := newAttempt(a, ch, known, now)
 		shown.Chosen = a.ID == one.ID
@@ -141,6 +144,20 @@ func (p *pages) run(w http.ResponseWriter, r *http.Request) error {
 	return runPage(w, r, p.Frame, web.Page{
 		Title: v.Name + ": " + v.Mark.Word, Section: "checks", Body: v,
 	})
+}
+
+// hostForm is that of hosts that may stand in a command.
+var hostForm = regexp.MustCompile(`^[A-Za-z0-9.:\[\]-]+$`)
+
+// address is that of the console, as the reader has it.
+func (p *pages) address(r *http.Request) string {
+	switch {
+	case p.URL != "" || !hostForm.MatchString(r.Host):
+		return firstOf(p.URL, "URL")
+	case r.TLS != nil:
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
 }
 
 // definitionAt is the check as it was when a slot was due.

@@ -31,6 +31,20 @@
   times();
   localise();
   setInterval(times, 5e3);
+  for (const b of document.querySelectorAll("[data-copy]")) {
+    b.hidden = false;
+    b.addEventListener("click", async () => {
+      const field = document.getElementById(b.dataset.copy);
+      field.select();
+      let done = false;
+      try {
+        await navigator.clipboard.writeText(field.value);
+        done = true;
+      } catch { done = document.execCommand("copy"); }
+      b.textContent = done ? "Copied" : "Press Ctrl+C";
+      document.querySelector("[data-say]").textContent = b.textContent;
+    });
+  }
   if (!root.dataset.live || !window.EventSource) return;
 
   const restFor = 4e3; // ms between fetches at least
