@@ -44,14 +44,14 @@ func TestLayers(t *testing.T) {
 	nouns := []string{"check", "jobs"}
 	ruled := []string{
 		"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template",
-		"access", "people", "plan", "kept", "ping", "heartbeat", "promotion", "alert", "alert/alertbody", "backtest", "prose", "statuspage", "origin", "shadow", "simulate", "capacity",
+		"access", "people", "plan", "kept", "ping", "heartbeat", "promotion", "alert", "alert/alertbody", "backtest", "prose", "statuspage", "subscription", "origin", "shadow", "simulate", "capacity",
 	}
 	rules := append(append([]string{"nearest"}, ruled...), nouns...)
 	for layer, l := range map[string]struct{ rooms, may []string }{
 		"nouns": {nouns, nouns},
 		"rules": {ruled, rules},
 		"services": {
-			[]string{"scheduler", "worker", "recorder", "console", "dashboard", "deployer"},
+			[]string{"scheduler", "worker", "recorder", "console", "dashboard", "deployer", "subscribe"},
 			append([]string{"queue", "failpoint", "tracing", "driver"}, rules...),
 		},
 		// The frame of the console's pages knows no room that does anything; the

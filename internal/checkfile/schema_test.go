@@ -165,7 +165,9 @@ var samples = map[string]sample{
 	"channelRate":      {"{channels: {ops: {rate: %s}}}", def("channelRate")},
 	"statusPage":       {"{pages: [%s]}", def("statusPage")},
 	"pageAccent":       {"{pages: [{slug: a, title: A, accent: %s}]}", def("pageAccent")},
-	"channelQuiet":     {"{channels: {ops: {quiet: %s}}}", def("channelQuiet")},
+
+	"pageSubscriptions": {"{pages: [{slug: a, title: A, hosts: [a.example], subscriptions: %s}]}", def("pageSubscriptions")},
+	"channelQuiet":      {"{channels: {ops: {quiet: %s}}}", def("channelQuiet")},
 }
 
 var keysOf = regexp.MustCompile(`(?:keys: |its keys are )([a-z0-9_, ]+)`)

@@ -10,7 +10,7 @@ import (
 
 // The keys of a page, and of what is in it.
 var (
-	statusPageKeys = []string{"slug", "title", "hosts", "description", "logo", "accent", "zone", "groups", "checks", "tags", "hide", "password", "allow"}
+	statusPageKeys = []string{"slug", "title", "hosts", "description", "logo", "accent", "zone", "groups", "checks", "tags", "hide", "password", "allow", "subscriptions"}
 	accentKeys     = []string{"light", "dark"}
 )
 
@@ -61,6 +61,7 @@ func (d *decoder) statusPage(n *yaml.Node) {
 	}
 	o.text("password", &p.Password)
 	o.texts("allow", &p.Allow)
+	p.Subscriptions = d.subscriptions(o)
 	if len(d.loader.faults) > before {
 		return
 	}

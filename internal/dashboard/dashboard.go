@@ -2,7 +2,7 @@
 // front of its customers, and what people read during an outage. It owns the
 // pages, their JSON and their live updates. Every answer comes from memory, so
 // the page outlives its database and says how old it is. It refuses to change
-// anything, to show what was not measured as healthy, and to know which
+// what it shows, to show what was not measured as healthy, and to know which
 // database it reads.
 package dashboard
 
@@ -60,6 +60,8 @@ type Options struct {
 	// EmbedFrom are the sites that may hold the widget in a frame, as the
 	// sources of frame-ancestors: "*" where empty.
 	EmbedFrom string
+	// Subscribers takes down who wants to be told; nobody may where nil.
+	Subscribers subscribers
 	// Snapshot is a file that keeps the newest reading, so that a dashboard that
 	// starts while the store is away has something to show; none where empty.
 	Snapshot string
@@ -100,6 +102,7 @@ type Dashboard struct {
 	details *details
 	archive *archive
 	gate    *gate
+	asking  *asking
 	own     *site // where nobody has defined any
 	zone    *time.Location
 	options Options
@@ -137,6 +140,7 @@ func New(o Options) *Dashboard {
 		details: newDetails(o.Store), archive: newArchive(o.Store), zone: o.Zone, options: o,
 	}
 	d.gate, d.own = newGate(o.Now), &site{title: o.Title, zone: o.Zone}
+	d.asking = newAsking(o.Now)
 	d.metrics = newMetrics(o.Metrics, d.age)
 	d.hub = newHub(o.MaxClients, d.metrics)
 	return d

@@ -38,6 +38,7 @@ func (d *Dashboard) routes() http.Handler {
 	mux.HandleFunc("GET /static/{name}", d.serveAsset)
 	mux.HandleFunc("GET /look/{name}", d.serveLook)
 	mux.HandleFunc("POST /unlock", d.unlock)
+	d.subscribeRoutes(mux)
 	mux.HandleFunc("GET /", d.serveNothing)
 	return d.guard(mux)
 }

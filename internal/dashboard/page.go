@@ -28,6 +28,10 @@ var (
 	messagePage  = parsePage("message.html")
 	unlockPage   = parsePage("unlock.html")
 	listPage     = parsePage("list.html")
+
+	subscribePage   = parsePage("subscribe.html")
+	confirmPage     = parsePage("confirm.html")
+	unsubscribePage = parsePage("unsubscribe.html")
 )
 
 // parsePage makes a page of the layout, the shared parts and its own main.
@@ -133,6 +137,8 @@ type layout struct {
 	Updated *stamp
 	Now     *stamp
 	JSON    string // address of the same as JSON
+	// Subscribe offers to be told; Forms is a page with forms of its own style.
+	Subscribe, Forms bool
 }
 
 // hidden is what the page does not tell.
@@ -146,6 +152,8 @@ func (d *Dashboard) bare(s *site, title string) layout {
 	return layout{
 		Site: s.title, Base: s.base, Theme: s.theme, Logo: s.logo, Zone: s.zone.String(), Title: title, Code: "n",
 		Hide: hidden{s.Hides(statuspage.Uptime), s.Hides(statuspage.Latency), s.Hides(statuspage.Reasons)},
+
+		Subscribe: d.subscribable(s),
 	}
 }
 

@@ -125,6 +125,8 @@ func (d *Dashboard) admit(w http.ResponseWriter, r *http.Request, s *site) bool 
 	switch path := r.URL.Path; {
 	case strings.HasPrefix(path, "/static/") || !s.Protected():
 		return true
+	case path == "/unsubscribe": // whoever is told may end that from anywhere, and learns nothing there
+		return true
 	case !s.Admits(origin.Address(r.RemoteAddr)):
 		d.serveMessage(w, r, http.StatusForbidden, "This page is not open to you", "It can be read from certain networks only, and yours is none of them.")
 		return false
@@ -155,7 +157,7 @@ func (d *Dashboard) admit(w http.ResponseWriter, r *http.Request, s *site) bool 
 // readByPeople reports whether an address is that of a page, not of a file for
 // programs.
 func readByPeople(path string) bool {
-	for _, p := range []string{"/checks/", "/incidents/", "/history"} {
+	for _, p := range []string{"/checks/", "/incidents/", "/history", "/subscribe"} {
 		if strings.HasPrefix(path, p) {
 			return true
 		}

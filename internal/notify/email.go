@@ -38,13 +38,25 @@ func (s *sending) email(ctx context.Context, c alert.Email) error {
 	if err != nil {
 		return &answerError{refused: true, words: err.Error()}
 	}
+	client, err := s.mailClient(c)
+	if err != nil {
+		return err
+	}
+	if err := client.DialAndSendWithContext(ctx, m); err != nil {
+		return mailError(err)
+	}
+	return nil
+}
+
+// mailClient talks to the server of a channel.
+func (s *sending) mailClient(c alert.Email) (*mail.Client, error) {
 	host, port, err := net.SplitHostPort(c.Server)
 	if err != nil {
-		return fmt.Errorf("the mail server's address: %w", err)
+		return nil, fmt.Errorf("the mail server's address: %w", err)
 	}
 	number, err := strconv.Atoi(port)
 	if err != nil {
-		return fmt.Errorf("the mail server's port %q is no number", port)
+		return nil, fmt.Errorf("the mail server's port %q is no number", port)
 	}
 	options := []mail.Option{
 		mail.WithPort(number), mail.WithTimeout(emailTimeout), mail.WithTLSConfig(s.tls(host)), mail.WithDialContextFunc(s.dialer.DialContext),
@@ -62,16 +74,13 @@ func (s *sending) email(ctx context.Context, c alert.Email) error {
 		options = append(options, mail.WithUsername(s.fill(c.User)), mail.WithPassword(s.fill(c.Password)), mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover))
 	}
 	if err := s.complete(); err != nil {
-		return err
+		return nil, err
 	}
 	client, err := mail.NewClient(host, options...)
 	if err != nil {
-		return fmt.Errorf("the mail server's settings: %w", err)
+		return nil, fmt.Errorf("the mail server's settings: %w", err)
 	}
-	if err := client.DialAndSendWithContext(ctx, m); err != nil {
-		return mailError(err)
-	}
-	return nil
+	return client, nil
 }
 
 // mailError tells what is refused for good from what may be tried again.

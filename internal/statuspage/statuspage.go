@@ -46,6 +46,8 @@ type Page struct {
 	Password string `json:"password,omitempty"`
 	// Allow are the networks from which alone it may be read; any where empty.
 	Allow []string `json:"allow,omitempty"`
+	// Subscriptions says how its readers may be told; not at all where nil.
+	Subscriptions *Subscriptions `json:"subscriptions,omitempty"`
 }
 
 // Accent is the colour of links and of what is chosen, #rrggbb, by day and by

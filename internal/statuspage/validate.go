@@ -73,6 +73,7 @@ func (p Page) Validate() []Fault {
 		}
 	}
 	p.protectionFaults(add)
+	p.subscriptionFaults(add)
 	return fs
 }
 

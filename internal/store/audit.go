@@ -38,6 +38,8 @@ const (
 	actPageMake          = "page.make"
 	actPageChange        = "page.change"
 	actPageRemove        = "page.remove"
+	actSubscriberRemove  = "page.subscriber-remove"
+	actSubscribersExport = "page.subscribers-export"
 )
 
 // maxNamed bounds the names of properties in one entry.

@@ -30,8 +30,8 @@ func (s *Store) PublicPages(ctx context.Context) ([]statuspage.Stored, error) {
 	return found, nil
 }
 
-func readPages(ctx context.Context, q runner, statement string) ([]statuspage.Stored, error) {
-	rows, err := q.Query(ctx, statement)
+func readPages(ctx context.Context, q runner, statement string, args ...any) ([]statuspage.Stored, error) {
+	rows, err := q.Query(ctx, statement, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -117,13 +117,15 @@ func TestRolesOfTheDatabase(t *testing.T) {
 		for _, what := range []string{
 			`SELECT nextval('checks_revision')`, `SELECT drop_runs_partition('1999-01-01')`, `SELECT make_runs_partition('1999-01-01')`, `SELECT prune_audit('1999-01-01')`,
 			`SELECT grant_public_views()`, `CREATE TABLE mine ()`, `DROP TABLE checks`, `ALTER TABLE runs DISABLE TRIGGER ALL`, `CREATE ROLE mine`,
+			`SELECT public_unsubscribe('x', '')`, `SELECT public_subscribe('x', 'email', 'a@b', true, '{}', '{}')`, `SELECT public_confirm_subscription('x', '')`,
+			`SELECT FROM public_subscription('x', '')`, `SELECT public_change_subscription('x', '', true, '{}', '{}')`,
 			`SELECT rolpassword FROM pg_authid`, `SELECT pg_read_file('/etc/passwd')`, `ALTER TABLE people OWNER TO ` + role,
 		} {
 			tried++
 			want := slices.ContainsFunc(store.Grants, func(g store.Grant) bool {
 				name, _, _ := strings.Cut(g.Name, "(")
 				return g.Of(role) == "x" && strings.Contains(what, name)
-			})
+			}) || role == store.PublicRole && strings.Contains(what, " public_")
 			if err := try(role, what); denied(err) == want {
 				t.Errorf("%s: %s: %v", role, what, err)
 			}
@@ -142,6 +144,8 @@ var daily = map[string][]string{
 	store.RecorderRole: {
 		"AddWork", "BurningBudgets", "ClaimDelivery", "CountDeliveries", "DeadResults", "DeclareLocation", "DropRuns", "DueDeadMen", "EndingCertificates", "EnsurePartitions",
 		"HeartbeatsDue", "HeartbeatsJudged", "KeepConditions", "LastMeasured", "LocationSamples", "NoteDeadLetter", "Now", "Ping", "PlanAlerts",
+		"ClaimSubscriptionDelivery", "CountSubscriptions", "GiveSubscriptionToken", "NoteSubscriptionEvents", "PlanSubscriptions", "PruneSubscriptions",
+		"SettleSubscriptionDelivery", "TakeSubscriptionRequests",
 		"Promises", "PruneAlerts", "PrunePings", "PruneRetries", "Ready", "RecordReceived", "RecordShadow", "RecorderSaid", "SettleDelivery", "SickConditions", "Tally",
 		"UnplannedAlerts", "WorkerSaid", "WorkerWorked",
 	},
@@ -154,9 +158,11 @@ var daily = map[string][]string{
 		"PruneAudit", "PruneSessions", "PruneTriggers", "ReceiverHere", "Recent", "Rehash", "RemoveChannel", "RemoveChecks", "RemovePage", "ReplayRuns", "Revisions",
 		"RevokeToken", "Run", "Runs", "SessionByDigest", "Sessions", "SetPassword", "ShadowBuilds", "ShadowPairs", "Statuses", "TakeFlow", "TestChannel", "TokenByHash", "Tokens",
 		"TouchSession", "TouchToken", "Triggered", "Trusted", "UnknownChannels", "UpdateIncident",
+		"ExportSubscribers", "RemoveSubscriber", "SubscriberCounts", "Subscribers", "SubscriptionDeliveries",
 	},
 	store.PublicRole: {
 		"PublicBuckets", "PublicChecks", "PublicCounted", "PublicIncident", "PublicIncidents", "PublicLatencies", "PublicMaintenance", "PublicOutages", "PublicPages", "PublicRuns",
+		"PublicChange", "PublicConfirm", "PublicSubscribe", "PublicSubscription", "PublicUnsubscribe", "PublicWays",
 	},
 	"nobody": {"Close", "Renew"},
 }

@@ -103,7 +103,7 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit) error 
 		return fmt.Errorf("time zone of the status page: %w", err)
 	}
 	d := dashboard.New(dashboard.Options{
-		Store: db, Title: c.Title, URL: c.URL, Zone: zone, EmbedFrom: c.EmbedFrom, Snapshot: c.Snapshot,
+		Store: db, Subscribers: db, Title: c.Title, URL: c.URL, Zone: zone, EmbedFrom: c.EmbedFrom, Snapshot: c.Snapshot,
 		Logger: kit.Log, Metrics: kit.Metrics,
 	})
 	kit.Ready.Add("status page", d.Ready)

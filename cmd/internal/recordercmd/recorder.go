@@ -4,6 +4,7 @@ package recordercmd
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
@@ -13,6 +14,7 @@ import (
 	"github.com/probefleet/probefleet/internal/queue/sqsqueue"
 	"github.com/probefleet/probefleet/internal/recorder"
 	"github.com/probefleet/probefleet/internal/store"
+	"github.com/probefleet/probefleet/internal/subscribe"
 )
 
 // Config is what the recorder can be told.
@@ -121,5 +123,12 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 		Metrics: recorder.NewMetrics(kit.Metrics), Queues: queue.NewMetrics(kit.Metrics), Hurry: kit.Hurry,
 	})
 	kit.Ready.Add("recorder", r.Ready)
+	teller := subscribe.New(subscribe.Options{Book: db, Carrier: tell, Logger: log, Metrics: kit.Metrics})
+	// What is recorded does not wait for readers who are told of it.
+	telling, stop := context.WithCancel(ctx)
+	var told sync.WaitGroup
+	told.Go(func() { _ = teller.Run(telling) }) // it answers nil
+	defer told.Wait()
+	defer stop()
 	return r.Run(ctx)
 }
