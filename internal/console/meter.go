@@ -133,7 +133,7 @@ func (m *meter) promised(gauge func(*prometheus.Desc, float64, ...string)) {
 			gauge(checkBudget, p.Budget(p.Account).Left, p.CheckID)
 		}
 		for _, r := range p.Rules {
-			if r.LongCovered > 0 {
+			if r.LongKnown {
 				gauge(checkBurns, r.LongRate, p.CheckID, fmt.Sprintf("%dh", r.Long/time.Hour))
 			}
 		}

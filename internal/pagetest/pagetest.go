@@ -29,8 +29,9 @@ const AxeVariable = "PROBEFLEET_AXE"
 // it is not set.
 const ShotsVariable = "PROBEFLEET_SHOTS"
 
-// patience bounds the look at one page.
-const patience = time.Minute
+// patience bounds one step: opening a page, a look at it, a key. It is for a
+// browser that hangs, not for one that is slow.
+const patience = 5 * time.Minute
 
 // Browser is a running browser.
 type Browser struct{ ctx context.Context }

@@ -20,7 +20,7 @@ import (
 type Tab struct {
 	t      testing.TB
 	ctx    context.Context
-	end    []context.CancelFunc
+	end    context.CancelFunc
 	view   View
 	status int
 }
@@ -37,8 +37,9 @@ func (b *Browser) Visit(t testing.TB, address string, v View) *Tab {
 		end()
 		t.Fatalf("opening a tab: %v", err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	tab := &Tab{t: t, ctx: ctx, end: []context.CancelFunc{cancel, end}, view: v}
+	tab := &Tab{t: t, ctx: ctx, end: end, view: v}
+	ctx, cancel := tab.soon()
+	defer cancel()
 	if err := chromedp.Do(ctx, chromedp.EmulateViewport(int64(v.Width), int64(v.Height)), chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
 		return v.prepare(ctx, t, address)
 	})); err != nil {
@@ -73,10 +74,11 @@ func (v View) prepare(ctx context.Context, t *chromedp.Target, address string) e
 }
 
 // Close ends the tab and what it has open.
-func (b *Tab) Close() {
-	for _, end := range b.end {
-		end()
-	}
+func (b *Tab) Close() { b.end() }
+
+// soon bounds one step.
+func (b *Tab) soon() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(b.ctx, patience)
 }
 
 // Go leads to another address, by hand.
@@ -88,7 +90,9 @@ func (b *Tab) Go(address string) {
 // follow does what leads to another page, and waits for it.
 func (b *Tab) follow(doing string, step chromedp.Action[chromedp.Void]) {
 	b.t.Helper()
-	answer, err := chromedp.RunResponse(b.ctx, step)
+	ctx, cancel := b.soon()
+	defer cancel()
+	answer, err := chromedp.RunResponse(ctx, step)
 	if err != nil {
 		b.t.Fatalf("%s: %v", doing, err)
 	}
@@ -104,7 +108,9 @@ func (b *Tab) Status() int { return b.status }
 // Eval is what an expression comes to in the page, as text.
 func (b *Tab) Eval(expression string) string {
 	b.t.Helper()
-	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](expression, awaited))
+	ctx, cancel := b.soon()
+	defer cancel()
+	got, err := chromedp.Run(ctx, chromedp.Evaluate[string](expression, awaited))
 	if err != nil {
 		b.t.Fatalf("evaluating %s: %v", expression, err)
 	}
@@ -140,7 +146,9 @@ func (b *Tab) Fill(selector, text string) {
 // Press presses keys, one after the other.
 func (b *Tab) Press(keys string) {
 	b.t.Helper()
-	if err := chromedp.Do(b.ctx, chromedp.KeyEvent(keys)); err != nil {
+	ctx, cancel := b.soon()
+	defer cancel()
+	if err := chromedp.Do(ctx, chromedp.KeyEvent(keys)); err != nil {
 		b.t.Fatalf("pressing %q: %v", keys, err)
 	}
 }
@@ -160,7 +168,9 @@ type Stop struct {
 func (b *Tab) Tab() Stop {
 	b.t.Helper()
 	b.Press(kb.Tab)
-	got, err := chromedp.Run(b.ctx, chromedp.Evaluate[Stop](focus))
+	ctx, cancel := b.soon()
+	defer cancel()
+	got, err := chromedp.Run(ctx, chromedp.Evaluate[Stop](focus))
 	if err != nil {
 		b.t.Fatalf("asking for the focus: %v", err)
 	}
@@ -169,9 +179,9 @@ func (b *Tab) Tab() Stop {
 
 const focus = `(() => {
 	const e = document.activeElement, r = e.getBoundingClientRect(), s = getComputedStyle(e);
-	const label = e.labels && e.labels[0] && e.labels[0].innerText;
+	const label = e.labels && e.labels[0] && e.labels[0].innerText, picture = e.querySelector("img[alt]");
 	return {
-		Name: (e.getAttribute("aria-label") || label || e.innerText || e.name || "").trim(), Tag: e.tagName.toLowerCase(), Href: e.getAttribute("href") || "",
+		Name: (e.getAttribute("aria-label") || label || e.innerText.trim() || (picture && picture.alt) || e.name || "").trim(), Tag: e.tagName.toLowerCase(), Href: e.getAttribute("href") || "",
 		Ring: s.outlineStyle !== "none" && parseFloat(s.outlineWidth) >= 1 && r.width > 0 && r.height > 0 && r.bottom > 0 && r.top < innerHeight && r.right > 0 && r.left < innerWidth,
 		Top: r.top + scrollY, Left: r.left + scrollX,
 	};
@@ -184,17 +194,19 @@ func (b *Tab) Look() Seen {
 	if b.view.Then != "" {
 		seen.Result = b.Eval(b.view.Then)
 	}
-	shoot(b.ctx, b.t, b.view)
+	ctx, cancel := b.soon()
+	defer cancel()
+	shoot(ctx, b.t, b.view)
 	if b.view.NoScript {
 		return seen
 	}
-	found, err := chromedp.Run(b.ctx, chromedp.Evaluate[Seen](report, awaited))
+	found, err := chromedp.Run(ctx, chromedp.Evaluate[Seen](report, awaited))
 	if err != nil {
 		b.t.Fatalf("asking what was seen: %v", err)
 	}
 	found.Result, found.Status = seen.Result, b.status
 	if b.view.Axe {
-		found.Findings = axe(b.ctx, b.t, b.Path())
+		found.Findings = axe(ctx, b.t, b.Path())
 	}
 	return found
 }

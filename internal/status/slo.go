@@ -79,9 +79,10 @@ type Burned struct {
 	// the parts of what was due that were measured.
 	LongRate, ShortRate       float64
 	LongCovered, ShortCovered float64
-	// Known is whether anything was measured in both, Met whether both rates
-	// are reached. What is not known is neither burnt nor saved.
-	Known, Met bool
+	// LongKnown and ShortKnown are whether anything was measured in each, Known
+	// whether in both, Met whether both rates are reached. What is not known is
+	// neither burnt nor saved.
+	LongKnown, ShortKnown, Known, Met bool
 }
 
 // Judge looks at every rule, given the account of each time that ends now.
@@ -90,10 +91,9 @@ func (o Objective) Judge(account func(length time.Duration) Account) []Burned {
 	for i, b := range Burns {
 		long, short := account(b.Long), account(b.Short)
 		j := Burned{Burn: b, LongCovered: long.Coverage(), ShortCovered: short.Coverage()}
-		var known, now bool
-		j.LongRate, known = o.BurnRate(long)
-		j.ShortRate, now = o.BurnRate(short)
-		j.Known = known && now
+		j.LongRate, j.LongKnown = o.BurnRate(long)
+		j.ShortRate, j.ShortKnown = o.BurnRate(short)
+		j.Known = j.LongKnown && j.ShortKnown
 		j.Met = j.Known && reached(j.LongRate, b.Rate) && reached(j.ShortRate, b.Rate)
 		list[i] = j
 	}

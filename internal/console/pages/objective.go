@@ -12,7 +12,7 @@ import (
 // promiseView is how the objective of a check is kept.
 type promiseView struct {
 	Promised string // the sentence
-	Left     string
+	Left     string // of the budget, in words
 	Missed   bool
 	Covered  string
 	Burning  string // what burns too fast, "" where nothing does
@@ -30,9 +30,12 @@ func newPromiseView(p kept.Promise) *promiseView {
 	v := &promiseView{
 		Promised: fmt.Sprintf("%v %% of what is measured over %d days is up, counted by %s.",
 			math.Round(p.Target*1e6)/1e4, p.Window/(24*time.Hour), p.Policy),
-		Left:    fmt.Sprintf("%.1f %%", 100*b.Left),
+		Left:    fmt.Sprintf("%.1f %% of the error budget left", 100*b.Left),
 		Missed:  b.Left < 0,
 		Covered: "Nothing was measured yet.",
+	}
+	if v.Missed {
+		v.Left = fmt.Sprintf("Missed: %.1f times the error budget is used", b.Used/b.Allowed)
 	}
 	if up, measured := p.Account.Uptime(); measured {
 		v.Covered = fmt.Sprintf("%.3f %% of %d measured slots were up; %.1f %% of what was due was measured, the rest neither burns nor saves.",
@@ -43,10 +46,10 @@ func newPromiseView(p kept.Promise) *promiseView {
 	}
 	for _, r := range p.Rules {
 		row := burnRow{Long: spanWords(r.Long), Short: spanWords(r.Short), Rate: fmt.Sprintf("%g", r.Rate), LongRate: "not measured", ShortRate: "not measured", Met: r.Met}
-		if r.LongCovered > 0 {
+		if r.LongKnown {
 			row.LongRate = fmt.Sprintf("%.1f", r.LongRate)
 		}
-		if r.ShortCovered > 0 {
+		if r.ShortKnown {
 			row.ShortRate = fmt.Sprintf("%.1f", r.ShortRate)
 		}
 		v.Rules = append(v.Rules, row)
