@@ -25,6 +25,8 @@ func pageCommands() []command {
 		{"list", "list the status pages of a console", pageList, nil},
 		{"password", "make the hash of a password that readers need", pagePassword, nil},
 		{"rm", "take status pages away", pageRemove, nil},
+		{"subscribers", "list, export or remove those who are told of a page", pageSubscribers, nil},
+		{"deliveries", "list what the subscribers of a page were sent", pageDeliveries, nil},
 	}
 }
 

@@ -17,6 +17,8 @@ const (
 	MaintenanceWrite Scope = "maintenance:write"
 	PagesRead        Scope = "pages:read"
 	PagesWrite       Scope = "pages:write"
+	SubscribersRead  Scope = "subscribers:read"
+	SubscribersAdmin Scope = "subscribers:admin"
 	FleetRead        Scope = "fleet:read"
 	DLQRedrive       Scope = "dlq:redrive"
 	FleetAdmin       Scope = "fleet:admin"
@@ -59,6 +61,8 @@ var Rights = []Right{
 	{MaintenanceWrite, Editor, "plan and cancel maintenance"},
 	{PagesRead, Viewer, "list and plan status pages"},
 	{PagesWrite, Editor, "create, change and delete status pages"},
+	{SubscribersRead, Editor, "subscribers of status pages with masked addresses, and what they were sent"},
+	{SubscribersAdmin, Admin, "export subscribers of status pages with their addresses, remove them"},
 	{FleetRead, Viewer, "workers, locations, dead letters"},
 	{DLQRedrive, Editor, "send dead letters back to where they came from"},
 	{FleetAdmin, Admin, "message versions; discard dead letters"},

@@ -9,7 +9,7 @@ import (
 // meant.
 func TestRights(t *testing.T) {
 	viewer := []Scope{ChecksRead, RunsRead, MetricsRead, PagesRead, FleetRead}
-	editor := append(slices.Clone(viewer), ChecksWrite, RunsTrigger, IncidentsWrite, MaintenanceWrite, PagesWrite, DLQRedrive)
+	editor := append(slices.Clone(viewer), ChecksWrite, RunsTrigger, IncidentsWrite, MaintenanceWrite, PagesWrite, SubscribersRead, DLQRedrive)
 	for role, want := range map[Role][]Scope{Viewer: viewer, Editor: editor, Admin: Scopes, "": nil, "root": nil} {
 		for _, s := range append(slices.Clone(Scopes), "", "unknown:scope") {
 			if got := role.Allows(s); got != slices.Contains(want, s) {

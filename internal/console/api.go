@@ -142,6 +142,9 @@ func (c *Console) newAPI(mux *http.ServeMux) *endpoints {
 	}
 	if c.o.Pages != nil {
 		e.pages()
+		if c.o.Subscribers != nil {
+			e.subscribers()
+		}
 	}
 	if c.o.Desk != nil {
 		e.people()
@@ -181,7 +184,7 @@ func register[I, O any](e *endpoints, o operation, handler func(context.Context,
 // OpenAPI is the description of the whole API, as JSON.
 func OpenAPI() ([]byte, error) {
 	c := New(Options{
-		Runs: noRuns{}, Shadows: noShadows{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{}, Alerts: noAlerts{}, Pages: noPages{},
+		Runs: noRuns{}, Shadows: noShadows{}, Pings: noPings{}, Fleet: noFleet{}, Registry: noRegistry{}, DeadQueues: noQueues{}, Incidents: noIncidents{}, Alerts: noAlerts{}, Pages: noPages{}, Subscribers: noSubscribers{},
 		Desk: people.NewDesk(people.Options{}), Audit: noAudit{}, Meters: noMeters{},
 	})
 	spec := c.newAPI(http.NewServeMux()).OpenAPI()
@@ -206,6 +209,8 @@ type (
 	noIncidents struct{ incidents }
 	noAlerts    struct{ alertBook }
 	noPages     struct{ pageBook }
+
+	noSubscribers struct{ subscriberBook }
 )
 
 // failed reports what the database did not do.

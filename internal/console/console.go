@@ -65,6 +65,8 @@ type Options struct {
 	Replays replays
 	// Pages keeps the public status pages; where it is nil they are not served.
 	Pages pageBook
+	// Subscribers knows who is told of them; where it is nil that is not served.
+	Subscribers subscriberBook
 	// Incidents keeps incidents and maintenance; where it is nil they are not
 	// served.
 	Incidents incidents

@@ -12,6 +12,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/mail"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -176,6 +177,9 @@ func webAddress(text string) (address, fault string) {
 		return "", "The address of a program begins with https://, so that nobody on the way reads or changes what it is told."
 	case u.User != nil:
 		return "", "The address has a user in it; leave that out. Each message is signed, so that your program knows it by that."
+	}
+	if _, err := netip.ParseAddr(u.Hostname()); err != nil && !hostName(u.Hostname()) {
+		return "", "That is not the address of a program such as https://hooks.example.com/status."
 	}
 	u.Scheme, u.Host, u.Fragment, u.RawFragment = "https", strings.ToLower(u.Host), "", ""
 	return u.String(), ""

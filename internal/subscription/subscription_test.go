@@ -34,7 +34,7 @@ func TestAddress(t *testing.T) {
 		{"ada@example.com\r\nBcc: eve@example.com", "", "", both}, {"<ada@example.com>", "", "", both}, {"ädä@example.com", "", "", both},
 		{strings.Repeat("a", 65) + "@example.com", "", "", both}, {"a@" + strings.Repeat("x.", 130) + "com", "", "", both},
 		{"http://hooks.example/", "", "", both}, {"https://u:p@hooks.example/", "", "", both}, {"https://", "", "", both}, {"https://a b/", "", "", both},
-		{"https://hooks.example/" + strings.Repeat("x", 1000), "", "", both}, {"javascript:alert(1)", "", "", both}, {"file:///etc/passwd", "", "", both},
+		{"https://hooks.example/" + strings.Repeat("x", 1000), "", "", both}, {"https://<script>alert(1)</script>.example/", "", "", both}, {"https://localhost/", "", "", both}, {"javascript:alert(1)", "", "", both}, {"file:///etc/passwd", "", "", both},
 	} {
 		kind, got, fault := Address(row.text, row.ways)
 		if row.want == "" && fault == "" || row.want != "" && (got != row.want || kind != row.kind || fault != "") {

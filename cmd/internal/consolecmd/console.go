@@ -112,7 +112,7 @@ func Serve(ctx context.Context, c Config, l net.Listener, kit daemon.Kit, well f
 	cookies := console.Cookies{Base: c.People.base}
 	h := console.New(console.Options{
 		Desk: desk, Cookies: cookies, Audit: db,
-		Store: db, Tokens: db, Runs: db, Shadows: db, Pings: stored{db}, Fleet: db, Registry: db, Incidents: stored{db}, Alerts: alerted{db}, Pages: stored{db}, Replays: db, Ready: well,
+		Store: db, Tokens: db, Runs: db, Shadows: db, Pings: stored{db}, Fleet: db, Registry: db, Incidents: stored{db}, Alerts: alerted{db}, Pages: stored{db}, Subscribers: db, Replays: db, Ready: well,
 		PerToken: limit(c.TokenRate), PerAddress: limit(c.AddressRate),
 		Logger:     kit.Log,
 		DeadQueues: queues, DeadRows: deadRows{db}, QueuePrefix: c.QueuePrefix, Metrics: console.NewMetrics(kit.Metrics),

@@ -29,6 +29,7 @@ var Nav = []web.Link{
 	{Key: "incidents", Title: "Incidents", Href: "/incidents", Scope: access.RunsRead},
 	{Key: "incidentlist", Title: "Incidents", Href: "/incidents", Scope: access.RunsRead, Under: "incidents"},
 	{Key: "maintenance", Title: "Maintenance", Href: "/maintenance", Scope: access.RunsRead, Under: "incidents"},
+	{Key: "subscribers", Title: "Subscribers", Href: "/subscribers", Scope: access.SubscribersRead, Under: "incidents"},
 	{Key: "alerts", Title: "Alerts", Href: "/alerts", Scope: access.RunsRead},
 	{Key: "fleet", Title: "Fleet", Href: "/fleet", Scope: access.FleetRead},
 	{Key: "settings", Title: "Settings", Href: "/settings", Scope: access.TokensAdmin},
@@ -114,6 +115,7 @@ func Add(o Options) {
 	f.Page("GET /events", access.RunsRead, p.events)
 	f.Page("GET /fleet", access.FleetRead, p.list(fleetPage, moving, p.fleet))
 	p.addAlerts()
+	p.addSubscribers()
 	p.addIncidentForms()
 	f.Page("GET /fleet/dead-letters/{id}", access.FleetRead, p.letter)
 	f.Page("POST /fleet/pins", access.FleetAdmin, p.changing(p.pin))
