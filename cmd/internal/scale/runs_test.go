@@ -195,7 +195,7 @@ func deepChecks(checks int) int { return max(1, checks/50) }
 // weigh prints what runs take on disk, by their shape and as they are mixed.
 func weigh(t *testing.T, url string, rows int) {
 	t.Helper()
-	const each = 20_000
+	const each = 4000
 	t.Logf("%-24s %10s %9s %9s %9s", "bytes a run", "document", "table", "indexes", "toast")
 	first := 0
 	for _, s := range shapes {
@@ -218,7 +218,7 @@ func weigh(t *testing.T, url string, rows int) {
 func logSize(t *testing.T, url, name, table string, rows int) float64 {
 	t.Helper()
 	tree := `(SELECT * FROM pg_class WHERE oid = $1::regclass OR oid IN (SELECT relid FROM pg_partition_tree($1::regclass))) AS c`
-	document := one[float64](t, url, `SELECT avg(length(data::text))::float8 FROM (SELECT data FROM `+table+` LIMIT 2000) AS some`)
+	document := one[float64](t, url, `SELECT avg(length(data::text))::float8 FROM (SELECT data FROM `+table+` LIMIT 2000) AS few`)
 	heap := one[int64](t, url, `SELECT sum(pg_relation_size(c.oid))::bigint FROM `+tree, table)
 	indexes := one[int64](t, url, `SELECT sum(pg_indexes_size(c.oid))::bigint FROM `+tree, table)
 	toast := one[int64](t, url, `SELECT coalesce(sum(pg_total_relation_size(c.reltoastrelid)), 0)::bigint FROM `+tree+` WHERE c.reltoastrelid <> 0`, table)
