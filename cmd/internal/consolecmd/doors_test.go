@@ -27,6 +27,7 @@ var doorsOf = map[string]access.Role{
 	"GET /settings": access.Admin, "GET /settings/tokens": access.Admin, "POST /settings/tokens": access.Admin, "POST /settings/tokens/{id}/revoke": access.Admin,
 	"GET /settings/people": access.Admin, "POST /settings/people": access.Admin, "POST /settings/people/{name}": access.Admin, "POST /settings/people/{name}/reset": access.Admin,
 	"GET /settings/audit": access.Admin,
+	"GET /subscribers": access.Editor, "GET /subscribers/{slug}": access.Editor, "POST /subscribers/{slug}/remove": access.Admin, "POST /subscribers/{slug}/export": access.Admin,
 }
 
 // doorForm finds the pages and forms that people need a right for, and everybody's.
@@ -77,6 +78,7 @@ func (w *town) routes(t *testing.T) []string {
 // not logged in is led to the log-in, and changes nothing.
 func TestDoorsByRole(t *testing.T) {
 	c := serve(t, People{})
+	subscriber(t, c.db) // makes the page "told"
 	browsers := map[access.Role]*browser{}
 	for _, role := range access.Roles {
 		browsers[role] = c.as(t, role)
@@ -92,7 +94,7 @@ func TestDoorsByRole(t *testing.T) {
 			continue
 		}
 		method, path, _ := strings.Cut(pattern, " ")
-		path = strings.NewReplacer("{$}", "", "{id}", "00000000-0000-5000-8000-000000000000", "{name}", "nobody", "{n}", "0").Replace(path)
+		path = strings.NewReplacer("{$}", "", "{id}", "00000000-0000-5000-8000-000000000000", "{name}", "nobody", "{slug}", "told", "{n}", "0").Replace(path)
 		ask := func(b *browser) answer {
 			if method == "POST" {
 				return b.form(path, url.Values{"nonsense": {"yes"}})

@@ -142,7 +142,7 @@ func (w *town) checks() []check.Check {
 	}})
 	checkOut := base("check-out", "Check out", "Shop", &check.Browser{Width: 800, Height: 600, Steps: []check.Step{
 		{Action: check.ActionOpen, Value: "https://shop.example/products/fog-mug"}, {Action: check.ActionClick, Selector: "aria/Add to cart"},
-		{Action: check.ActionFill, Selector: "label/Name", Value: w.say("Ada")}, {Action: check.ActionClick, Selector: "aria/Place order"}, {Action: check.ActionWaitElement, Selector: "#order"},
+		{Action: check.ActionFill, Selector: "label/Name", Value: w.say("Ada")}, {Action: check.ActionClick, Selector: "aria/Place order"}, {Action: check.ActionWaitElement, Selector: "#order", Elements: &check.Elements{Operator: ">=", Count: 1}},
 	}})
 	checkOut.DependsOn = []string{"cart"}
 	return []check.Check{
@@ -330,4 +330,7 @@ func (w *town) rest() {
 	}
 	w.must(w.db.AddTriggers(w.ctx(), asked))
 	w.see("run-now", "/triggers/"+asked.ID)
+	subscriber(w.t, w.db)
+	w.see("subscribers", "/subscribers")
+	w.see("subscribers-of-a-page", "/subscribers/told")
 }

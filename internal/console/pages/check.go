@@ -275,7 +275,7 @@ func (p *pages) definition(w http.ResponseWriter, r *http.Request) error {
 	}
 	text, err := p.Write(ch)
 	if err != nil {
-		return err
+		return web.Fault{Status: http.StatusUnprocessableEntity, Text: fmt.Sprintf("This check cannot be shown as a file: %v", err)}
 	}
 	return definitionPage(w, r, p.Frame, web.Page{Title: ch.Name + ": definition", Section: "checks", Body: struct {
 		ID, Name, Owner, Text string
