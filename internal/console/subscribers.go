@@ -171,10 +171,10 @@ func (c *Console) exportSubscribers(ctx context.Context, in *struct {
 	list := Subscribers{Subscribers: shownSubscribers(found, true)}
 	slices.Reverse(list.Subscribers)
 	for _, s := range found {
-		switch {
-		case s.State == subscription.Pending:
+		switch s.State {
+		case subscription.Pending:
 			list.Counts.Pending++
-		case s.State == subscription.Dropped:
+		case subscription.Dropped:
 			list.Counts.Dropped++
 		default:
 			list.Counts.Confirmed++

@@ -228,5 +228,5 @@ func (d *Dashboard) unlock(w http.ResponseWriter, r *http.Request) {
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https",
 	})
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, s.base+to, http.StatusSeeOther) //nolint:gosec // G710: to was seen to be a path of this site
+	http.Redirect(w, r, s.base+to, http.StatusSeeOther)
 }

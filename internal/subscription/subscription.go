@@ -50,9 +50,10 @@ const (
 const (
 	// ConfirmWithin is how long a subscription waits for its confirmation.
 	ConfirmWithin = 48 * time.Hour
-	// Kept is how long what was sent is listed; DroppedKept how long the address
-	// of a dropped subscription is.
-	Kept, DroppedKept = 90 * 24 * time.Hour, 30 * 24 * time.Hour
+	// Kept is how long what was sent is listed.
+	Kept = 90 * 24 * time.Hour
+	// DroppedKept is how long the address of a dropped subscription is kept.
+	DroppedKept = 30 * 24 * time.Hour
 	// AskEvery is the least time between two confirmations to one address, and
 	// AskAtMost their number within a day to one mailbox, or one host of webhooks.
 	AskEvery        = 10 * time.Minute

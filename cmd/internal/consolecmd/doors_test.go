@@ -27,7 +27,7 @@ var doorsOf = map[string]access.Role{
 	"GET /settings": access.Admin, "GET /settings/tokens": access.Admin, "POST /settings/tokens": access.Admin, "POST /settings/tokens/{id}/revoke": access.Admin,
 	"GET /settings/people": access.Admin, "POST /settings/people": access.Admin, "POST /settings/people/{name}": access.Admin, "POST /settings/people/{name}/reset": access.Admin,
 	"GET /settings/audit": access.Admin,
-	"GET /subscribers": access.Editor, "GET /subscribers/{slug}": access.Editor, "POST /subscribers/{slug}/remove": access.Admin, "POST /subscribers/{slug}/export": access.Admin,
+	"GET /subscribers":    access.Editor, "GET /subscribers/{slug}": access.Editor, "POST /subscribers/{slug}/remove": access.Admin, "POST /subscribers/{slug}/export": access.Admin,
 }
 
 // doorForm finds the pages and forms that people need a right for, and everybody's.

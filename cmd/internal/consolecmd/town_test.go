@@ -91,13 +91,11 @@ func settle(t *testing.T, say func(string) string) *town {
 	w.incidents()
 	w.alerts()
 	w.rest()
-	for _, p := range []sight{
+	w.pages = append(w.pages, []sight{
 		{"log-in", "/login?next=" + url.QueryEscape("/checks?q="+w.fit("tea", 300)), ""}, {"log-in-provider", "/login/begin", ""}, {"log-in-missing", "/nowhere", ""},
 		{"checks-viewer", "/checks", access.Viewer}, {"check-viewer", "/checks/cart", access.Viewer}, {"incidents-viewer", "/incidents", access.Viewer}, {"maintenance-viewer", "/maintenance", access.Viewer},
 		{"fleet-viewer", "/fleet", access.Viewer}, {"fleet-editor", "/fleet", access.Editor}, {"alerts-editor", "/alerts", access.Editor}, {"people-forbidden", "/settings/people", access.Viewer},
-	} {
-		w.pages = append(w.pages, p)
-	}
+	}...)
 	for name, path := range map[string]string{
 		"checks": "/checks", "checks-found": "/checks?kind=api&q=" + url.QueryEscape(w.fit("c", 200)), "checks-none": "/checks?q=" + url.QueryEscape(w.fit("nothing like that", 200)),
 		"checks-outage": "/checks?state=outage", "definition": "/checks/cart/definition", "definition-flow": "/checks/check-out/definition",
