@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -77,6 +78,9 @@ func (a *attempt) dialGRPC(ctx context.Context, s *check.GRPC) (net.Conn, error)
 
 // explainGRPC finds words for a call that was not answered with a status.
 func (a *attempt) explainGRPC(ctx context.Context, s *check.GRPC, err error) error {
+	if d, ok := ctx.Deadline(); ok && !time.Now().Before(d) {
+		<-ctx.Done() // the target, which knows the deadline too, was first by a moment
+	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx) // whatever it looks like from the connection
 	}
