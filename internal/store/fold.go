@@ -223,6 +223,10 @@ func marksAround(ctx context.Context, tx pgx.Tx, checkID string, at time.Time, h
 // slotsSince are the slots of checks from a time on, each check's own. Runs
 // for another location's slot are none of them, unless they decide it. While a
 // retry of a slot is waited for the slot is pending.
+//
+// The statement is planned for these checks each time. A plan for any checks,
+// which the database would keep after a few times, was made while runs was
+// small: it reads all of it, more and more as it grows.
 func slotsSince(ctx context.Context, q runner, ids []string, since []time.Time) (map[string][]status.Slot, error) {
 	rows, err := q.Query(ctx, `
 		SELECT n.check_id, coalesce(r.origin, r.location), r.slot, r.id::text, r.attempt, r.outcome, r.fault_class, r.fault_message,
@@ -231,7 +235,7 @@ func slotsSince(ctx context.Context, q runner, ids []string, since []time.Time) 
 		JOIN runs r ON r.check_id = n.check_id AND r.slot >= n.since
 		LEFT JOIN undecided u ON u.check_id = r.check_id AND u.location = coalesce(r.origin, r.location) AND u.slot = r.slot
 			AND u.attempt <= r.attempt AND u.until > clock_timestamp()
-		WHERE r.origin IS NULL OR r.decides`, ids, since)
+		WHERE r.origin IS NULL OR r.decides`, pgx.QueryExecModeCacheDescribe, ids, since)
 	if err != nil {
 		return nil, err
 	}
