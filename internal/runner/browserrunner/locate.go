@@ -18,7 +18,8 @@ import (
 var scripts embed.FS
 
 // locateJS is the function that runs inside pages: its parts one after the
-// other, without their comments and indentation.
+// other, without their comments and indentation. Every document gets it when it
+// begins (startJS), so that a step need not send it.
 var locateJS = func() string {
 	var b strings.Builder
 	b.WriteString("async function locate(want, ...given) {\n")
@@ -35,6 +36,16 @@ var locateJS = func() string {
 	}
 	return b.String() + "}"
 }()
+
+// callJS calls the locateJS of a document, and throws unequipped where there is
+// none.
+const (
+	callJS     = "function call(...all) { if (!globalThis.probefleetLocate) throw '" + unequipped + "'; return probefleetLocate(...all) }"
+	unequipped = "probefleet is not here"
+)
+
+// errUnequipped is that a document was there before we were.
+var errUnequipped = errors.New("the document has no script of ours")
 
 // settleJS gives the page's own handlers and short timers the time to act on
 // an input, so that a navigation that it causes is known by its return.
@@ -248,9 +259,13 @@ func (t *tab) inFrame(ctx context.Context, fr *frame, w want, given []runtime.Re
 	for _, object := range given {
 		arguments = append(arguments, &runtime.CallArgument{ObjectID: object})
 	}
-	return t.invoke(ctx, fr, runtime.CallFunctionOnParams{
-		FunctionDeclaration: locateJS, Arguments: arguments, ReturnByValue: ptr(!w.Handle),
-	})
+	params := runtime.CallFunctionOnParams{FunctionDeclaration: callJS, Arguments: arguments, ReturnByValue: ptr(!w.Handle)}
+	res, err := t.invoke(ctx, fr, params)
+	if errors.Is(err, errUnequipped) {
+		params.FunctionDeclaration = locateJS
+		return t.invoke(ctx, fr, params)
+	}
+	return res, err
 }
 
 // invoke calls a function in our world of a frame and waits for its promise.
@@ -265,6 +280,9 @@ func (t *tab) invoke(ctx context.Context, fr *frame, params runtime.CallFunction
 		return nil, err
 	}
 	if d := res.ExceptionDetails; d != nil {
+		if d.Exception != nil && string(d.Exception.Value) == `"`+unequipped+`"` {
+			return nil, errUnequipped
+		}
 		return nil, fmt.Errorf("the script in the page failed: %s", shorten(describe(d.Exception), 300))
 	}
 	return res.Result, nil

@@ -3,6 +3,7 @@ package browserrunner
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -10,9 +11,14 @@ import (
 const (
 	// DefaultMemory is what a browser may take with all its pages, in bytes.
 	DefaultMemory = 2 << 30
-	// watchEvery is how often the memory of a browser at work is looked at: a
-	// page takes about a gigabyte a second at most.
-	watchEvery = 200 * time.Millisecond
+	// watchOften and watchSeldom bound the time from one look at the memory of a
+	// browser at work to the next; watchIdle is how often it is asked whether it
+	// is at work.
+	watchOften  = 100 * time.Millisecond
+	watchIdle   = 200 * time.Millisecond
+	watchSeldom = time.Second
+	// appetite is what pages take at most on each core, in bytes a second.
+	appetite = 1 << 30
 	// growthShare of the limit is what a browser may take by itself, without
 	// its pages, before it is replaced.
 	growthShare = 4
@@ -36,7 +42,7 @@ type overrun struct {
 // ended where the whole takes more; the run that it served is told why. A
 // browser that has grown by itself is replaced once its runs are done.
 func (s *supervisor) watchMemory(ctx context.Context, b *chromium) {
-	again := time.NewTicker(watchEvery)
+	again := time.NewTimer(watchIdle)
 	defer again.Stop()
 	idle, watched := false, newCensus(b.proc.pid)
 	for {
@@ -49,15 +55,23 @@ func (s *supervisor) watchMemory(ctx context.Context, b *chromium) {
 		used := b.users > 0
 		s.mu.Unlock()
 		if !used && idle {
+			again.Reset(watchIdle)
 			continue // nothing happens in it; once after the last run is enough
 		}
 		idle = !used
-		s.weigh(b, watched.look())
+		again.Reset(nextLook(s.weigh(b, watched.look()), runtime.NumCPU()))
 	}
 }
 
-// weigh judges one look at the processes of b.
-func (s *supervisor) weigh(b *chromium, all []processMemory) {
+// nextLook is the time until so many bytes can have been taken.
+func nextLook(left int64, cores int) time.Duration {
+	seconds := float64(left) / float64(appetite*cores)
+	return max(watchOften, min(time.Duration(seconds*float64(time.Second)), watchSeldom))
+}
+
+// weigh judges one look at the processes of b, and returns how many bytes are
+// left of what they may take.
+func (s *supervisor) weigh(b *chromium, all []processMemory) (left int64) {
 	var total, own int64
 	var largest processMemory
 	for _, p := range all {
@@ -87,6 +101,7 @@ func (s *supervisor) weigh(b *chromium, all []processMemory) {
 			s.retireLocked(b)
 		}
 	}
+	return s.memory - total
 }
 
 func (b *chromium) overran(bytes int64) {

@@ -76,12 +76,23 @@ func processes(root int) (all []processMemory) {
 		m.renderer = bytes.Contains(line, []byte("--type=renderer"))
 		all = append(all, m)
 		// See proc(5); a child belongs to the thread that made it.
-		lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
-		for _, list := range lists {
-			queue = append(queue, childrenOf(list)...)
+		threads := fmt.Sprintf("/proc/%d/task", pid)
+		for _, thread := range namesIn(threads) {
+			queue = append(queue, childrenOf(filepath.Join(threads, thread, "children"))...)
 		}
 	}
 	return all
+}
+
+// namesIn lists a directory; one that is gone is empty.
+func namesIn(dir string) []string {
+	d, err := os.Open(dir) //nolint:gosec // of proc(5)
+	if err != nil {
+		return nil
+	}
+	defer d.Close() //nolint:errcheck // it was only read
+	names, _ := d.Readdirnames(-1)
+	return names
 }
 
 // childrenOf reads a list of processes; one that is gone is empty.

@@ -80,3 +80,22 @@ func TestCensusFindsNewRenderers(t *testing.T) {
 		}
 	})
 }
+
+func TestNextLook(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		left  int64
+		cores int
+		want  time.Duration
+	}{
+		{4 << 30, 2, watchSeldom},
+		{1 << 30, 2, time.Second / 2},
+		{1 << 30, 8, time.Second / 8},
+		{0, 2, watchOften},
+		{-1 << 30, 2, watchOften},
+	} {
+		if got := nextLook(c.left, c.cores); got != c.want {
+			t.Errorf("with %d bytes left on %d cores the next look is after %s, want %s", c.left, c.cores, got, c.want)
+		}
+	}
+}

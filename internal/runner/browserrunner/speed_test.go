@@ -38,10 +38,27 @@ type driver struct {
 	talk func() talk
 }
 
-// round is what one driver did in one stretch of time.
+// turns are those of each driver in a round: a machine that others use is not
+// as fast in one minute as in the next, so they are short.
+const turns = 4
+
+// round is what one driver did in its turns.
 type round struct {
-	perMinute, cpu float64 // cpu seconds a check, ours and the browser's
+	checks  float64
+	took    time.Duration
+	seconds float64 // of CPU, ours and the browser's
 }
+
+func (r *round) add(more round) {
+	r.checks += more.checks
+	r.took += more.took
+	r.seconds += more.seconds
+}
+
+func (r round) perMinute() float64 { return r.checks / r.took.Minutes() }
+
+// cpu is a check's, in seconds.
+func (r round) cpu() float64 { return r.seconds / max(1, r.checks) }
 
 // TestSpeed compares drivers in one run, interleaved, two checks at a time.
 // It has nothing to fail by on a machine that others use: `make bench-browser`
@@ -60,23 +77,28 @@ func TestSpeed(t *testing.T) {
 	}
 	got := make([][]round, len(drivers))
 	for n := range rounds + 1 {
-		for i := range drivers {
-			// Each round begins with another one.
-			d := (i + n) % len(drivers)
-			r := stretch(t, drivers[d], 2, 8*time.Second)
+		all := make([]round, len(drivers))
+		for turn := range turns {
+			for i := range drivers {
+				// Each turn begins with another one.
+				d := (i + turn) % len(drivers)
+				all[d].add(stretch(t, drivers[d], 2, 2*time.Second))
+			}
+		}
+		for d, r := range all {
 			if n > 0 { // the first warms up
 				got[d] = append(got[d], r)
 			}
 		}
 	}
-	t.Logf("%d rounds of 8 s each, two checks at a time; median (least to most)", rounds)
+	t.Logf("%d rounds of %d turns of 2 s each, two checks at a time; median (least to most)", rounds, turns)
 	for i, d := range drivers {
-		rate := column(got[i], func(r round) float64 { return r.perMinute })
-		cpu := column(got[i], func(r round) float64 { return r.cpu })
+		rate := column(got[i], round.perMinute)
+		cpu := column(got[i], round.cpu)
 		var faster, cheaper []float64
 		for n := range got[i] {
-			faster = append(faster, got[0][n].perMinute/got[i][n].perMinute)
-			cheaper = append(cheaper, got[i][n].cpu/got[0][n].cpu)
+			faster = append(faster, got[0][n].perMinute()/got[i][n].perMinute())
+			cheaper = append(cheaper, got[i][n].cpu()/got[0][n].cpu())
 		}
 		slices.Sort(faster)
 		slices.Sort(cheaper)
@@ -111,7 +133,7 @@ func memoryPerCheck(t *testing.T, d driver) {
 		r := stretch(t, d, at, 8*time.Second)
 		close(stop)
 		wg.Wait()
-		t.Logf("%d at a time: %4.0f checks/min, browser %d MiB on average, %d MiB at most (PSS)", at, r.perMinute, sum/max(1, samples)>>20, most>>20)
+		t.Logf("%d at a time: %4.0f checks/min, browser %d MiB on average, %d MiB at most (PSS)", at, r.perMinute(), sum/max(1, samples)>>20, most>>20)
 	}
 }
 
@@ -134,8 +156,7 @@ func stretch(t *testing.T, d driver, at int, long time.Duration) round {
 	}
 	wg.Wait()
 	took := time.Since(began)
-	checks := max(1, float64(n.Load()))
-	return round{checks / took.Minutes(), (cpuOf(d.pids()) - cpu) / checks}
+	return round{float64(n.Load()), took, cpuOf(d.pids()) - cpu}
 }
 
 func column(rounds []round, of func(round) float64) []float64 {

@@ -111,3 +111,27 @@ func TestRoundTrips(t *testing.T) {
 		t.Errorf("a check waits for %d round trips; by hand it is %d", mine.trips, theirs.trips)
 	}
 }
+
+// withholder sends everything but the script that documents begin with.
+type withholder struct{ chromedp.Transport }
+
+func (w withholder) Write(ctx context.Context, m *cdproto.Message) error {
+	if m.Method == cdproto.CommandPageAddScriptToEvaluateOnNewDocument {
+		asked := *m
+		asked.Method, asked.Params = cdproto.CommandInspectorEnable, nil
+		m = &asked
+	}
+	return w.Transport.Write(ctx, m)
+}
+
+// TestDocumentsThatWereThereBefore has steps in documents that began without
+// our script, as those of a page that was attached to late.
+func TestDocumentsThatWereThereBefore(t *testing.T) {
+	t.Parallel()
+	err := ourDriver(t, shopSite(t), func(o *Options) {
+		o.wire = func(pipe chromedp.Transport) chromedp.Transport { return withholder{pipe} }
+	}).flow()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -24,11 +24,14 @@ const (
 	maxVitals = 10
 )
 
-// watchDocuments makes watch.js run in every document of s to come.
+// startJS is what a document begins with.
+var startJS = "globalThis.probefleetLocate = " + locateJS + ";\n" + watchJS
+
+// watchDocuments makes startJS run in every document of s to come.
 func watchDocuments(ctx context.Context, s session) []waiter {
 	return []waiter{
 		send(ctx, s, runtime.AddBinding, runtime.AddBindingParams{Name: leftBinding, ExecutionContextName: world}),
-		send(ctx, s, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: watchJS, WorldName: world}),
+		send(ctx, s, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: startJS, WorldName: world}),
 	}
 }
 
