@@ -99,8 +99,8 @@ func TestHistoryIsReadLessOften(t *testing.T) {
 		go func() { _ = d.Run(t.Context()) }()
 		pass(2*time.Minute + time.Second)
 		f.change(func(*fake) {
-			if f.hours != 13 || f.days != 5 {
-				t.Errorf("in two minutes hours were read %d times and days %d times, want 13 and, of the second and third time two stretches, 5", f.hours, f.days)
+			if f.hours != 15 || f.days != 5 {
+				t.Errorf("in two minutes hours were read %d times and days %d times, want 13 and 3, and twice a stretch of older ones of each", f.hours, f.days)
 			}
 		})
 	})

@@ -18,14 +18,20 @@ const (
 	grainDay  = "day"
 )
 
-// Histories are read less often than checks: their bars move slowly and cost
-// the store more. Of the days only the newest two are read each minute, and a
-// stretch of the older ones, so that each is read again every few minutes: what
-// came late, or was counted again, is shown after that.
-const (
-	hoursEvery  = 10 * time.Second
-	daysEvery   = time.Minute
-	daysAtATime = 10
+// reading says how often the history of a period is read: less often than the
+// checks, as bars move slowly and cost the store more. Only the newest two bars
+// are read each time, and now and then a stretch of the older ones, so that
+// each is read again every few minutes: what came late, or was counted again,
+// is shown after that.
+type reading struct {
+	period
+	every, olderEvery time.Duration
+	atATime           int // bars
+}
+
+var (
+	readingHours = reading{hourly, 10 * time.Second, time.Minute, 4}
+	readingDays  = reading{daily, time.Minute, time.Minute, 10}
 )
 
 const (
@@ -55,8 +61,10 @@ type snapshot struct {
 // history holds the buckets of one grain.
 type history struct {
 	readAt time.Time
-	// next is the first of the older periods to be read again.
+	// next is the first of the older bars to be read again, and olderAt when
+	// some of them were.
 	next    time.Time
+	olderAt time.Time
 	byCheck map[string][]status.Bucket
 	// sums change where the buckets of a check do.
 	sums map[string]uint64
@@ -86,13 +94,13 @@ func load(ctx context.Context, s store, prev *snapshot, now time.Time) (*snapsho
 	if next.planned, err = s.PublicMaintenance(ctx, now); err != nil {
 		return nil, fmt.Errorf("reading public maintenance: %w", err)
 	}
-	if now.Sub(next.hours.readAt) >= hoursEvery {
+	if now.Sub(next.hours.readAt) >= readingHours.every {
 		if err := next.readHours(ctx, s, now); err != nil {
 			return nil, err
 		}
 	}
-	if now.Sub(next.days.readAt) >= daysEvery {
-		if next.days, err = readDays(ctx, s, next.days, now); err != nil {
+	if now.Sub(next.days.readAt) >= readingDays.every {
+		if next.days, err = readingDays.read(ctx, s, next.days, now); err != nil {
 			return nil, err
 		}
 	}
@@ -113,37 +121,39 @@ func (s *snapshot) readHours(ctx context.Context, from store, now time.Time) err
 	for _, o := range outages {
 		s.outages[o.CheckID] = o.Spans
 	}
-	buckets, err := from.PublicBuckets(ctx, grainHour, hourly.start(now), now)
-	if err != nil {
-		return fmt.Errorf("reading history by hour: %w", err)
-	}
-	s.hours = history{readAt: now, byCheck: byCheck(buckets)}.summed()
-	return nil
+	s.hours, err = readingHours.read(ctx, from, s.hours, now)
+	return err
 }
 
-// readDays reads the days that are due, and takes the others from was.
-func readDays(ctx context.Context, s store, was history, now time.Time) (history, error) {
-	first, newest := daily.start(now), now.UTC().Truncate(24*time.Hour).Add(-24*time.Hour)
-	if was.byCheck == nil {
-		buckets, err := s.PublicBuckets(ctx, grainDay, first, now)
+// read reads the bars that are due, and takes the others from was.
+func (r reading) read(ctx context.Context, s store, was history, now time.Time) (history, error) {
+	first, newest := r.start(now), now.UTC().Truncate(r.step).Add(-r.step)
+	if was.byCheck == nil || was.readAt.Before(newest) { // or so late that bars would be missing
+		buckets, err := s.PublicBuckets(ctx, r.grain, first, now)
 		if err != nil {
-			return was, fmt.Errorf("reading history by day: %w", err)
+			return was, fmt.Errorf("reading history by %s: %w", r.unit, err)
 		}
-		return history{readAt: now, next: first, byCheck: byCheck(buckets)}.summed(), nil
+		return history{readAt: now, next: first, olderAt: now, byCheck: byCheck(buckets)}.summed(), nil
 	}
-	from := was.next
-	if from.Before(first) || !from.Before(newest) {
-		from = first
+	next := was
+	next.readAt = now
+	parts := []status.Span{{From: newest, To: now}}
+	if now.Sub(was.olderAt) >= r.olderEvery {
+		from := was.next
+		if from.Before(first) || !from.Before(newest) {
+			from = first
+		}
+		to := from.Add(time.Duration(r.atATime) * r.step)
+		if newest.Before(to) {
+			to = newest
+		}
+		next.olderAt, next.next = now, to
+		parts = append(parts, status.Span{From: from, To: to})
 	}
-	to := from.Add(daysAtATime * 24 * time.Hour)
-	if newest.Before(to) {
-		to = newest
-	}
-	next := history{readAt: now, next: to, byCheck: was.byCheck}
-	for _, part := range []status.Span{{From: from, To: to}, {From: newest, To: now}} {
-		buckets, err := s.PublicBuckets(ctx, grainDay, part.From, part.To)
+	for _, part := range parts {
+		buckets, err := s.PublicBuckets(ctx, r.grain, part.From, part.To)
 		if err != nil {
-			return was, fmt.Errorf("reading history by day: %w", err)
+			return was, fmt.Errorf("reading history by %s: %w", r.unit, err)
 		}
 		next.byCheck = replaced(next.byCheck, first, part, byCheck(buckets))
 	}

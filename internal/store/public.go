@@ -107,7 +107,7 @@ func (s *Store) latencies(ctx context.Context, ofRuns, checkID string, since tim
 			SELECT DISTINCT ON (location, period) *
 			FROM (
 				SELECT run_id, check_id, location, slot, attempt, outcome, fault_class, fault_message, finished_at, latency_us,
-					floor(extract(epoch FROM slot - $2) * $3 / greatest(1, extract(epoch FROM now() - $2))) AS period
+					floor(extract(epoch FROM slot - $2)::float8 * $3 / greatest(1, extract(epoch FROM now() - $2)::float8)) AS period
 				FROM `+ofRuns+`
 				WHERE check_id = $1 AND slot >= $2 AND outcome IN ('passed', 'degraded', 'failed')
 			) AS placed

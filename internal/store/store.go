@@ -53,6 +53,10 @@ func open(ctx context.Context, url string, prepare func(context.Context, *pgx.Co
 		cfg.ConnConfig.RuntimeParams["application_name"] = "probefleet"
 	}
 	cfg.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		// Compiling a plan takes longer than each of ours runs.
+		if _, err := c.Exec(ctx, `SET jit = off`); err != nil {
+			return err
+		}
 		if prepare != nil {
 			if err := prepare(ctx, c); err != nil {
 				return err

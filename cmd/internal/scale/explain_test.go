@@ -37,7 +37,11 @@ func questions(t *testing.T, s *site) []question {
 	}
 	return []question{
 		q("Status page: checks and their newest runs", "every 2 s", func(ctx context.Context, db *store.Store) error { _, err := db.PublicChecks(ctx); return err }),
-		q("Status page: the hours of a day", "every 10 s", func(ctx context.Context, db *store.Store) error {
+		q("Status page: the newest hours", "every 10 s, and each minute four of the others", func(ctx context.Context, db *store.Store) error {
+			_, err := db.PublicBuckets(ctx, store.Hour, now.Add(-time.Hour), now)
+			return err
+		}),
+		q("Status page: the hours of a day", "once, at the start", func(ctx context.Context, db *store.Store) error {
 			_, err := db.PublicBuckets(ctx, store.Hour, now.Add(-23*time.Hour), now)
 			return err
 		}),

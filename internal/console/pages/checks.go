@@ -77,7 +77,7 @@ func (q checksQuery) Href(name, value string) string {
 }
 
 // fits reports whether a check is looked for, but for its state.
-func (q checksQuery) fits(w kept.Watched) bool {
+func (q checksQuery) fits(w *kept.Watched) bool {
 	if q.Q != "" {
 		needle := strings.ToLower(q.Q)
 		if !strings.Contains(w.ID, needle) && !strings.Contains(strings.ToLower(w.Name), needle) {
@@ -149,11 +149,13 @@ func listChecks(all []kept.Watched, q checksQuery, now time.Time) checksView {
 	counts := map[status.State]int{}
 	kinds, groups, tags := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	type ranked struct {
+		rank  int
 		state status.State
-		w     kept.Watched
+		w     *kept.Watched
 	}
 	var found []ranked
-	for _, w := range all {
+	for i := range all {
+		w := &all[i]
 		kinds[string(w.Kind)] = true
 		if w.Group != "" {
 			groups[w.Group] = true
@@ -164,14 +166,14 @@ func listChecks(all []kept.Watched, q checksQuery, now time.Time) checksView {
 		if !q.fits(w) {
 			continue
 		}
-		s := stateOf(w, now)
+		s := stateOf(*w, now)
 		counts[s]++
 		if q.State == "" || string(s) == q.State {
-			found = append(found, ranked{s, w})
+			found = append(found, ranked{slices.Index(stateOrder, s), s, w})
 		}
 	}
 	slices.SortStableFunc(found, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(slices.Index(stateOrder, a.state), slices.Index(stateOrder, b.state)), cmp.Compare(a.w.Name, b.w.Name))
+		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.w.Name, b.w.Name))
 	})
 	for _, s := range stateOrder {
 		current := q.State == string(s)
@@ -197,7 +199,7 @@ func listChecks(all []kept.Watched, q checksQuery, now time.Time) checksView {
 		v.Next = q.Href("page", strconv.Itoa(q.Page+1))
 	}
 	for _, f := range found[v.From:v.To] {
-		v.Rows = append(v.Rows, newCheckRow(f.w, f.state, now))
+		v.Rows = append(v.Rows, newCheckRow(*f.w, f.state, now))
 	}
 	return v
 }
@@ -238,13 +240,13 @@ func newCheckRow(w kept.Watched, s status.State, now time.Time) checkRow {
 // spark is a row of runs as bars, as long as they took.
 type spark struct {
 	Label string
-	Bars  []sparkBar
+	Bars  []sparkBars
 	Width int
 }
 
-type sparkBar struct {
-	X, Y, H int
-	Class   string
+// sparkBars are all bars of one outcome: a page has some thousands.
+type sparkBars struct {
+	Class, Path string
 }
 
 // newSpark draws runs, which come newest first, oldest first.
@@ -258,6 +260,7 @@ func newSpark(runs []status.Run) spark {
 			failed++
 		}
 	}
+	paths := map[string][]byte{}
 	for i, r := range runs {
 		h := 4
 		if top > 0 {
@@ -267,7 +270,10 @@ func newSpark(runs []status.Run) spark {
 		if code == "x" {
 			h = 20
 		}
-		s.Bars = append(s.Bars, sparkBar{4 * (sparkRuns - 1 - i), 20 - h, h, "s-" + code})
+		paths[code] = fmt.Appendf(paths[code], "M%d 20v-%dh3v%dz", 4*(sparkRuns-1-i), h, h)
+	}
+	for _, code := range sortedKeys(paths) {
+		s.Bars = append(s.Bars, sparkBars{"s-" + code, string(paths[code])})
 	}
 	s.Label = fmt.Sprintf("%s, %d failed", web.Count(len(runs), "run"), failed)
 	return s
