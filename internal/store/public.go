@@ -93,26 +93,46 @@ func (s *Store) PublicRuns(ctx context.Context, checkID string, limit int) ([]st
 const latencyPoints = 1440
 
 // PublicLatencies lists the conclusive runs of a public check since a time,
-// oldest first. Where there are more than 1440 of a location, one of each of
+// oldest first: when and where each was, how it ended and how long it took,
+// nothing else. Where there are more than 1440 of a location, one of each of
 // as many equal periods stands for its neighbours: a failed one where there is
 // any, else the slowest.
 func (s *Store) PublicLatencies(ctx context.Context, checkID string, since time.Time) ([]status.Run, error) {
 	return s.latencies(ctx, `public_runs`, checkID, since)
 }
 
-// latencies reads the runs of a relation.
+// latencies reads the runs of a relation: what the index of a check's runs
+// holds.
 func (s *Store) latencies(ctx context.Context, ofRuns, checkID string, since time.Time) ([]status.Run, error) {
-	return s.publicRuns(ctx, "reading latencies", `
-		SELECT `+publicRunColumns+` FROM (
+	const doing = "reading latencies"
+	rows, err := s.pool.Query(ctx, `
+		SELECT location, slot, attempt, outcome, latency_us FROM (
 			SELECT DISTINCT ON (location, period) *
 			FROM (
-				SELECT run_id, check_id, location, slot, attempt, outcome, fault_class, fault_message, finished_at, latency_us,
+				SELECT location, slot, attempt, outcome, latency_us,
 					floor(extract(epoch FROM slot - $2)::float8 * $3 / greatest(1, extract(epoch FROM now() - $2)::float8)) AS period
 				FROM `+ofRuns+`
 				WHERE check_id = $1 AND slot >= $2 AND outcome IN ('passed', 'degraded', 'failed')
 			) AS placed
 			ORDER BY location, period, outcome = 'failed' DESC, latency_us DESC
 		) AS chosen ORDER BY slot, location, attempt`, checkID, since, latencyPoints)
+	if err != nil {
+		return nil, s.failed(doing, err)
+	}
+	var runs []status.Run
+	var r status.Run
+	var outcome string
+	var latency int64
+	_, err = pgx.ForEachRow(rows, []any{&r.Location, &r.Slot, &r.Attempt, &outcome, &latency}, func() error {
+		run := r
+		run.CheckID, run.Outcome, run.Latency = checkID, jobs.Outcome(outcome), time.Duration(latency)*time.Microsecond
+		runs = append(runs, run)
+		return nil
+	})
+	if err != nil {
+		return nil, s.failed(doing, err)
+	}
+	return runs, nil
 }
 
 // publicRunColumns are the columns behind [publicRun.targets].
