@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -157,15 +158,29 @@ func TestCompose(t *testing.T) {
 	}
 }
 
-// TestComposeItself has the program judge the file, where it is installed.
+// TestComposeItself has each program that is installed judge the files, alone
+// and together.
 func TestComposeItself(t *testing.T) {
-	if exec.Command("docker", "compose", "version").Run() != nil {
-		t.Skip("docker compose is not installed; TestCompose has read the file")
+	judged := false
+	for _, program := range [][]string{{"docker", "compose"}, {"docker-compose"}} {
+		run := func(args ...string) ([]byte, error) {
+			cmd := exec.Command(program[0], slices.Concat(program[1:], args)...)
+			cmd.Dir = filepath.Dir(composeFile)
+			cmd.Env = append(os.Environ(), "POSTGRES_PASSWORD=x", "PROBEFLEET_CONSOLE_TOKEN=x", "PROBEFLEET_CANDIDATE_IMAGE=x")
+			return cmd.CombinedOutput()
+		}
+		if _, err := run("version"); err != nil {
+			continue
+		}
+		judged = true
+		for _, more := range [][]string{nil, {"-f", "own-queue.yaml"}, {"-f", "shadow.yaml"}, {"-f", "own-queue.yaml", "-f", "shadow.yaml"}} {
+			if out, err := run(slices.Concat([]string{"-f", "compose.yaml"}, more, []string{"--profile", "tools", "config", "--quiet"})...); err != nil {
+				t.Errorf("%v, compose.yaml %v: %v\n%s", program, more, err, out)
+			}
+		}
 	}
-	config := exec.Command("docker", "compose", "-f", composeFile, "--profile", "tools", "config", "--quiet")
-	config.Env = append(os.Environ(), "POSTGRES_PASSWORD=x", "PROBEFLEET_CONSOLE_TOKEN=x")
-	if out, err := config.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
+	if !judged {
+		t.Skip("neither docker compose nor docker-compose is installed; TestCompose has read the file")
 	}
 }
 

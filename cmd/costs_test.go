@@ -8,8 +8,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v4"
-
 	"github.com/probefleet/probefleet/internal/capacity"
 	"github.com/probefleet/probefleet/internal/queue"
 )
@@ -65,39 +63,5 @@ func TestCostsOfAMillionChecks(t *testing.T) {
 		if !strings.Contains(page, want) {
 			t.Errorf("docs/terraform.md does not say what comes of its own prices:\n%s", want)
 		}
-	}
-}
-
-// TestComposeOfShadowRuns: what the second file of compose adds is known to the
-// commands, and its candidate is a worker in all but its image.
-func TestComposeOfShadowRuns(t *testing.T) {
-	data, err := os.ReadFile("../deploy/compose/shadow.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var file struct {
-		Services map[string]struct {
-			Image       string
-			Environment map[string]string
-			Extends     struct{ File, Service string }
-		}
-	}
-	if err := yaml.Unmarshal(data, &file); err != nil {
-		t.Fatal(err)
-	}
-	said := variables(t)
-	for name, command := range map[string]string{"scheduler": "scheduler", "recorder": "recorder", "candidate": "worker"} {
-		s, ok := file.Services[name]
-		if !ok || len(s.Environment) == 0 {
-			t.Errorf("%s is told nothing", name)
-		}
-		for variable := range s.Environment {
-			if !strings.Contains(said[command], "["+variable+"]") {
-				t.Errorf("%s knows no variable %s", command, variable)
-			}
-		}
-	}
-	if c := file.Services["candidate"]; c.Extends.File != "compose.yaml" || c.Extends.Service != "worker" || !strings.Contains(c.Image, "PROBEFLEET_CANDIDATE_IMAGE") {
-		t.Errorf("the candidate is %+v", c)
 	}
 }

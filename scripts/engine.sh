@@ -2,8 +2,9 @@
 # Runs a command with a Docker engine. One that answers is used as it is; where
 # none does, and we are root on Linux, an engine is started for the command and
 # ended after it, with everything that it started. Where none can be had, one
-# line says so and the command runs without. With -install Debian's engine is
-# installed first where there is none.
+# line says so and the command runs without; the same of a compose command, by
+# which deploy/compose is tried. With -install Debian's packages of both are
+# installed first where they are missing.
 #
 #	scripts/engine.sh [-install] make test
 set -u
@@ -15,16 +16,38 @@ if [ "${1:-}" = -install ]; then install=yes; shift; fi
 
 answers() { timeout 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
 
-if command -v docker >/dev/null 2>&1 && answers; then exec "$@"; fi
+# get installs packages of Debian.
+get() {
+	say "installing $* (apt-get)"
+	{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null 2>&1
+}
+
+composes() { docker compose version >/dev/null 2>&1 || docker-compose version >/dev/null 2>&1; }
+
+# compose sees to a compose command, or says that there is none.
+compose() {
+	if composes; then return; fi
+	lack="none is installed (apt-get install docker-compose)"
+	if [ -n "$install" ]; then
+		if [ "$(id -u)" != 0 ]; then lack="none is installed, and only root can install one"
+		elif ! command -v apt-get >/dev/null 2>&1; then lack="none is installed; it comes with Docker"
+		elif get docker-compose && composes; then return
+		else lack="apt-get could not install docker-compose"; fi
+	fi
+	say "no compose command, so the test of deploy/compose does not run: $lack"
+}
+
+if command -v docker >/dev/null 2>&1 && answers; then
+	compose
+	exec "$@"
+fi
 why=""
 if [ -n "${DOCKER_HOST:-}" ]; then why="DOCKER_HOST is $DOCKER_HOST, and nobody answers there"
 elif [ "$(uname -s)" != Linux ]; then why="start Docker"
 elif [ "$(id -u)" != 0 ]; then why="none answers, and only root can start one"
 elif ! command -v dockerd >/dev/null 2>&1 || ! command -v docker >/dev/null 2>&1; then
 	if [ -n "$install" ] && command -v apt-get >/dev/null 2>&1; then
-		say "installing docker.io (apt-get)"
-		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io iptables; } >/dev/null 2>&1 ||
-			why="apt-get could not install docker.io"
+		get docker.io iptables || why="apt-get could not install docker.io"
 	else
 		why="none is installed (apt-get install docker.io)"
 	fi
@@ -66,5 +89,6 @@ until answers; do
 	sleep 1
 done
 say "started one for this command"
+compose
 "$@"
 exit $?

@@ -69,7 +69,8 @@ func newComposition(t *testing.T, checks string) *composition {
 		c.args = append(c.args, "-f", file)
 	}
 	c.env = append(os.Environ(), "POSTGRES_PASSWORD="+password, "PROBEFLEET_CONSOLE_TOKEN="+consoleToken, "POSTGRES_IMAGE="+stand.postgres,
-		"PROBEFLEET_CONTROL_IMAGE="+stand.control, "PROBEFLEET_WORKER_IMAGE="+stand.worker, "STATUS_PORT="+c.status, "CONSOLE_PORT="+c.console, "COMPOSE_HTTP_TIMEOUT=600")
+		"PROBEFLEET_CONTROL_IMAGE="+stand.control, "PROBEFLEET_WORKER_IMAGE="+stand.worker, "PROBEFLEET_CANDIDATE_IMAGE="+stand.worker,
+		"PROBEFLEET_COPIES=local/api=1,local/browser=1", "STATUS_PORT="+c.status, "CONSOLE_PORT="+c.console, "COMPOSE_HTTP_TIMEOUT=600")
 	t.Cleanup(func() {
 		if t.Failed() {
 			for _, look := range [][]string{{"ps"}, {"logs", "--no-color", "--tail", "30"}} {
@@ -170,7 +171,7 @@ func (c *composition) runs() (ids []string) {
 
 // TestCompose starts deploy/compose, applies checks of each kind, and reads
 // what they found from the status page. Ended and started again, it has the
-// same history and goes on with it.
+// same history and goes on with it. At last a candidate runs copies of its jobs.
 func TestCompose(t *testing.T) {
 	c := newComposition(t, `defaults: {every: 10s, timeout: 8s}
 checks:
@@ -213,4 +214,80 @@ checks:
 	})
 	c.shows(want)
 	t.Logf("%d runs before, all of them there after; it goes on %s after it was started again", len(before), time.Since(again).Round(100*time.Millisecond))
+	c.copied(want)
+}
+
+// copied adds deploy/compose/shadow.yaml, with a candidate that may not dial
+// what the checks look at: it answers copies of API and browser jobs, each with
+// a failure, and none of them counts.
+func (c *composition) copied(want map[string]string) {
+	c.t.Helper()
+	began := time.Now()
+	c.args = append(c.args, "-f", filepath.Join(filepath.Dir(c.args[3]), "shadow.yaml"))
+	c.does("up", "-d")
+	eventually(c.t, 3*time.Minute, func() error {
+		var found struct {
+			Reports []struct {
+				Pairs         int
+				Disagreements []struct{ Check, Counts, Shadow, Why string }
+			}
+		}
+		if err := c.get(c.console, "/api/v1/shadow", &found); err != nil {
+			return err
+		}
+		apart := map[string]bool{}
+		for _, r := range found.Reports {
+			for _, d := range r.Disagreements {
+				if d.Counts == "passed" && d.Shadow == "failed" {
+					apart[d.Check] = true
+				}
+			}
+		}
+		if !apart["answers"] || !apart["page"] {
+			return fmt.Errorf("no pairs yet of a check of each kind: %+v", found)
+		}
+		return nil
+	})
+	c.t.Logf("pairs of copies and what counts, of both kinds, %s after shadow.yaml was added", time.Since(began).Round(100*time.Millisecond))
+
+	c.shows(want)
+	var list struct {
+		Runs []struct {
+			Check, Outcome string
+			Fault          struct{ Class, Message string }
+		}
+	}
+	if err := c.get(c.console, "/api/v1/runs?limit=1000", &list); err != nil {
+		c.t.Fatal(err)
+	}
+	for _, r := range list.Runs {
+		if r.Fault.Class == "egress" {
+			c.t.Errorf("what the candidate found counts: %+v", r)
+		}
+	}
+	id := strings.TrimSpace(c.does("ps", "-q", "candidate"))
+	eventually(c.t, 2*time.Minute, func() error {
+		info, err := stand.pool.Client.InspectContainer(id)
+		if err != nil {
+			return err
+		}
+		if info.State.Health.Status != "healthy" {
+			return fmt.Errorf("the candidate is %+v", info.State.Health)
+		}
+		return nil
+	})
+	var fleet struct {
+		Workers []struct {
+			ID    string
+			Alive bool
+		}
+	}
+	if err := c.get(c.console, "/api/v1/fleet", &fleet); err != nil {
+		c.t.Fatal(err)
+	}
+	for _, w := range fleet.Workers {
+		if strings.Contains(w.ID, id[:12]) {
+			c.t.Errorf("the candidate belongs to the fleet: %+v", w)
+		}
+	}
 }

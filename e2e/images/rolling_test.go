@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/ory/dockertest/v3/docker"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -21,7 +22,7 @@ const places = 5
 
 // releases builds images that differ in their release: the worker of the
 // release before, from the history, the one of this tree twice, and one that
-// crashes at start.
+// crashes at start, from the third container on.
 func releases(t *testing.T) (before, now, next, broken string) {
 	t.Helper()
 	list, err := os.ReadFile("../releases.txt")
@@ -61,8 +62,19 @@ func releases(t *testing.T) (before, now, next, broken string) {
 	}
 	before = make("before", "COPY worker-before /usr/local/bin/\nENTRYPOINT [\"tini\", \"-g\", \"--\", \"worker-before\"]\n", map[string][]byte{"worker-before": old})
 	return before, make("now", "LABEL release=now\n", nil), make("next", "LABEL release=next\n", nil),
-		make("broken", "ENTRYPOINT [\"tini\", \"-g\", \"--\", \"worker\", \"-no-such-flag\"]\n", nil)
+		make("broken", "COPY worker-broken /usr/local/bin/\nENTRYPOINT [\"tini\", \"-g\", \"--\", \"worker-broken\"]\n", map[string][]byte{"worker-broken": []byte(crashes)})
 }
+
+// crashes starts two workers and then no more. The containers share a folder.
+const crashes = `#!/bin/sh
+set -e
+started=$(ls ` + shared + ` | wc -l)
+mktemp -p ` + shared + ` >/dev/null
+if [ "$started" -ge 2 ]; then exit 9; fi
+exec worker "$@"
+`
+
+const shared = "/shared"
 
 func repository(t *testing.T) string {
 	t.Helper()
@@ -79,14 +91,16 @@ func repository(t *testing.T) string {
 type watch struct {
 	mu     sync.Mutex
 	ready  map[string]bool
-	least  int           // since the last call of arm
-	stops  chan struct{} // one entry a container that is told to stop
+	worked map[string]bool // was ready at some time
+	killed int             // of those that worked, how many were not let drain
+	least  int             // since the last call of arm
+	stops  chan struct{}   // one entry a container that is told to stop
 	events chan *docker.APIEvents
 }
 
 func newWatch(t *testing.T, stage string) *watch {
 	t.Helper()
-	w := &watch{ready: map[string]bool{}, stops: make(chan struct{}, 1000), events: make(chan *docker.APIEvents, 1000)}
+	w := &watch{ready: map[string]bool{}, worked: map[string]bool{}, stops: make(chan struct{}, 1000), events: make(chan *docker.APIEvents, 1000)}
 	if err := stand.pool.Client.AddEventListener(w.events); err != nil {
 		t.Fatal(err)
 	}
@@ -98,20 +112,23 @@ func newWatch(t *testing.T, stage string) *watch {
 	go func() {
 		for e := range w.events {
 			if e.Type == "container" && e.Actor.Attributes["probefleet.deployer.stage"] == stage {
-				w.saw(e.Action, e.Actor.ID)
+				w.saw(e.Action, e.Actor.ID, e.Actor.Attributes["signal"])
 			}
 		}
 	}()
 	return w
 }
 
-func (w *watch) saw(action, id string) {
+func (w *watch) saw(action, id, signal string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch action {
 	case "health_status: healthy":
-		w.ready[id] = true
+		w.ready[id], w.worked[id] = true, true
 	case "kill":
+		if signal == "9" && w.worked[id] {
+			w.killed++
+		}
 		if w.ready[id] {
 			w.stops <- struct{}{}
 		}
@@ -133,10 +150,12 @@ func (w *watch) arm() (now int) {
 	return w.least
 }
 
-func (w *watch) worst() int {
+// worst is how many were ready at the worst, and how many of those that worked
+// were ended by SIGKILL.
+func (w *watch) worst() (least, killed int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.least
+	return w.least, w.killed
 }
 
 // instance is what an instance has: the deployer's program, its file, and the
@@ -154,9 +173,14 @@ func newInstance(f *fleet, stage string) *instance {
 	if err != nil {
 		f.t.Fatal(err)
 	}
+	// For the account of the image.
+	folder := f.t.TempDir()
+	if err := os.Chmod(folder, 0o777); err != nil {
+		f.t.Fatal(err)
+	}
 	file, err := json.Marshal(map[string]any{
 		"count": places, "network": f.network.Network.Name, "env_file": env, "read_only": true, "tmpfs": []string{"/tmp:size=256m"},
-		"shm_mb": 256, "pids": 512, "memory_mb": 512, "seccomp": profile, "ready": "5m", "drain": "60s",
+		"binds": []string{folder + ":" + shared}, "shm_mb": 256, "pids": 512, "memory_mb": 512, "seccomp": profile, "ready": "5m", "drain": "60s",
 		"command": []string{"-location", "local", "-allow-private", "-api-slots", "4", "-browser-slots", "0"},
 	})
 	if err != nil {
@@ -216,10 +240,11 @@ func (i *instance) runs(image string) {
 }
 
 // TestRollingReplacement rolls releases through five workers that do 20 jobs a
-// second: from the release before to this one; back from one that crashes; and
-// on to the next one, with the deployer killed in the middle and both message
-// versions under way. No job is lost or stored twice, and five are ready all
-// the time.
+// second: from the release before to this one; back from one that crashes when
+// two of its containers have replaced others; and on to the next one, with the
+// deployer killed in the middle and both message versions under way. No job is
+// lost or stored twice, five are ready all the time, and each that goes is let
+// drain. The last command again does nothing.
 func TestRollingReplacement(t *testing.T) {
 	t.Parallel()
 	f := newFleet(t)
@@ -261,8 +286,8 @@ func TestRollingReplacement(t *testing.T) {
 	})
 
 	why := i.up(broken)
-	if !strings.Contains(why, "place 0: it did not become ready: it ended") {
-		t.Errorf("a release that crashes at start: %q", why)
+	if !strings.Contains(why, "place 2: it did not become ready: it ended") {
+		t.Errorf("a release of which two start and the third crashes: %q", why)
 	}
 	i.runs(now)
 
@@ -271,9 +296,10 @@ func TestRollingReplacement(t *testing.T) {
 		t.Fatal(why)
 	}
 	i.runs(next)
-	least := w.worst()
-	if least < places {
-		t.Errorf("at the worst %d were ready, want %d", least, places)
+	i.again(next)
+	least, killed := w.worst()
+	if least < places || killed > 0 {
+		t.Errorf("at the worst %d were ready, want %d; %d were killed and not drained", least, places, killed)
 	}
 
 	a := f.settle()
@@ -286,6 +312,29 @@ func TestRollingReplacement(t *testing.T) {
 	// an excuse.
 	if bad := f.number(`SELECT count(*) FROM runs WHERE outcome NOT IN ('passed', 'expired')`); bad > 0 {
 		t.Errorf("%d runs did not pass", bad)
+	}
+}
+
+// again asks for what there is: nothing is begun anew.
+func (i *instance) again(image string) {
+	i.t.Helper()
+	look := func() map[string]time.Time {
+		began := map[string]time.Time{}
+		for _, c := range i.containers() {
+			info, err := stand.pool.Client.InspectContainer(c.ID)
+			if err != nil {
+				i.t.Fatal(err)
+			}
+			began[c.ID] = info.State.StartedAt
+		}
+		return began
+	}
+	before := look()
+	if why := i.up(image); why != "" {
+		i.t.Error(why)
+	}
+	if diff := cmp.Diff(before, look()); diff != "" {
+		i.t.Errorf("the same command again does something: %s", diff)
 	}
 }
 

@@ -22,8 +22,9 @@ type box struct {
 	labels                 map[string]string
 	host                   container.HostConfig
 	env                    []string
+	sick                   bool // its health check fails
 	created                int64
-	looked                 int
+	looked, began          int
 }
 
 // engine is as much of the Docker Engine's API as we use, over a Unix socket.
@@ -35,16 +36,18 @@ type engine struct {
 	boxes  []*box
 	serial int
 	broken map[string]bool // images
+	sick   map[string]bool // images whose health check fails while they run
 	gone   map[string]bool
 	least  int      // ready containers, at the worst, since the last reset
 	log    []string // what was asked for
 	drains []string // seconds that each container was given to end
+	killed []string // what was removed while it ran
 	// before is called before a request that changes something.
 	before func(what string)
 }
 
 func newEngine(t *testing.T) (*engine, string) {
-	e := &engine{t: t, broken: map[string]bool{}, gone: map[string]bool{}}
+	e := &engine{t: t, broken: map[string]bool{}, sick: map[string]bool{}, gone: map[string]bool{}}
 	socket := filepath.Join(t.TempDir(), "engine.sock")
 	l, err := net.Listen("unix", socket)
 	if err != nil {
@@ -106,7 +109,7 @@ func (e *engine) create(w http.ResponseWriter, r *http.Request) {
 	e.serial++
 	b := &box{
 		id: fmt.Sprintf("%064x", e.serial), name: r.URL.Query().Get("name"), image: req.Image, state: "created",
-		labels: req.Labels, host: *req.HostConfig, env: req.Env, created: 1_700_000_000 + int64(e.serial),
+		sick: e.sick[req.Image], labels: req.Labels, host: *req.HostConfig, env: req.Env, created: 1_700_000_000 + int64(e.serial),
 	}
 	e.boxes = append(e.boxes, b)
 	w.WriteHeader(http.StatusCreated)
@@ -155,6 +158,7 @@ func (e *engine) one(w http.ResponseWriter, r *http.Request, id, action string) 
 		return
 	case action == "start":
 		e.log = append(e.log, "start "+b.short())
+		b.began++
 		if b.state, b.looked = "running", 0; e.broken[b.image] {
 			b.state = "exited"
 		}
@@ -167,6 +171,9 @@ func (e *engine) one(w http.ResponseWriter, r *http.Request, id, action string) 
 		}
 		w.WriteHeader(http.StatusNoContent)
 	case r.Method == http.MethodDelete:
+		if b.state == "running" {
+			e.killed = append(e.killed, b.short())
+		}
 		e.boxes = deleteBox(e.boxes, b)
 		w.WriteHeader(http.StatusNoContent)
 	}
@@ -182,6 +189,9 @@ func (e *engine) one(w http.ResponseWriter, r *http.Request, id, action string) 
 func (b *box) short() string { return b.labels[labelPlace] + " " + b.labels[labelCommit] }
 
 func (b *box) health() string {
+	if b.sick {
+		return "unhealthy"
+	}
 	if b.looked < 3 {
 		return "starting"
 	}

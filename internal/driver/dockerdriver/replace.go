@@ -31,14 +31,14 @@ func (d *Driver) replace(ctx context.Context, r driver.Release, place int) error
 			continue
 		}
 		if ready != "" { // a second one, of an interrupted deploy
-			if err := d.remove(ctx, u); err != nil {
+			if err := d.end(ctx, u); err != nil {
 				return err
 			}
 			continue
 		}
 		if err := d.up(ctx, u); err == nil {
 			ready = u.id
-		} else if rerr := d.remove(ctx, u); rerr != nil || ctx.Err() != nil {
+		} else if rerr := d.end(ctx, u); rerr != nil || ctx.Err() != nil {
 			return errors.Join(err, rerr)
 		}
 	}
@@ -48,7 +48,11 @@ func (d *Driver) replace(ctx context.Context, r driver.Release, place int) error
 			return err
 		}
 		if err := d.up(ctx, u); err != nil {
-			return errors.Join(err, d.remove(context.WithoutCancel(ctx), u))
+			// Whoever interrupts us does not wait for a drain.
+			if ctx.Err() != nil {
+				return errors.Join(err, d.remove(context.WithoutCancel(ctx), u))
+			}
+			return errors.Join(err, d.end(ctx, u))
 		}
 		ready = u.id
 	}
@@ -260,6 +264,15 @@ func (d *Driver) stop(ctx context.Context, u unit) error {
 		return fmt.Errorf("stopping a container of %.10s: %w", u.commit, err)
 	}
 	return nil
+}
+
+// end drains a container that may run and removes it. One that never became
+// ready may have taken jobs all the same.
+func (d *Driver) end(ctx context.Context, u unit) error {
+	if err := d.stop(ctx, u); err != nil {
+		return err
+	}
+	return d.remove(ctx, u)
 }
 
 func (d *Driver) remove(ctx context.Context, u unit) error {
