@@ -166,6 +166,10 @@ func TestKubernetes(t *testing.T) {
 		for _, e := range c.Env {
 			env[e.Name] = e.Value
 		}
+		// Who keeps pictures, and who shows them, know where.
+		if _, told := env["PROBEFLEET_ARTIFACTS"]; told != (name == "worker" || name == "console") {
+			t.Errorf("%s is told of artifacts: %v", name, told)
+		}
 		for k := range env {
 			if !strings.HasPrefix(k, "AWS_") && !strings.Contains(said[name], "["+k+"]") && !strings.Contains(said[name], "  "+k+" ") {
 				t.Errorf("%s is told %s, and knows no such variable", name, k)

@@ -15,7 +15,18 @@ locals {
     PROBEFLEET_API_SLOTS     = tostring(var.class == "api" ? var.slots : 0)
     PROBEFLEET_BROWSER_SLOTS = tostring(var.class == "browser" ? var.slots : 0)
     PROBEFLEET_DRAIN         = "90s"
-  }, var.environment)
+  }, var.artifacts == null ? {} : { PROBEFLEET_ARTIFACTS = var.artifacts.url }, var.environment)
+}
+
+# What the workers of an instance may; image and log are the affair of what
+# starts the task.
+module "rights" {
+  source = "../terraform/modules/rights"
+
+  jobs              = [var.jobs]
+  results           = var.results
+  queue_kms_key_arn = var.queue_kms_key_arn
+  artifacts         = var.artifacts
 }
 
 resource "aws_iam_role" "worker" {
@@ -29,20 +40,9 @@ resource "aws_iam_role" "worker" {
 }
 
 resource "aws_iam_role_policy" "worker" {
-  name = "worker"
-  role = aws_iam_role.worker.id
-  policy = jsonencode({
-    Version = "2012-10-17"
-    Statement = [
-      {
-        Sid      = "Jobs"
-        Effect   = "Allow"
-        Action   = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
-        Resource = [var.jobs]
-      },
-      { Sid = "Results", Effect = "Allow", Action = ["sqs:GetQueueUrl", "sqs:SendMessage"], Resource = [var.results] },
-    ]
-  })
+  name   = "worker"
+  role   = aws_iam_role.worker.id
+  policy = module.rights.policy
 }
 
 resource "aws_ecs_task_definition" "worker" {
@@ -217,6 +217,11 @@ resource "aws_appautoscaling_policy" "out" {
       }
     }
   }
+}
+
+output "role_arn" {
+  description = "ARN of the tasks' role, for the policies of keys and buckets elsewhere."
+  value       = aws_iam_role.worker.arn
 }
 
 output "service" {

@@ -115,6 +115,18 @@ variable "results" {
   type        = string
 }
 
+variable "queue_kms_key_arn" {
+  description = "Key of the queues, from the module queues; null where they are encrypted by SQS's own."
+  type        = string
+  default     = null
+}
+
+variable "artifacts" {
+  description = "Where artifacts go, the module artifacts' output store, which takes the output role_arn among its writers; null for nowhere."
+  type        = object({ url = string, bucket_arn = string, kms_key_arn = string })
+  default     = null
+}
+
 variable "execution_role_arn" {
   description = "Role that starts the tasks: image and log."
   type        = string

@@ -41,6 +41,29 @@ run "a_task_is_closed_and_drains" {
   }
 }
 
+# A task may what the workers of an instance may, on what belongs to this
+# location alone.
+run "a_task_may_what_its_worker_calls" {
+  variables {
+    queue_kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/queues"
+    artifacts         = { url = "s3://artifacts?region=eu-central-1", bucket_arn = "arn:aws:s3:::artifacts", kms_key_arn = "arn:aws:kms:eu-central-1:123456789012:key/artifacts" }
+  }
+  assert {
+    condition = jsonencode(sort(flatten([
+      for s in jsondecode(aws_iam_role_policy.worker.policy).Statement : [for a in s.Action : [for r in s.Resource : "${a} ${reverse(split(":", r))[0]}"]]
+      ]))) == jsonencode(sort(concat(
+      [for a in ["GetQueueUrl", "GetQueueAttributes", "ReceiveMessage", "DeleteMessage", "ChangeMessageVisibility"] : "sqs:${a} probefleet-jobs-paris-api"],
+      ["sqs:GetQueueUrl probefleet-results", "sqs:SendMessage probefleet-results"],
+      ["kms:Decrypt key/queues", "kms:GenerateDataKey key/queues", "s3:PutObject artifacts/runs/*", "kms:GenerateDataKey key/artifacts"],
+    )))
+    error_message = "a task may: ${aws_iam_role_policy.worker.policy}"
+  }
+  assert {
+    condition     = contains([for e in jsondecode(aws_ecs_task_definition.worker.container_definitions)[0].environment : "${e.name}=${e.value}"], "PROBEFLEET_ARTIFACTS=s3://artifacts?region=eu-central-1")
+    error_message = "a task may keep pictures, and is not told where"
+  }
+}
+
 run "browser_checks_have_a_sandbox" {
   variables {
     class             = "browser"

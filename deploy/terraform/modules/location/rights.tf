@@ -1,20 +1,20 @@
-# What a worker may do, and nothing else: it runs strangers' flows.
+# What an instance may do: what its workers may, and what it needs to come and go
+# by itself.
+
+module "rights" {
+  source = "../rights"
+
+  jobs              = var.jobs
+  results           = var.fleet.results
+  shadow            = var.shadow
+  queue_kms_key_arn = var.fleet.queue_kms_key_arn
+  artifacts         = var.fleet.artifacts
+}
 
 locals {
   statements = concat(
+    module.rights.statements,
     [
-      {
-        Sid      = "JobsOfThisLocation"
-        Effect   = "Allow"
-        Action   = ["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"]
-        Resource = var.jobs
-      },
-      {
-        Sid      = "Results"
-        Effect   = "Allow"
-        Action   = ["sqs:GetQueueUrl", "sqs:SendMessage"]
-        Resource = [var.fleet.results]
-      },
       {
         Sid      = "Lifecycle"
         Effect   = "Allow"
@@ -26,27 +26,6 @@ locals {
         Effect   = "Allow"
         Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
         Resource = ["${var.log_group.arn}:*"]
-      },
-    ],
-    local.shadow_statements,
-    var.fleet.queue_kms_key_arn == null ? [] : [{
-      Sid      = "KeyOfTheQueues"
-      Effect   = "Allow"
-      Action   = ["kms:Decrypt", "kms:GenerateDataKey"]
-      Resource = [var.fleet.queue_kms_key_arn]
-    }],
-    var.fleet.artifacts == null ? [] : [
-      {
-        Sid      = "Artifacts"
-        Effect   = "Allow"
-        Action   = ["s3:PutObject"]
-        Resource = ["${var.fleet.artifacts.bucket_arn}/runs/*"]
-      },
-      {
-        Sid      = "KeyOfArtifacts"
-        Effect   = "Allow"
-        Action   = ["kms:GenerateDataKey"]
-        Resource = [var.fleet.artifacts.kms_key_arn]
       },
     ],
     length(var.fleet.repository_arns) == 0 ? [] : [

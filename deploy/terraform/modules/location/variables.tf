@@ -116,6 +116,12 @@ variable "jobs" {
   type        = list(string)
 }
 
+variable "shadow" {
+  description = "Queues of copies of this location's jobs, and of what candidates find, from the module queues' output shadow_of; null where nothing is copied. A candidate runs on an instance of the location with PROBEFLEET_SHADOW=true."
+  type        = object({ jobs = list(string), results = string })
+  default     = null
+}
+
 variable "log_group" {
   description = "Log group of the workers, in the location's region, from the module observability."
   type        = object({ name = string, arn = string })

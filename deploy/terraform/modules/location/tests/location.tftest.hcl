@@ -126,6 +126,25 @@ run "an_instance_is_a_host_like_any_other" {
     condition     = startswith(output.user_data, "#cloud-config\n") && can(yamldecode(output.user_data).write_files)
     error_message = "cloud-init cannot read it"
   }
+  # What cloud-init does not know it leaves out, and says so in a log that
+  # nobody reads: a mode that is a number is another mode, a command that is one
+  # string goes to a shell.
+  assert {
+    condition = alltrue(concat(
+      [toset(keys(yamldecode(output.user_data))) == toset(["packages", "write_files", "runcmd"])],
+      [for f in yamldecode(output.user_data).write_files :
+        toset(keys(f)) == toset(["path", "permissions", "content"]) && startswith(f.path, "/") && jsonencode(f.permissions) == format("%q", f.permissions) && can(regex("^0[0-7]{3}$", f.permissions))
+      ],
+      [for c in yamldecode(output.user_data).runcmd : try(length(c) > 1 && alltrue([for word in c : jsonencode(word) == format("%q", word)]), false)],
+    ))
+    error_message = "cloud-init understands something else: ${output.user_data}"
+  }
+  assert {
+    condition = alltrue([for f in yamldecode(output.user_data).write_files :
+      startswith(f.content, "#!/bin/") == (f.permissions == "0755")
+    ])
+    error_message = "what is run is no script, or a script is not run"
+  }
   assert {
     condition = alltrue([for line in ["AWS_REGION=eu-central-1", "PROBEFLEET_DRAIN=90s", "PROBEFLEET_QUEUE_PREFIX=probefleet", "PROBEFLEET_ARTIFACTS=s3://artifacts?region=eu-central-1", "PROBEFLEET_CANARIES=one.one.one.one:443,dns.google:443"] :
       strcontains([for f in yamldecode(output.user_data).write_files : f.content if f.path == "/etc/probefleet/worker.env"][0], "${line}\n")
