@@ -7,12 +7,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/probefleet/probefleet/internal/pagetest"
 	"github.com/probefleet/probefleet/internal/statuspage"
 	"github.com/probefleet/probefleet/internal/subscription"
 )
@@ -267,31 +265,4 @@ func TestSubscribingToProtectedPages(t *testing.T) {
 		}
 	}
 	wantNone(t, "the page where it is off", from(t, d, "192.0.2.1:1", "http://any.example/p/pay/").Body.String(), "/subscribe")
-}
-
-// The forms, on a phone and on a desktop, by day and by night.
-func TestSubscribeInABrowser(t *testing.T) {
-	b := pagetest.Start(t)
-	l, d := taking(t, nil)
-	server := httptest.NewServer(d.Handler())
-	t.Cleanup(server.Close)
-	token := "?token=" + l.token.Text
-	l.held.Choice = subscription.Choice{Checks: []string{"refunds"}}
-	for _, p := range []struct{ name, path string }{
-		{"subscribe", "/p/pay/subscribe"}, {"subscribe-some", "/p/pay/subscribe?check=refunds"}, {"subscribe-confirm", "/p/pay/subscribe/confirm" + token},
-		{"subscribe-manage", "/p/pay/subscribe/manage" + token}, {"unsubscribe", "/p/pay/unsubscribe" + token},
-	} {
-		for _, v := range []pagetest.View{
-			{Width: 390, Height: 844, Shot: p.name + "-phone-light"}, {Width: 390, Height: 844, Dark: true, Shot: p.name + "-phone-dark"},
-			{Width: 1280, Height: 900, Shot: p.name + "-desktop-light"}, {Width: 1280, Height: 900, Dark: true, Shot: p.name + "-desktop-dark"},
-		} {
-			if v.Dark && os.Getenv(pagetest.ShotsVariable) == "" {
-				continue
-			}
-			s := b.Open(t, server.URL+p.path, v)
-			if len(s.Executed)+len(s.Violations)+len(s.Elsewhere) > 0 || s.Overflow || s.Bytes > 100<<10 || s.Bytes == 0 {
-				t.Errorf("%s at %d: executed %q, violations %q, from elsewhere %q, too wide %v, %d bytes", p.path, v.Width, s.Executed, s.Violations, s.Elsewhere, s.Overflow, s.Bytes)
-			}
-		}
-	}
 }

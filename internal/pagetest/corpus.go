@@ -1,6 +1,9 @@
 package pagetest
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Corpus are texts that want to be executed, or to fetch something: what they
 // execute is alert.
@@ -27,4 +30,38 @@ func Hostile() func(plain string) string {
 		at := turn % len(Corpus)
 		return plain + " " + strings.Join(Corpus[at:], " ") + " " + strings.Join(Corpus[:at], " ")
 	}
+}
+
+// Tempt is for [View.Then]: it puts into the page what its policy has to keep
+// from running and from being fetched.
+const Tempt = `(() => {
+	const put = (tag, about) => { const e = Object.assign(document.createElement(tag), about); document.body.append(e); return e; };
+	put("script", { textContent: "alert('a script')" });
+	put("script", { src: "https://evil.example/x.js" });
+	put("style", { textContent: "* { color: red }" });
+	put("link", { rel: "stylesheet", href: "https://evil.example/x.css" });
+	put("img", { src: "https://evil.example/p.png" });
+	put("iframe", { src: "https://evil.example/" });
+	const b = put("div", {});
+	b.setAttribute("onclick", "alert('a handler')");
+	b.click();
+	fetch("https://evil.example/").catch(() => {});
+	return "";
+})()`
+
+// Tempted are the beginnings of what a policy that holds reports of [Tempt].
+var Tempted = []string{
+	"script-src-elem: inline", "script-src-elem: https://evil.example", "script-src-attr: inline", "style-src-elem: inline", "style-src-elem: https://evil.example",
+	"img-src: https://evil.example", "frame-src: https://evil.example", "connect-src: https://evil.example",
+}
+
+// Untempted are the reports of [Tempted] that were not made: what the policy of a
+// page that was looked at with [Tempt] lets through.
+func Untempted(s Seen) (missing []string) {
+	for _, want := range Tempted {
+		if !slices.ContainsFunc(s.Violations, func(v string) bool { return strings.HasPrefix(v, want) }) {
+			missing = append(missing, want)
+		}
+	}
+	return missing
 }

@@ -1,6 +1,7 @@
 package status
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -52,5 +53,26 @@ func TestBurnsOver(t *testing.T) {
 		if got := row.objective.BurnsOver(NewRules(row.check, time.Time{}), begin, begin.Add(time.Duration(day)*time.Minute), row.slots); got != row.want {
 			t.Errorf("%s: told %d times, want %d", name, got, row.want)
 		}
+	}
+}
+
+// Each rule is met by a share of a budget of thirty days, as the book has it, and
+// looks over a twelfth of its time whether it goes on.
+func TestBurnsAreThoseOfTheBook(t *testing.T) {
+	const month = 30 * 24 * time.Hour
+	want := map[string]float64{"fast": .02, "medium": .05, "slow": .1, "creeping": .1}
+	for i, b := range Burns {
+		if used := b.Rate * float64(b.Long) / float64(month); math.Abs(used-want[b.Name]) > 1e-9 {
+			t.Errorf("%s is met by %v of the budget, want %v", b.Name, used, want[b.Name])
+		}
+		if b.Short*12 != b.Long {
+			t.Errorf("%s looks over %s whether it goes on, want a twelfth of %s", b.Name, b.Short, b.Long)
+		}
+		if i > 0 && b.Rate >= Burns[i-1].Rate {
+			t.Errorf("%s is not slower than the rule before it", b.Name)
+		}
+	}
+	if len(Burns) != len(want) {
+		t.Errorf("%d rules, want %d", len(Burns), len(want))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/access"
@@ -35,6 +36,21 @@ const shownBefore = 30 * 24 * time.Hour
 type alertRow struct {
 	console.Alert
 	OpenedAt, ClosedAt *web.Stamp
+}
+
+// exactTime is how a reason says a time.
+var exactTime = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ`)
+
+// Unheard is why nobody is told, with times as the page says them, "" where
+// somebody is.
+func (a alertRow) Unheard() string {
+	return exactTime.ReplaceAllStringFunc(a.Hushed, func(text string) string {
+		t, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			return text
+		}
+		return t.UTC().Format("2 Jan 15:04:05")
+	})
 }
 
 // deliveryRow is a message as the page shows it.

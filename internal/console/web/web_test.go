@@ -206,3 +206,14 @@ func TestAssets(t *testing.T) {
 		t.Error("a file that is not there has an address")
 	}
 }
+
+func TestCapital(t *testing.T) {
+	for text, want := range map[string]string{
+		"location singapore is unhealthy": "Location singapore is unhealthy", "über": "Über", "": "", "4 new": "4 new",
+		"iPhone shop is down": "iPhone shop is down", "shop-login is down": "shop-login is down",
+	} {
+		if got := Capital(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
+		}
+	}
+}

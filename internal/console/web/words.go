@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
@@ -17,7 +19,7 @@ import (
 var functions = template.FuncMap{
 	"asset": asset, "latency": Latency, "interval": Interval, "count": Count, "thousands": Thousands,
 	"percent": Percent, "shorten": Shorten, "enumerate": Enumerate, "outcome": OutcomeMark, "state": StateMark,
-	"bytes": Bytes[int64], "kind": KindWord,
+	"bytes": Bytes[int64], "kind": KindWord, "capital": Capital,
 }
 
 // Mark is a state or an outcome as it is shown: Code names the icon and the
@@ -65,6 +67,8 @@ func KindWord(k check.Kind) string {
 		return "gRPC"
 	case check.KindWebSocket:
 		return "WebSocket"
+	case check.KindHeartbeat:
+		return "Heartbeat"
 	}
 	return strings.ToUpper(string(k))
 }
@@ -193,6 +197,17 @@ func Shorten(s string, n int) string {
 		return s
 	}
 	return strings.TrimSpace(string(r[:n-1])) + "…"
+}
+
+// Capital begins a sentence with a text. A first word that is no plain one, as
+// ids and some names are, stays as it is.
+func Capital(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	if word == "" || strings.ContainsFunc(word, func(r rune) bool { return !unicode.IsLower(r) }) {
+		return s
+	}
+	first, n := utf8.DecodeRuneInString(s)
+	return string(unicode.ToUpper(first)) + s[n:]
 }
 
 // Enumerate joins words: "a, b and c".

@@ -64,6 +64,12 @@
     for (const el of document.querySelectorAll("[data-zone-name]")) el.textContent = name;
     const word = document.querySelector("[data-zone-word]");
     if (word) word.textContent = `Times are in your time zone, ${name}; days are counted in UTC.`;
+    const zone = document.getElementById("tz");
+    if (zone && !("own" in zone.dataset)) {
+      zone.dataset.own = "";
+      if (![...zone.options].some((o) => o.value === name)) zone.prepend(new Option(name));
+      zone.value = name;
+    }
   };
   const asOf = (iso) => {
     const clock = clockOf(new Date(iso));
