@@ -140,7 +140,7 @@ func (s *Store) Activity(ctx context.Context, within time.Duration) ([]kept.Acti
 		WITH due_runs AS (
 			SELECT l AS location, least(1, $2 / sum($1 * 1000 / every_ms)) AS share
 			FROM checks, unnest(locations) AS l WHERE active AND removed_at IS NULL GROUP BY l
-		), done AS (
+		), done AS MATERIALIZED (
 			SELECT r.location, outcome, CASE WHEN s.asked THEN extract(epoch FROM finished_at - started_at) END AS took,
 				CASE WHEN s.asked THEN extract(epoch FROM (data->>'received_at')::timestamptz - (data->>'sent_at')::timestamptz) END AS waited
 			FROM runs r LEFT JOIN due_runs d ON d.location = r.location

@@ -65,6 +65,7 @@ func TestSpeedOfThePages(t *testing.T) {
 	}
 	s.open(t)
 	s.load(t, "before the readers")
+	measure(t, fmt.Sprintf("Status page, each reads a page every %s", pause), s.dashboard, nil, publicPages(checks), pause, publicFor, 50*time.Millisecond)
 	measure(t, "Status page, without a pause", s.dashboard, nil, publicPages(checks), 0, publicFor, 50*time.Millisecond)
 	measure(t, fmt.Sprintf("Console, each reads a page every %s", pause), s.console, s.session, consolePages(t, s, checks), pause, consoleFor, 150*time.Millisecond)
 	for _, p := range lists(checks) {
