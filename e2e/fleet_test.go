@@ -20,7 +20,7 @@ type fleet struct {
 	env                                            []string
 	db                                             *pgx.Conn
 	dir                                            string
-	statusURL, consoleURL                          string
+	statusURL, consoleURL, sqsURL                  string
 	sqs, scheduler, recorder, dashboard, consoleUp *process
 }
 
@@ -37,6 +37,7 @@ func newFleet(t testing.TB) *fleet {
 		"PROBEFLEET_CREATE_QUEUES=true",
 		"PROBEFLEET_LOG_FORMAT=text",
 	}}
+	f.sqsURL = "http://" + sqsAddr
 	f.sqs = start(t, nil, "probefleet", "sqs", "-addr", sqsAddr)
 	eventually(t, 20*time.Second, func() error { _, err := get("http://" + sqsAddr + "/healthz"); return err })
 

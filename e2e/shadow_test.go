@@ -4,10 +4,17 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
 	"github.com/probefleet/probefleet/internal/console"
+	"github.com/probefleet/probefleet/internal/queue"
 )
 
 // TestShadowRuns has a candidate run copies of all jobs: what it finds comes to
@@ -48,5 +55,36 @@ func TestShadowRuns(t *testing.T) {
 	if n := f.count(t, `SELECT count(DISTINCT worker) FROM runs`); n != 1 {
 		t.Errorf("%d workers made runs that count, want 1", n)
 	}
+	// It was started after the scheduler, and has left the queue as that wants it.
+	if kept := f.retention(t, queue.ShadowName(queue.JobsName("probefleet", "local", "api"))); kept != queue.ShadowRetention {
+		t.Errorf("copies are kept for %s, want %s", kept, queue.ShadowRetention)
+	}
 	f.stopAll(t, counts, candidate)
+	if said := candidate.log.String(); !strings.Contains(said, "a candidate keeps no artifacts") {
+		t.Errorf("the candidate has an object store, and would write over what counts:\n%s", said)
+	}
+}
+
+// retention is how long a queue keeps its messages.
+func (f *fleet) retention(t *testing.T, name string) time.Duration {
+	t.Helper()
+	c := sqs.New(sqs.Options{
+		Region: "us-east-1", BaseEndpoint: aws.String(f.sqsURL),
+		Credentials: credentials.NewStaticCredentialsProvider("local", "local", ""),
+	})
+	found, err := c.GetQueueUrl(t.Context(), &sqs.GetQueueUrlInput{QueueName: &name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := c.GetQueueAttributes(t.Context(), &sqs.GetQueueAttributesInput{
+		QueueUrl: found.QueueUrl, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameMessageRetentionPeriod},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := time.ParseDuration(a.Attributes["MessageRetentionPeriod"] + "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
 }

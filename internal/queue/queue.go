@@ -91,5 +91,9 @@ func ResultsName(prefix string) string { return prefix + "-results" }
 // candidate workers, and what they found. Nothing in it counts.
 func ShadowName(name string) string { return name + "-shadow" }
 
+// ShadowRetention is how long a copy of a job is kept: one that no candidate has
+// taken by then compares with nothing any more.
+const ShadowRetention = time.Hour
+
 // DeadLetterName is the dead-letter queue of a queue.
 func DeadLetterName(name string) string { return name + "-dlq" }

@@ -6,7 +6,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"os"
-	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/cmd/internal/database"
@@ -100,7 +99,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	s := scheduler.New(scheduler.Options{
 		Capacity: said, Shadow: copied,
 		OpenShadow: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
-			return open(ctx, queue.ShadowName(queue.JobsName(c.QueuePrefix, location, string(class))), sqsqueue.Settings{Retention: time.Hour})
+			return open(ctx, queue.ShadowName(queue.JobsName(c.QueuePrefix, location, string(class))), sqsqueue.Settings{Retention: queue.ShadowRetention})
 		},
 		Store: db, Retries: db, Triggers: db, Owner: c.Name, Logger: kit.Log, Tracer: kit.Tracer, Metrics: kit.Metrics,
 		Open: func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {

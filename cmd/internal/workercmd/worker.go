@@ -120,17 +120,21 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 	if err != nil {
 		return err
 	}
-	open := func(name string) (*sqsqueue.Queue, error) {
+	open := func(name string, s sqsqueue.Settings) (*sqsqueue.Queue, error) {
 		if c.CreateQueues {
-			if err := client.Ensure(ctx, name, sqsqueue.Settings{}); err != nil {
+			if err := client.Ensure(ctx, name, s); err != nil {
 				return nil, err
 			}
 		}
 		return client.Open(ctx, name)
 	}
-	results, err := open(c.queueName(queue.ResultsName(c.QueuePrefix)))
+	results, err := open(c.queueName(queue.ResultsName(c.QueuePrefix)), sqsqueue.Settings{})
 	if err != nil {
 		return err
+	}
+	var kept sqsqueue.Settings
+	if c.Shadow {
+		kept.Retention = queue.ShadowRetention // as the scheduler has it
 	}
 	lanes := map[jobs.Class]worker.Lane{}
 	for class, slots := range map[jobs.Class]int{jobs.ClassAPI: c.APISlots, jobs.ClassBrowser: c.BrowserSlots} {
@@ -138,7 +142,7 @@ func Serve(ctx context.Context, c Config, kit daemon.Kit) error {
 			continue
 		}
 		name := c.queueName(queue.JobsName(c.QueuePrefix, c.Location, string(class)))
-		q, err := open(name)
+		q, err := open(name, kept)
 		if err != nil {
 			return err
 		}
@@ -198,7 +202,9 @@ func (c Config) runners(ctx context.Context, kit daemon.Kit) (*runner.Mux, func(
 	mux := runner.NewMux(all, time.Now, kit.Log)
 	var artifacts *blob.Store
 	closeAll := func() error { return nil }
-	if c.Artifacts != "" {
+	if c.Artifacts != "" && c.Shadow {
+		kit.Log.Info("a candidate keeps no artifacts: its keys are those of the runs that count", "artifacts", c.Artifacts)
+	} else if c.Artifacts != "" {
 		var err error
 		if artifacts, err = blob.Open(ctx, c.Artifacts); err != nil {
 			return nil, nil, err
