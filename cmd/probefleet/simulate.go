@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,8 +19,8 @@ import (
 // simulateConfig is a scenario as flags give it.
 type simulateConfig struct {
 	output, policies, class, location, results, times string
-	svg, frontier                                     string
-	seeds, checks, start                              int
+	svg, frontier, checks                             string
+	seeds, start                                      int
 	seed                                              uint64
 	every                                             time.Duration
 	busy                                              float64
@@ -80,7 +81,7 @@ func (c *simulateConfig) flags(f *daemon.Flags) {
 	f.DurationVar(&s.Length, "for", s.Length, "how long is simulated")
 	f.StringVar(&c.location, "location", "local", "whose queue, with -live and where files are given")
 	f.StringVar(&c.class, "class", string(jobs.ClassBrowser), "class of the queue, api or browser: which checks of files or of -live, which of -results, and which built-in service times")
-	f.IntVar(&c.checks, "checks", 5000, "number of checks that are made where no file is given")
+	f.StringVar(&c.checks, "checks", "5000", "number of checks that are made where no file is given; of several intervals as NUMBER@INTERVAL, such as 200@1m,1500@15m")
 	f.DurationVar(&c.every, "every", 5*time.Minute, "their interval")
 	f.BoolVar(&c.aligned, "aligned", false, "let all slots begin with the interval, instead of spreading them by hash")
 	f.StringVar(&c.results, "results", "", "file with the output of `probefleet results -o json`: service times are those of its runs")
@@ -94,8 +95,8 @@ func (c *simulateConfig) flags(f *daemon.Flags) {
 	f.Float64Var(&s.Incident.Share, "incident-share", s.Incident.Share, "which share; 0 for none")
 	f.DurationVar(&s.Incident.Timeout, "timeout", s.Incident.Timeout, "the timeout")
 	f.Check(func() error {
-		if c.seeds < 1 || c.seeds > 10_000 || c.checks < 1 || c.checks > 10_000_000 {
-			return fmt.Errorf("-seeds %d, -checks %d: use 1 to 10000 seeds and 1 to 10000000 checks", c.seeds, c.checks)
+		if c.seeds < 1 || c.seeds > 10_000 {
+			return fmt.Errorf("-seeds %d: use 1 to 10000", c.seeds)
 		}
 		if !(c.busy > 0 && c.busy <= 1) {
 			return fmt.Errorf("-busy %g: use more than 0 and at most 1", c.busy)
@@ -127,6 +128,7 @@ func (c *simulateConfig) fleetFlags(f *daemon.Flags) {
 	f.Float64Var(&s.Queue.Poison, "poison", s.Queue.Poison, "share of the jobs that no worker can do")
 	f.DurationVar(&s.Signal.Every, "metrics-every", s.Signal.Every, "time between two readings of metrics")
 	f.DurationVar(&s.Signal.Delay, "metrics-delay", s.Signal.Delay, "time from a reading to the policy")
+	f.DurationVar(&s.Signal.Over, "service-over", 0, "time over which service times are measured; 0 for that between two readings")
 	f.Float64Var(&s.Signal.Loss, "metrics-loss", s.Signal.Loss, "share of the readings that are lost")
 	f.DurationVar(&s.Signal.Dark, "dark-at", 0, "begin of a time without any metrics")
 	f.DurationVar(&s.Signal.DarkFor, "dark-for", 0, "its length")
@@ -142,8 +144,7 @@ func (c *simulateConfig) arrivals(ctx context.Context, f *daemon.Flags, o *fileO
 		return c.ofConsole(ctx, f)
 	}
 	if len(paths) == 0 {
-		c.s.Checks = []simulate.Group{simulate.Checks(c.checks, c.every, c.location, c.aligned)}
-		return nil
+		return c.made()
 	}
 	checks, err := load(paths, o)
 	if err != nil {
@@ -152,6 +153,25 @@ func (c *simulateConfig) arrivals(ctx context.Context, f *daemon.Flags, o *fileO
 	c.s.Checks = simulate.Of(checks, c.location, jobs.Class(c.class), c.aligned)
 	if len(c.s.Checks) == 0 {
 		return &daemon.UsageError{Err: fmt.Errorf("no active check of class %s runs at %q: use -class and -location", c.class, c.location)}
+	}
+	return nil
+}
+
+// made makes the checks that -checks asks for.
+func (c *simulateConfig) made() error {
+	c.s.Checks = nil
+	for part := range strings.SplitSeq(c.checks, ",") {
+		number, interval, own := strings.Cut(part, "@")
+		n, err := strconv.Atoi(number)
+		every, phases := c.every, c.location
+		if own && err == nil {
+			every, err = time.ParseDuration(interval)
+			phases += " " + every.String() // checks of one name are others at each interval
+		}
+		if err != nil || n < 1 || n > 10_000_000 || every < time.Second {
+			return &daemon.UsageError{Err: fmt.Errorf("-checks %q: use 1 to 10000000, every second or more seldom, or several as NUMBER@INTERVAL, such as 200@1m,1500@15m", c.checks)}
+		}
+		c.s.Checks = append(c.s.Checks, simulate.Checks(n, every, phases, c.aligned))
 	}
 	return nil
 }

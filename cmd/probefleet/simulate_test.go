@@ -58,8 +58,8 @@ func TestSimulationIsWhatIsPrinted(t *testing.T) {
 		}
 		return strings.TrimSuffix(block, m[2]) + printed
 	})
-	if tables != 10 {
-		t.Errorf("the page has %d commands with tables, want 10", tables)
+	if tables != 14 {
+		t.Errorf("the page has %d commands with tables, want 14", tables)
 	}
 	if *writeSimulation {
 		if err := os.WriteFile(simulationDoc, []byte(want), 0o600); err != nil {
@@ -119,10 +119,14 @@ func TestSimulateOwnChecks(t *testing.T) {
 	if out, err := simulatedRun(t, append(base, "-o", "json", "-service", "2s:0.1")...); err != nil || !strings.Contains(out, `"service_seconds": 2.0`) || strings.Count(out, `"arrived"`) != 2 {
 		t.Errorf("%v\n%s", err, out)
 	}
+	if out, err := simulatedRun(t, append(base, "-checks", "60@1m,300@5m,900@15m")...); err != nil || !strings.Contains(out, "1260 checks, 3.0 jobs a second") {
+		t.Errorf("%v\n%s", err, out)
+	}
 	for want, args := range map[string][]string{
 		"at least 10":              {"-results", few, checks},
 		"no active check of class": {"-location", "moon", checks},
 		"is no policy":             {"-policies", "best"},
+		"use 1 to 10000000":        {"-checks", "200@1m,many"},
 		"MEDIAN:DEVIATION":         {"-service", "5"},
 		"the share of poison":      {"-poison", "2"},
 		"use api or browser":       {"-class", "gpu"},

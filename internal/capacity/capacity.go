@@ -22,6 +22,13 @@ type Policy struct {
 	// Wait is how long a job may wait in the queue (L): a backlog is worked
 	// off in as much time.
 	Wait time.Duration
+	// Spare is how many workers may be lost and the others still keep up with
+	// the schedule, all of their slots busy. It is what small fleets are sized
+	// by; a larger one has more than that idle by Busy.
+	Spare int
+	// Lead is how long it takes from a decision until workers that it asks for
+	// receive: a backlog that grows is taken to be as large as it will be then.
+	Lead time.Duration
 	// Min and Max bound what is wanted; with Max 0 nothing does from above.
 	Min, Max int
 	// Calm is for how long less must have been enough before less is wanted.
@@ -32,9 +39,11 @@ type Policy struct {
 // Usual is the policy for workers of so many slots where nobody asks for
 // another: 65 % busy, a wait of half a minute, five minutes of calm. With more
 // of them busy workers that boot come too late for an incident; with fewer a
-// small fleet pays for a worker that it does not need (decision 44).
+// small fleet pays for workers that it does not need (decision 44). One worker
+// may be lost, and one that is asked for is there in two minutes: a minute for
+// the metric and one for the boot (decision 46).
 func Usual(slots int) Policy {
-	return Policy{Slots: slots, Busy: 0.65, Wait: 30 * time.Second, Calm: 5 * time.Minute}
+	return Policy{Slots: slots, Busy: 0.65, Wait: 30 * time.Second, Spare: 1, Lead: 2 * time.Minute, Calm: 5 * time.Minute}
 }
 
 // Reading is what was measured of a queue at one moment. NaN, or less than 0,
@@ -71,20 +80,27 @@ const many = 1 << 30
 //
 //	ceil((Rate·Service/Busy + Waiting·Service/Wait) / Slots)
 //
-// between Min and Max. The first part is what keeps up with the schedule, the
-// second what works off the backlog within Wait. The number of workers that
-// there are does not occur in it: it holds for none as well as for many. ok is
-// false where something that it depends on was not measured.
-func (p Policy) Need(r Reading) (workers int, ok bool) {
+// and, where anything is due at all, no less than
+//
+//	ceil(Rate·Service / Slots) + Spare
+//
+// between Min and Max. The first part of the sum is what keeps up with the
+// schedule, the second what works off the backlog within Wait. The number of
+// workers that there are does not occur in it: it holds for none as well as for
+// many. ok is false where something that it depends on was not measured.
+func (p Policy) Need(r Reading) (need int, ok bool) {
 	if !r.known() {
 		return 0, false
 	}
 	if r.Rate == 0 && r.Waiting == 0 {
 		return p.bound(0), true
 	}
-	slots := r.Rate*r.Service/p.Busy + r.Waiting*r.Service/p.Wait.Seconds()
-	// A worker is not added for what only the rounding of the sum has added.
-	n := math.Ceil(slots/float64(p.Slots) - 1e-9)
+	// A worker is not added for what only the rounding of a sum has added.
+	workers := func(slots float64) float64 { return math.Ceil(slots/float64(p.Slots) - 1e-9) }
+	n := workers(r.Rate*r.Service/p.Busy + r.Waiting*r.Service/p.Wait.Seconds())
+	if r.Rate > 0 {
+		n = max(n, workers(r.Rate*r.Service)+float64(p.Spare))
+	}
 	return p.bound(int(min(n, many))), true
 }
 
@@ -111,6 +127,9 @@ func (p Policy) Faults() error {
 	}
 	if p.Min < 0 || p.Max < 0 || p.Max > 0 && p.Max < p.Min {
 		faults = append(faults, fmt.Errorf("from %d to %d workers: use 0 or more, and a most of 0 for no bound, else no less than the least", p.Min, p.Max))
+	}
+	if p.Spare < 0 || p.Lead < 0 {
+		faults = append(faults, fmt.Errorf("%d spare workers, a lead of %s: use 0 or more", p.Spare, p.Lead))
 	}
 	if p.Calm < 0 {
 		faults = append(faults, fmt.Errorf("calm: %s; use 0 or longer, such as 5m", p.Calm))

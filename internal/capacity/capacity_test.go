@@ -13,6 +13,8 @@ func TestNeed(t *testing.T) {
 	usual := Policy{Slots: 4, Busy: 0.75, Wait: 30 * time.Second}
 	bounded := usual
 	bounded.Min, bounded.Max = 2, 10
+	spare := usual
+	spare.Spare = 1
 	for _, row := range []struct {
 		name string
 		p    Policy
@@ -29,6 +31,10 @@ func TestNeed(t *testing.T) {
 		{"an incident: the same checks take ten times as long", usual, Reading{3, 10, 0}, 10},
 		{"slots of an hour's worth", usual, Reading{1000, 0.3, 9000}, 123},
 		{"what only rounding adds is not added", Policy{Slots: 1, Busy: 0.1, Wait: time.Second}, Reading{0.1, 3, 0}, 3},
+		{"one to spare, where one would do", spare, Reading{3, 1, 0}, 2},
+		{"and where more are idle than one", spare, Reading{30, 1, 0}, 10},
+		{"nothing to spare where nothing is due", spare, Reading{0, 1, 0}, 0},
+		{"nor for a backlog alone", spare, Reading{0, 1, 120}, 1},
 		{"at least", bounded, Reading{0, 1, 0}, 2},
 		{"at most", bounded, Reading{1000, 10, 0}, 10},
 		{"more than anybody has", usual, Reading{1e300, 1e300, 0}, many},
@@ -120,6 +126,38 @@ func TestClockSetBack(t *testing.T) {
 	}
 }
 
+// A backlog that grows is worked off as it will be when workers are there. It
+// is measured over a minute, so that a burst alone, and what was seen long ago,
+// ask for nothing; what falls is left to those who are there.
+func TestGrowingBacklog(t *testing.T) {
+	p := Policy{Slots: 1, Busy: 1, Wait: 30 * time.Second, Lead: 2 * time.Minute}
+	type seen struct {
+		after   time.Duration
+		waiting float64
+		want    int // of 10 jobs a second of 1 s: 10, and a thirtieth of the backlog
+	}
+	for name, story := range map[string][]seen{
+		"two more a second":         {{0, 0, 10}, {time.Minute, 120, 22}, {2 * time.Minute, 240, 26}},
+		"no more than becomes due":  {{0, 0, 10}, {time.Minute, 6000, 250}},
+		"a burst is not yet growth": {{0, 0, 10}, {15 * time.Second, 300, 20}, {30 * time.Second, 300, 20}},
+		"over a minute, by looks of 15 s": {
+			{0, 0, 10}, {15 * time.Second, 30, 11}, {30 * time.Second, 60, 12}, {45 * time.Second, 90, 13}, {time.Minute, 120, 22}, {75 * time.Second, 150, 23},
+		},
+		"it falls":                 {{0, 600, 30}, {time.Minute, 300, 20}},
+		"an old look says nothing": {{0, 0, 10}, {3 * time.Minute, 300, 20}},
+		"a look without an answer": {{0, 0, 10}, {time.Minute, unknown, 10}, {2 * time.Minute, 240, 26}},
+	} {
+		var m Memory
+		for _, s := range story {
+			next, workers, _ := p.Decide(m, Reading{10, 1, s.waiting}, start.Add(s.after))
+			if workers != s.want {
+				t.Errorf("%s: after %s %d are wanted, want %d", name, s.after, workers, s.want)
+			}
+			m = next
+		}
+	}
+}
+
 // New bounds hold at once, also for what is remembered.
 func TestBoundsOfToday(t *testing.T) {
 	p := Policy{Slots: 1, Busy: 1, Wait: time.Second, Calm: 5 * time.Minute, Min: 2, Max: 6}
@@ -134,8 +172,8 @@ func TestFaults(t *testing.T) {
 	if err := Usual(4).Faults(); err != nil {
 		t.Errorf("the usual policy: %v", err)
 	}
-	err := Policy{Busy: unknown, Min: 3, Max: 2, Calm: -1}.Faults()
-	for _, part := range []string{"slots of a worker: 0", "busy: NaN", "allowed wait: 0s", "from 3 to 2 workers", "calm: -1ns"} {
+	err := Policy{Busy: unknown, Min: 3, Max: 2, Spare: -1, Calm: -1}.Faults()
+	for _, part := range []string{"slots of a worker: 0", "busy: NaN", "allowed wait: 0s", "from 3 to 2 workers", "-1 spare workers", "calm: -1ns"} {
 		if err == nil || !strings.Contains(err.Error(), part) {
 			t.Errorf("faults do not have %q: %v", part, err)
 		}

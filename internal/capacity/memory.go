@@ -1,6 +1,9 @@
 package capacity
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Memory is what was wanted lately: all that a decision needs of those before
 // it. The zero Memory remembers nothing. It is a value: a decision returns the
@@ -9,7 +12,20 @@ type Memory struct {
 	// steps fall: the first is what is wanted, and each further one what is
 	// wanted when those before it have been over for long enough.
 	steps []step
+	// looks are the backlogs of the last minute, and the one before: what its
+	// growth is measured by.
+	looks []look
 }
+
+// look is a backlog that was seen.
+type look struct {
+	waiting float64
+	at      time.Time
+}
+
+// growing is the least time over which the growth of a backlog is measured: a
+// queue says roughly how much is in it, and jobs come in bursts.
+const growing = time.Minute
 
 // step is what readings asked for up to a time. That of the last step is when
 // the last decision was made: it holds until there is another, so that a pause
@@ -22,7 +38,7 @@ type step struct {
 // Remember is the memory of somebody who only knows what was wanted last, and
 // when: a successor goes on from there, and does not want less before
 // [Policy.Calm] has passed under its own eyes.
-func Remember(workers int, at time.Time) Memory { return Memory{[]step{{workers, at}}} }
+func Remember(workers int, at time.Time) Memory { return Memory{steps: []step{{workers, at}}} }
 
 // Wanted is what was wanted last, and false where nothing ever was.
 func (m Memory) Wanted() (workers int, ok bool) {
@@ -41,23 +57,59 @@ func (m Memory) Wanted() (workers int, ok bool) {
 // Decisions are made in the order of time: one that goes back behind the one
 // before, because a clock was set, counts as made at the same time.
 func (p Policy) Decide(m Memory, r Reading, now time.Time) (next Memory, workers int, ok bool) {
-	need, ok := p.Need(r)
+	if n := len(m.steps); n > 0 && now.Before(m.steps[n-1].until) {
+		now = m.steps[n-1].until
+	}
+	need, ok := p.Need(p.ahead(m, r, now))
 	if !ok {
 		if need, ok = m.Wanted(); !ok {
 			return m, 0, false
 		}
 	}
-	if n := len(m.steps); n > 0 && now.Before(m.steps[n-1].until) {
-		now = m.steps[n-1].until
-	}
-	next = m.then(need, now, p.Calm)
+	next = Memory{steps: m.then(need, now, p.Calm), looks: m.looking(r, now)}
 	workers, _ = next.Wanted()
 	return next, p.bound(workers), true
 }
 
-// then is m with what is asked for now. What is over for calm, and what is not
+// ahead is a Reading with the backlog that there will be when workers receive
+// that are asked for now: it goes on growing as it did for a minute, and by no
+// more than what becomes due. One that falls is taken as it is: that is the work
+// of those who are there. What was seen longer ago than Lead says nothing.
+func (p Policy) ahead(m Memory, r Reading, now time.Time) Reading {
+	looks := m.since(now)
+	if len(looks) == 0 || !r.known() {
+		return r
+	}
+	passed := now.Sub(looks[0].at)
+	if passed < growing || passed > p.Lead {
+		return r
+	}
+	growth := max(0, r.Waiting-looks[0].waiting) / passed.Seconds()
+	r.Waiting += min(growth, r.Rate) * p.Lead.Seconds()
+	return r
+}
+
+// since are the looks that the growth up to now is measured by.
+func (m Memory) since(now time.Time) []look {
+	looks := m.looks
+	for len(looks) > 1 && now.Sub(looks[1].at) >= growing {
+		looks = looks[1:]
+	}
+	return looks
+}
+
+// looking are the looks with what is seen now, where it is.
+func (m Memory) looking(r Reading, now time.Time) []look {
+	looks := m.since(now)
+	if !r.known() {
+		return looks
+	}
+	return append(slices.Clip(looks), look{r.Waiting, now})
+}
+
+// then are the steps with what is asked for now. What is over for calm, and what is not
 // more than that, decides nothing any more.
-func (m Memory) then(need int, now time.Time, calm time.Duration) Memory {
+func (m Memory) then(need int, now time.Time, calm time.Duration) []step {
 	var steps []step
 	for i, s := range m.steps {
 		if i == len(m.steps)-1 {
@@ -67,5 +119,5 @@ func (m Memory) then(need int, now time.Time, calm time.Duration) Memory {
 			steps = append(steps, s)
 		}
 	}
-	return Memory{append(steps, step{need, now})}
+	return append(steps, step{need, now})
 }

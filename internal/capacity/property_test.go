@@ -15,6 +15,7 @@ func chance(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 30)) }
 func anyPolicy(r *rand.Rand) Policy {
 	p := Policy{
 		Slots: 1 + r.IntN(30), Busy: 0.05 + 0.95*r.Float64(), Wait: time.Duration(1+r.IntN(120)) * time.Second,
+		Spare: r.IntN(3), Lead: time.Duration(r.IntN(300)) * time.Second,
 		Min: r.IntN(3), Calm: time.Duration(r.IntN(600)) * time.Second,
 	}
 	if r.IntN(2) == 0 {
@@ -67,7 +68,7 @@ func TestNeedIsEnoughAndNotMore(t *testing.T) {
 	for seed := range uint64(rounds) {
 		r := chance(seed)
 		p, reading := anyPolicy(r), anyReading(r)
-		p.Min, p.Max = 0, 0
+		p.Min, p.Max, p.Spare = 0, 0, 0
 		n, ok := p.Need(reading)
 		if !ok || reading.Rate == 0 && reading.Waiting == 0 {
 			continue
@@ -77,6 +78,58 @@ func TestNeedIsEnoughAndNotMore(t *testing.T) {
 		if slots < asked*(1-1e-6) || slots-float64(p.Slots) >= asked*(1+1e-6) {
 			t.Errorf("seed %d: %d workers of %d slots for %.3f slots", seed, n, p.Slots, asked)
 		}
+	}
+}
+
+// So many workers as are to spare may be lost: those that are left keep up with
+// the schedule. A worker fewer would be one too few for that or for the rest.
+func TestSomeMayBeLost(t *testing.T) {
+	for seed := range uint64(rounds) {
+		r := chance(seed)
+		p, reading := anyPolicy(r), anyReading(r)
+		p.Min, p.Max = 0, 0
+		n, ok := p.Need(reading)
+		if !ok || reading.Rate == 0 {
+			continue
+		}
+		busy := reading.Rate * reading.Service
+		left := float64((n - p.Spare) * p.Slots)
+		alone := p
+		alone.Spare = 0
+		without, _ := alone.Need(reading)
+		if left < busy*(1-1e-6) || n > without && left-float64(p.Slots) >= busy*(1+1e-6) {
+			t.Errorf("seed %d: of %d workers of %d slots %d are lost, %.3f slots are busy", seed, n, p.Slots, p.Spare, busy)
+		}
+	}
+}
+
+// A backlog that grows asks for no less than one of that size does by itself,
+// and for no more than one to which all is added that becomes due until workers
+// are there.
+func TestGrowthIsBounded(t *testing.T) {
+	grew := 0
+	for seed := range uint64(rounds) {
+		r := chance(seed)
+		p, rate, service := anyPolicy(r), 200*r.Float64(), 0.1+30*r.Float64()
+		var m Memory
+		now := start
+		for range 20 {
+			now = now.Add(time.Duration(1+r.IntN(90)) * time.Second)
+			low := Reading{rate, service, float64(r.IntN(5000))}
+			high := low
+			high.Waiting += rate * p.Lead.Seconds()
+			got := p.ahead(m, low, now)
+			if got.Waiting < low.Waiting || got.Waiting > high.Waiting*(1+1e-9) || got.Rate != rate || got.Service != service {
+				t.Fatalf("seed %d: %+v is taken for %+v, at most %+v", seed, low, got, high)
+			}
+			if got.Waiting > low.Waiting {
+				grew++
+			}
+			m, _, _ = p.Decide(m, low, now)
+		}
+	}
+	if grew < rounds {
+		t.Errorf("only %d backlogs grew", grew)
 	}
 }
 
@@ -121,7 +174,7 @@ func TestDecisions(t *testing.T) {
 				}
 				// What was in force at any time within Calm: the readings since
 				// it began, and the one before these.
-				for i := n - 1; i >= 0; i-- {
+				for i := n - 1; i >= 0 && p.Calm > 0; i-- {
 					h := history[i]
 					if !h.known || h.need > wanted {
 						t.Fatalf("seed %d: %d wanted at %s, but at %s it was %+v", seed, wanted, now, h.at, h)
@@ -145,8 +198,8 @@ func TestSteady(t *testing.T) {
 	for i := range 10000 {
 		m, _, _ = p.Decide(m, Reading{3 + r.Float64(), 1, float64(r.IntN(40))}, start.Add(time.Duration(i)*time.Second))
 	}
-	if len(m.steps) > 4 {
-		t.Errorf("%d steps are remembered", len(m.steps))
+	if len(m.steps) > 4 || len(m.looks) > 62 {
+		t.Errorf("%d steps and %d looks are remembered", len(m.steps), len(m.looks))
 	}
 	last := start.Add(3 * time.Hour)
 	for i := range 100 {

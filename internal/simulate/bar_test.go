@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -42,51 +43,40 @@ func compare(t *testing.T, name string, s Scenario) []Row {
 }
 
 // TestOursIsLessLate is what the fleet is built on: over twenty seeds of the
-// reference, and of fleets a tenth and twice its size, what the scheduler does
-// by itself is late less often than each of the others, at no more than a
-// twentieth more task-hours.
+// reference, of fleets a tenth and twice its size, of a harsher incident, of
+// several intervals and of a fleet of one task, what the scheduler does by
+// itself is late less often than each of the others, at no more than a twentieth
+// more task-hours. Who is named beside a load is cheaper than that on it, and
+// late more than twice as often.
 func TestOursIsLessLate(t *testing.T) {
-	for name, s := range map[string]Scenario{
-		"the reference":      referenceWith(func(*Scenario) {}),
-		"a tenth of it":      referenceWith(func(s *Scenario) { s.Checks = browserChecks(500) }),
-		"twice as many jobs": referenceWith(func(s *Scenario) { s.Checks = browserChecks(10_000) }),
+	for _, load := range []struct {
+		name    string
+		s       Scenario
+		cheaper []string
+	}{
+		{name: "the reference", s: referenceWith(func(*Scenario) {})},
+		{name: "a tenth of it", s: referenceWith(func(s *Scenario) { s.Checks = browserChecks(500) })},
+		{name: "twice as many jobs", s: referenceWith(func(s *Scenario) { s.Checks = browserChecks(10_000) })},
+		{name: "half of the attempts hang", s: referenceWith(func(s *Scenario) {
+			s.Checks, s.Incident.Share = browserChecks(1500), 0.5
+		})},
+		{name: "intervals of three kinds", cheaper: []string{"backlog"}, s: referenceWith(func(s *Scenario) {
+			s.Checks = []Group{Checks(200, time.Minute, "local 1m0s", false), Checks(500, 5*time.Minute, "local 5m0s", false), Checks(1500, 15*time.Minute, "local 15m0s", false)}
+		})},
+		{name: "short calls on a task of 20 slots", cheaper: []string{"backlog", "load"}, s: referenceWith(func(s *Scenario) {
+			s.Checks, s.Service, s.Fleet.Slots = []Group{Checks(600, time.Minute, "local", false)}, APITimes(), 20
+		})},
 	} {
-		rows := compare(t, name, s)
+		rows := compare(t, load.name, load.s)
 		our := rows[0]
 		for _, other := range rows[1:] {
-			if our.Late.Mean >= other.Late.Mean {
-				t.Errorf("%s: ours is late in %.5f of all cases, %s in %.5f", name, our.Late.Mean, other.Policy, other.Late.Mean)
+			cheaper := slices.Contains(load.cheaper, other.Policy)
+			if most := other.Late.Mean; our.Late.Mean >= most || cheaper && 2*our.Late.Mean >= most {
+				t.Errorf("%s: ours is late in %.5f of all cases, %s in %.5f", load.name, our.Late.Mean, other.Policy, most)
 			}
-			if our.TaskHours.Mean > 1.05*other.TaskHours.Mean {
-				t.Errorf("%s: ours takes %.1f task-hours, %s %.1f", name, our.TaskHours.Mean, other.Policy, other.TaskHours.Mean)
+			if !cheaper && our.TaskHours.Mean > 1.05*other.TaskHours.Mean {
+				t.Errorf("%s: ours takes %.1f task-hours, %s %.1f", load.name, our.TaskHours.Mean, other.Policy, other.TaskHours.Mean)
 			}
-		}
-	}
-}
-
-// TestOtherLoads holds what is left of that where the load is another one. Who
-// looks at what is in flight is less late in a harsher incident, and on a fleet
-// of a single task; it is never cheaper by more than a twentieth. Who leaves
-// every eighth job lie is.
-func TestOtherLoads(t *testing.T) {
-	for name, s := range map[string]Scenario{
-		"half of the attempts hang": referenceWith(func(s *Scenario) {
-			s.Checks, s.Incident.Share = browserChecks(1500), 0.5
-		}),
-		"intervals of three kinds": referenceWith(func(s *Scenario) {
-			s.Checks = []Group{Checks(200, time.Minute, "a", false), Checks(500, 5*time.Minute, "b", false), Checks(1500, 15*time.Minute, "c", false)}
-		}),
-		"short calls on tasks of 20 slots": referenceWith(func(s *Scenario) {
-			s.Checks, s.Service, s.Fleet.Slots = []Group{Checks(600, time.Minute, "local", false)}, APITimes(), 20
-		}),
-	} {
-		rows := compare(t, name, s)
-		our, backlog, load, keda := rows[0], rows[1], rows[2], rows[3]
-		if our.Late.Mean >= load.Late.Mean || 5*our.Late.Mean >= backlog.Late.Mean {
-			t.Errorf("%s: ours is late in %.5f of all cases, load in %.5f, backlog in %.5f", name, our.Late.Mean, load.Late.Mean, backlog.Late.Mean)
-		}
-		if our.TaskHours.Mean > 1.05*load.TaskHours.Mean || our.TaskHours.Mean > 1.05*keda.TaskHours.Mean {
-			t.Errorf("%s: ours takes %.1f task-hours, load %.1f, keda %.1f", name, our.TaskHours.Mean, load.TaskHours.Mean, keda.TaskHours.Mean)
 		}
 	}
 }

@@ -55,7 +55,7 @@ func Makers() []Maker {
 		{Name: "backlog", About: "AWS's documented backlog per instance: target tracking of V/N against c·L/s", make: newBacklog},
 		{Name: "load", About: "target tracking of the load s·(sent + V/L)/(c·N) against the share that should be busy", make: newLoad},
 		{Name: "keda", About: "ceil((V+I)/queueLength), in on the five-minute maximum", make: newKEDA},
-		{Name: "ours", About: "the schedule's rate and the backlog, with measured service times; out at once, in on the five-minute maximum", Busy: capacity.Usual(1).Busy, make: newOurs},
+		{Name: "ours", About: "the schedule's rate and the backlog, as it will be when workers are there, with measured service times; one worker to spare; out at once, in on the five-minute maximum", Busy: capacity.Usual(1).Busy, make: newOurs},
 	}
 }
 
@@ -151,7 +151,7 @@ func newLoad(p Promise) Policy {
 }
 
 // calm is how long less must have been enough before there is less: that of
-// Kubernetes' horizontal autoscaler, and ours.
+// Kubernetes' horizontal autoscaler, and of ours.
 const calm = 5 * time.Minute
 
 // keda asks for a task for every queueLength messages, waiting or in flight:
@@ -184,7 +184,9 @@ type ours struct {
 }
 
 func newOurs(p Promise) Policy {
-	return &ours{policy: capacity.Policy{Slots: p.Slots, Busy: p.Busy, Wait: p.Allowed, Min: p.Min, Max: p.Max, Calm: calm}}
+	policy := capacity.Usual(p.Slots)
+	policy.Busy, policy.Wait, policy.Min, policy.Max = p.Busy, p.Allowed, p.Min, p.Max
+	return &ours{policy: policy}
 }
 
 func (o *ours) Want(s Seen) (n int, ok bool) {

@@ -30,6 +30,7 @@ type run struct {
 	pending                   ring[Seen] // readings under way
 	service                   float64    // of the last reading
 	sinceReading              tally      // since the last reading
+	tallies                   []tally    // of the last readings
 	minute                    Minute
 	minuteEnds                int32
 	waits                     waits

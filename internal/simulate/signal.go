@@ -11,7 +11,8 @@ type Seen struct {
 	// sent since the reading before, a second.
 	Rate, Sent float64
 	// Service is the mean time of the attempts that ended since the reading
-	// before, in seconds; where none did, that of the reading before.
+	// before, or in the time of [Signal.Over], in seconds; where none did, that
+	// of the reading before.
 	Service float64
 	// Visible messages wait, InFlight ones are with a worker, or were and are
 	// not yet seen again.
@@ -34,11 +35,9 @@ func (r *run) told(e event) {
 		Visible: r.backlog.visible(), InFlight: r.running + r.backlog.hidden.n,
 		Ready: r.crew.active, Desired: r.crew.desired,
 	}
-	switch {
-	case since.ended > 0:
-		s.Service = float64(since.took) / float64(since.ended) / 1000
-	default:
-		s.Service = r.service
+	s.Service = r.service
+	if t := r.lately(since); t.ended > 0 {
+		s.Service = float64(t.took) / float64(t.ended) / 1000
 	}
 	r.service = s.Service
 	lost := r.noise.Float64() < sg.Loss
@@ -47,6 +46,21 @@ func (r *run) told(e event) {
 		r.agenda.add(event{at: r.now + ms(sg.Delay), what: decide})
 	}
 	r.agenda.add(event{at: r.now + ms(sg.Every), what: reading})
+}
+
+// lately is what service times are measured by: what was counted since the
+// reading before, or as many readings as a longer time has.
+func (r *run) lately(since tally) tally {
+	n := max(1, int(r.s.Signal.Over/r.s.Signal.Every))
+	r.tallies = append(r.tallies, since)
+	if len(r.tallies) > n {
+		r.tallies = r.tallies[1:]
+	}
+	var sum tally
+	for _, t := range r.tallies {
+		sum.ended, sum.took = sum.ended+t.ended, sum.took+t.took
+	}
+	return sum
 }
 
 // decided lets the policy size the fleet.

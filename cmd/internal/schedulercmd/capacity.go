@@ -21,6 +21,8 @@ type Capacity struct {
 	Wait     time.Duration
 	Busy     float64
 	Min, Max int
+	// Alone is that a place whose jobs one worker can do has no second one.
+	Alone bool
 	// Namespace is that of CloudWatch, "" where it is not told; Regions are
 	// where each location's instances are.
 	Namespace, Regions string
@@ -32,6 +34,7 @@ func (c *Capacity) register(f *daemon.Flags) {
 	f.Float64Var(&c.Busy, "capacity-busy", usual.Busy, "part of the workers' slots that is to be busy in the long run")
 	f.IntVar(&c.Min, "capacity-min", 0, "workers of each class and location that are wanted at least")
 	f.IntVar(&c.Max, "capacity-max", 0, "workers of each class and location that are wanted at most; 0 for no bound")
+	f.BoolVar(&c.Alone, "capacity-alone", false, "want no worker to spare: one alone, where its slots suffice; while it is replaced nothing is measured there")
 	f.StringVar(&c.Namespace, "cloudwatch", "", "namespace in which CloudWatch is told how many workers are wanted, such as Probefleet; it is not told where empty")
 	f.StringVar(&c.Regions, "cloudwatch-regions", "", "regions of locations' instances, which are told there, as paris=eu-west-3,tokyo=ap-northeast-1; those that are not named in AWS_REGION")
 	f.Check(func() error {
@@ -55,6 +58,9 @@ func (c Capacity) policy() capacity.Policy {
 		p.Busy = c.Busy
 	}
 	p.Min, p.Max = c.Min, c.Max
+	if c.Alone {
+		p.Spare = 0
+	}
 	return p
 }
 
