@@ -87,6 +87,82 @@ func TestEveryPage(t *testing.T) {
 	t.Logf("%d pages", len(w.pages))
 }
 
+// act is what somebody sees who sends a form: why it is not taken, or what it
+// shows this once.
+type act struct {
+	name, path string
+	as         access.Role
+	does       func(*pagetest.Tab)
+	says       string
+}
+
+var acts = []act{
+	{"log-in-wrong", "/login?next=/checks", "", func(tab *pagetest.Tab) {
+		tab.Fill("#name", "nobody")
+		tab.Fill("#password", "wrong")
+		tab.Click("main button")
+	}, "Name or password is wrong"},
+	{"incident-refused", "/incidents/new", access.Editor, func(tab *pagetest.Tab) {
+		tab.Fill("#title", "Cards are slow")
+		tab.Fill("#checks", "nobody")
+		tab.Click("main button.primary")
+	}, "Nothing was written"},
+	{"maintenance-refused", "/maintenance", access.Editor, func(tab *pagetest.Tab) {
+		tab.Fill("form[action='/maintenance'] #title", "New disks")
+		tab.Click("form[action='/maintenance'] button")
+	}, "Nothing was planned"},
+	{"token-made", "/settings/tokens", access.Admin, func(tab *pagetest.Tab) {
+		tab.Fill("#name", "ci")
+		tab.Fill("input[name=scope][value='checks:read']", "✓")
+		tab.Click("form[action='/settings/tokens'] button")
+	}, "cannot be shown again"},
+	{"account-wrong", "/account", access.Viewer, func(tab *pagetest.Tab) {
+		tab.Fill("#old", "wrong")
+		tab.Fill("#new", "another horse battery")
+		tab.Fill("#again", "another horse battery")
+		tab.Click("form[action='/account/password'] button")
+	}, "password"},
+	{"check-switched", "/checks/till", access.Editor, func(tab *pagetest.Tab) { tab.Click("form[action$='/switch'] button") }, "muted"},
+	{"dead-letters-unsure", "/fleet", access.Admin, func(tab *pagetest.Tab) {
+		tab.Fill("input[name=which][value=all]", "✓")
+		tab.Click("button[value=discard]")
+	}, ""},
+}
+
+// lookAtActs sees what each form answers, in a view.
+func (w *town) lookAtActs(t *testing.T, b *pagetest.Browser, v pagetest.View, judge func(act, pagetest.Seen)) {
+	t.Helper()
+	sessions, shot := w.sessions(t), v.Shot
+	for _, a := range acts {
+		v.Cookie, v.Shot, v.Then = sessions[a.as], a.name+shot, `document.querySelector("main").innerText`
+		tab := b.Visit(t, w.url+a.path, v)
+		a.does(tab)
+		s := tab.Look()
+		if s.Status == 0 || s.Status >= http.StatusInternalServerError || !strings.Contains(s.Result, a.says) {
+			t.Errorf("%s answers %d, want it to say %q:\n%s", a.name, s.Status, a.says, s.Result)
+		}
+		judge(a, s)
+		tab.Close()
+	}
+}
+
+// What forms answer, on a phone and on a desktop, as [TestEveryPage] looks at
+// pages.
+func TestEveryAnswer(t *testing.T) {
+	w := settle(t, plainly)
+	b := pagetest.Start(t)
+	for _, v := range views("") {
+		if v.Dark && os.Getenv(pagetest.ShotsVariable) == "" {
+			continue
+		}
+		w.lookAtActs(t, b, v, func(a act, s pagetest.Seen) {
+			if len(s.Executed)+len(s.Violations)+len(s.Elsewhere) > 0 || s.Overflow {
+				t.Errorf("%s at %d: executed %q, violations %q, from elsewhere %q, too wide %t", a.name, v.Width, s.Executed, s.Violations, s.Elsewhere, s.Overflow)
+			}
+		})
+	}
+}
+
 // A page that the frame serves and nobody looks at here fails the test.
 func TestEveryPageIsLookedAt(t *testing.T) {
 	w := settle(t, plainly)
@@ -260,5 +336,14 @@ func TestAxe(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d looks at %d pages", looks, len(w.pages))
+	for _, v := range views("") {
+		v.Axe, v.Shot = true, ""
+		w.lookAtActs(t, b, v, func(a act, s pagetest.Seen) {
+			looks++
+			if len(s.Findings) > 0 {
+				t.Error(fault(sight{a.name, a.path, a.as}, v, s.Findings))
+			}
+		})
+	}
+	t.Logf("%d looks at %d pages and %d answers of forms", looks, len(w.pages), len(acts))
 }

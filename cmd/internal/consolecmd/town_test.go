@@ -37,9 +37,12 @@ const every = 10 * time.Minute
 type town struct {
 	*served
 	t *testing.T
-	// say makes of what a stranger says what is written down.
-	say   func(plain string) string
-	dir   string // of the artifacts
+	// heard makes of what a target says what is written down; say does so with
+	// what people and daemons say, which has no NUL in it: a database takes none.
+	heard, say func(plain string) string
+	dir        string // of the artifacts
+	// tag is that of checks, of the channel that is told of them, and of maintenance.
+	tag   string
 	now   time.Time
 	pages []sight
 }
@@ -74,7 +77,9 @@ func (w *town) ctx() context.Context {
 // settle makes a town whose every text is what say makes of it.
 func settle(t *testing.T, say func(string) string) *town {
 	t.Helper()
-	w := &town{t: t, say: say, dir: t.TempDir(), now: time.Now().UTC().Truncate(time.Minute)}
+	w := &town{t: t, heard: say, dir: t.TempDir(), now: time.Now().UTC().Truncate(time.Minute)}
+	w.say = func(plain string) string { return strings.ReplaceAll(say(plain), "\x00", "") }
+	w.tag = w.fit("shop", 60)
 	w.served = serve(t, People{}, func(c *Config) { c.Artifacts, c.StatusURL = "file://"+w.dir, "https://status.example" })
 	all := w.checks()
 	_, err := w.db.ApplySet(w.ctx(), all, store.ApplyOptions{Owner: "shop"})
@@ -121,7 +126,7 @@ func settle(t *testing.T, say func(string) string) *town {
 func (w *town) checks() []check.Check {
 	base := func(id, name, group string, spec check.Spec) check.Check {
 		c := check.Check{
-			ID: id, Name: w.fit(name, 200), Description: w.fit("Says whether people can do it.", 500), Group: w.fit(group, 100), Tags: []string{w.fit("shop", 60), "money"},
+			ID: id, Name: w.fit(name, 200), Description: w.fit("Says whether people can do it.", 500), Group: w.fit(group, 100), Tags: []string{w.tag, "money"},
 			Every: every, Timeout: 10 * time.Second, Locations: []string{"frankfurt", "singapore"}, Active: true, Public: true, Spec: spec,
 		}
 		if c.Kind() == check.KindHeartbeat {
@@ -187,13 +192,13 @@ func (w *town) runs(all []check.Check) {
 				w.lived(&r, 80*time.Millisecond+time.Duration(i*at)*time.Millisecond)
 				switch bad := i > 33; {
 				case i == 32 && at == 1:
-					r.Outcome, r.Fault = jobs.Inconclusive, &jobs.Fault{Class: jobs.FaultBrowser, Message: w.say("The browser went away")}
+					r.Outcome, r.Fault = jobs.Inconclusive, &jobs.Fault{Class: jobs.FaultBrowser, Message: w.heard("The browser went away")}
 				case bad && (c.ID == "cart" || c.ID == "log-in" || c.ID == "check-out"):
-					r.Fail(jobs.FaultAssertion, w.say("status == 200 (got 500)"))
+					r.Fail(jobs.FaultAssertion, w.heard("status == 200 (got 500)"))
 				case bad && c.ID == "till":
-					r.Fail(jobs.FaultConnect, w.say("till.example:8086 does not answer: connection refused"))
+					r.Fail(jobs.FaultConnect, w.heard("till.example:8086 does not answer: connection refused"))
 				case c.ID == "vault":
-					r.Outcome, r.Fault = jobs.Degraded, &jobs.Fault{Class: jobs.FaultAssertion, Message: w.say("time.total < 50ms (got 80ms)")}
+					r.Outcome, r.Fault = jobs.Degraded, &jobs.Fault{Class: jobs.FaultAssertion, Message: w.heard("time.total < 50ms (got 80ms)")}
 				}
 				w.evidence(&r)
 				results = append(results, r)
@@ -234,7 +239,7 @@ func (w *town) fleet() {
 	w.must(w.db.OverridePin(w.ctx(), rollout.Target{Location: "frankfurt", Class: jobs.ClassAPI}, 1))
 	body := []byte(w.say(`{"v":2,"check":"cart"}`))
 	sum := sha256.Sum256(body)
-	w.exec(`INSERT INTO dead_results (digest, reason, body) VALUES ($1, $2, $3)`, sum[:], strings.ReplaceAll(w.fit("the slot is out of range", 500), "\x00", ""), body)
+	w.exec(`INSERT INTO dead_results (digest, reason, body) VALUES ($1, $2, $3)`, sum[:], w.fit("the slot is out of range", 500), body)
 	w.see("dead-letter", "/fleet/dead-letters/"+hex.EncodeToString(sum[:]))
 }
 
@@ -261,7 +266,7 @@ func (w *town) incidents() {
 	}
 	for _, p := range []status.Planned{
 		{Title: w.fit("New database", 200), Checks: []string{"cart"}, Maintenance: check.Maintenance{From: w.now.Add(-time.Minute), To: w.now.Add(time.Hour), Why: w.fit("The shop moves house.", 200)}, Public: true},
-		{Title: w.fit("Weekly restart", 200), Tags: []string{w.fit("shop", 60)}, Groups: []string{w.fit("Shop", 60)}, Maintenance: check.Maintenance{Cron: "30 2 * * sun", Zone: "Europe/Berlin", For: 90 * time.Minute}},
+		{Title: w.fit("Weekly restart", 200), Tags: []string{w.tag}, Groups: []string{w.fit("Shop", 60)}, Maintenance: check.Maintenance{Cron: "30 2 * * sun", Zone: "Europe/Berlin", For: 90 * time.Minute}},
 	} {
 		p.CreatedBy = w.say("anna")
 		_, err := w.db.PlanMaintenance(w.ctx(), p)
@@ -273,7 +278,7 @@ func (w *town) incidents() {
 func (w *town) alerts() {
 	ctx := w.t.Context()
 	_, err := w.db.ApplyChannels(w.ctx(), []alert.Channel{
-		{Name: "ops", Webhook: &alert.Webhook{URL: "https://hooks.example/ops"}, Tags: []string{w.fit("shop", 60)}, GiveUp: alert.Span(time.Minute)},
+		{Name: "ops", Webhook: &alert.Webhook{URL: "https://hooks.example/ops"}, Tags: []string{w.tag}, GiveUp: alert.Span(time.Minute)},
 		{Name: "shop", Slack: &alert.Slack{Webhook: "https://hooks.slack.example/services/x"}},
 	}, "shop", false)
 	w.must(err)
