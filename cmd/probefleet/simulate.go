@@ -128,7 +128,6 @@ func (c *simulateConfig) fleetFlags(f *daemon.Flags) {
 	f.Float64Var(&s.Queue.Poison, "poison", s.Queue.Poison, "share of the jobs that no worker can do")
 	f.DurationVar(&s.Signal.Every, "metrics-every", s.Signal.Every, "time between two readings of metrics")
 	f.DurationVar(&s.Signal.Delay, "metrics-delay", s.Signal.Delay, "time from a reading to the policy")
-	f.DurationVar(&s.Signal.Over, "service-over", 0, "time over which service times are measured; 0 for that between two readings")
 	f.Float64Var(&s.Signal.Loss, "metrics-loss", s.Signal.Loss, "share of the readings that are lost")
 	f.DurationVar(&s.Signal.Dark, "dark-at", 0, "begin of a time without any metrics")
 	f.DurationVar(&s.Signal.DarkFor, "dark-for", 0, "its length")

@@ -9,10 +9,10 @@ import (
 // it. The zero Memory remembers nothing. It is a value: a decision returns the
 // next one and leaves the old one as it was.
 type Memory struct {
-	// steps fall: the first is what is wanted, and each further one what is
-	// wanted when those before it have been over for long enough.
-	steps []step
-	// looks are the backlogs of the last minute, and the one before: what its
+	// schedule is what was asked for to keep up with the schedule, backlog what
+	// was asked for with the backlog as well. More of the two is wanted.
+	schedule, backlog held
+	// looks are the backlogs of the last while, and the one before: what its
 	// growth is measured by.
 	looks []look
 }
@@ -25,7 +25,12 @@ type look struct {
 
 // growing is the least time over which the growth of a backlog is measured: a
 // queue says roughly how much is in it, and jobs come in bursts.
-const growing = time.Minute
+const growing = 3 * Every
+
+// held is what was asked for lately, held against its fall. Its steps fall: the
+// first is what is wanted, and each further one what is wanted when those before
+// it have been over for long enough.
+type held []step
 
 // step is what readings asked for up to a time. That of the last step is when
 // the last decision was made: it holds until there is another, so that a pause
@@ -38,42 +43,55 @@ type step struct {
 // Remember is the memory of somebody who only knows what was wanted last, and
 // when: a successor goes on from there, and does not want less before
 // [Policy.Calm] has passed under its own eyes.
-func Remember(workers int, at time.Time) Memory { return Memory{steps: []step{{workers, at}}} }
+func Remember(workers int, at time.Time) Memory { return Memory{schedule: held{{workers, at}}} }
 
 // Wanted is what was wanted last, and false where nothing ever was.
 func (m Memory) Wanted() (workers int, ok bool) {
-	if len(m.steps) == 0 {
-		return 0, false
-	}
-	return m.steps[0].workers, true
+	return max(m.schedule.first(), m.backlog.first()), len(m.schedule) > 0
 }
 
-// Decide is how many workers are wanted now: more at once, less only where
-// every reading of the last Calm has asked for less. What could not be
-// measured changes nothing, and counts as if what was wanted had been asked for
-// again: not to know is never a reason for less. ok is false where nothing is
-// known and nothing was wanted before; nobody should be told a number then.
+// first is what a held asks for.
+func (h held) first() int {
+	if len(h) == 0 {
+		return 0
+	}
+	return h[0].workers
+}
+
+// Decide is how many workers are wanted now: more at once; less of those that
+// keep up with the schedule only where every reading of the last Calm has asked
+// for less, and of those beside them that work a backlog off where every one of
+// the last Ease has. What could not be measured changes nothing, and counts as if
+// what was wanted had been asked for again: not to know is never a reason for
+// less. ok is false where nothing is known and nothing was wanted before; nobody
+// should be told a number then.
 //
 // Decisions are made in the order of time: one that goes back behind the one
 // before, because a clock was set, counts as made at the same time.
 func (p Policy) Decide(m Memory, r Reading, now time.Time) (next Memory, workers int, ok bool) {
-	if n := len(m.steps); n > 0 && now.Before(m.steps[n-1].until) {
-		now = m.steps[n-1].until
+	if n := len(m.schedule); n > 0 && now.Before(m.schedule[n-1].until) {
+		now = m.schedule[n-1].until
 	}
-	need, ok := p.Need(p.ahead(m, r, now))
-	if !ok {
-		if need, ok = m.Wanted(); !ok {
+	all, known := p.Need(p.ahead(m, r, now))
+	lasting, _ := p.Need(Reading{Rate: r.Rate, Service: r.Service})
+	if !known {
+		if _, ok := m.Wanted(); !ok {
 			return m, 0, false
 		}
+		lasting, all = m.schedule.first(), m.backlog.first()
 	}
-	next = Memory{steps: m.then(need, now, p.Calm), looks: m.looking(r, now)}
+	next = Memory{
+		schedule: m.schedule.then(lasting, now, p.Calm),
+		backlog:  m.backlog.then(all, now, p.Ease),
+		looks:    m.looking(r, now),
+	}
 	workers, _ = next.Wanted()
 	return next, p.bound(workers), true
 }
 
 // ahead is a Reading with the backlog that there will be when workers receive
-// that are asked for now: it goes on growing as it did for a minute, and by no
-// more than what becomes due. One that falls is taken as it is: that is the work
+// that are asked for now: it goes on growing as it did lately, and by no more
+// than what becomes due. One that falls is taken as it is: that is the work
 // of those who are there. What was seen longer ago than Lead says nothing.
 func (p Policy) ahead(m Memory, r Reading, now time.Time) Reading {
 	looks := m.since(now)
@@ -107,12 +125,12 @@ func (m Memory) looking(r Reading, now time.Time) []look {
 	return append(slices.Clip(looks), look{r.Waiting, now})
 }
 
-// then are the steps with what is asked for now. What is over for calm, and what is not
+// then is h with what is asked for now. What is over for calm, and what is not
 // more than that, decides nothing any more.
-func (m Memory) then(need int, now time.Time, calm time.Duration) []step {
-	var steps []step
-	for i, s := range m.steps {
-		if i == len(m.steps)-1 {
+func (h held) then(need int, now time.Time, calm time.Duration) held {
+	var steps held
+	for i, s := range h {
+		if i == len(h)-1 {
 			s.until = now // it has held until this decision
 		}
 		if s.workers > need && now.Sub(s.until) < calm {

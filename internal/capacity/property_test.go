@@ -16,7 +16,7 @@ func anyPolicy(r *rand.Rand) Policy {
 	p := Policy{
 		Slots: 1 + r.IntN(30), Busy: 0.05 + 0.95*r.Float64(), Wait: time.Duration(1+r.IntN(120)) * time.Second,
 		Spare: r.IntN(3), Lead: time.Duration(r.IntN(300)) * time.Second,
-		Min: r.IntN(3), Calm: time.Duration(r.IntN(600)) * time.Second,
+		Min: r.IntN(3), Calm: time.Duration(r.IntN(600)) * time.Second, Ease: time.Duration(r.IntN(300)) * time.Second,
 	}
 	if r.IntN(2) == 0 {
 		p.Max = p.Min + r.IntN(200)
@@ -134,25 +134,21 @@ func TestGrowthIsBounded(t *testing.T) {
 }
 
 // Over whole histories: never under what a reading needs, never less than a
-// moment ago unless the whole of Calm was measured and asked for less, within
+// moment ago unless all was measured for long enough and asked for less, within
 // the bounds, and without any memory beyond what it was given.
 func TestDecisions(t *testing.T) {
 	for seed := range uint64(rounds / 10) {
 		r := chance(seed)
 		p := anyPolicy(r)
-		type past struct {
-			at     time.Time
-			need   int
-			known  bool
-			wanted int
-		}
-		var history []past
+		var schedule, backlog past
 		var m Memory
 		now := start
 		for range 120 {
 			now = now.Add(time.Duration(1+r.IntN(90)) * time.Second)
 			reading := anyReading(r)
 			need, known := p.Need(reading)
+			lasting, _ := p.Need(Reading{Rate: reading.Rate, Service: reading.Service})
+			all, _ := p.Need(p.ahead(m, reading, now))
 			before := m
 			next, wanted, ok := p.Decide(m, reading, now)
 			if _, again, _ := p.Decide(before, reading, now); again != wanted {
@@ -160,7 +156,7 @@ func TestDecisions(t *testing.T) {
 			}
 			m = next
 			if !ok {
-				if known || len(history) > 0 {
+				if known || len(schedule) > 0 {
 					t.Fatalf("seed %d: nothing is wanted, although something is known", seed)
 				}
 				continue
@@ -168,25 +164,52 @@ func TestDecisions(t *testing.T) {
 			if known && wanted < need || wanted < p.Min || p.Max > 0 && wanted > p.Max {
 				t.Fatalf("seed %d: %d wanted, %d needed, %d to %d allowed", seed, wanted, need, p.Min, p.Max)
 			}
-			if n := len(history); n > 0 && wanted < history[n-1].wanted {
-				if !known {
-					t.Fatalf("seed %d: less is wanted although nothing is known", seed)
-				}
-				// What was in force at any time within Calm: the readings since
-				// it began, and the one before these.
-				for i := n - 1; i >= 0 && p.Calm > 0; i-- {
-					h := history[i]
-					if !h.known || h.need > wanted {
-						t.Fatalf("seed %d: %d wanted at %s, but at %s it was %+v", seed, wanted, now, h.at, h)
-					}
-					if now.Sub(h.at) >= p.Calm {
-						break
-					}
-				}
+			if want := p.bound(max(m.schedule.first(), m.backlog.first())); wanted != want {
+				t.Fatalf("seed %d: %d wanted, want %d", seed, wanted, want)
 			}
-			history = append(history, past{now, need, known, wanted})
+			schedule = schedule.and(t, seed, moment{now, lasting, known, m.schedule.first()}, p.Calm)
+			backlog = backlog.and(t, seed, moment{now, all, known, m.backlog.first()}, p.Ease)
 		}
 	}
+}
+
+// moment is what a reading asked for, and what was wanted then; past are those
+// that there were.
+type (
+	moment struct {
+		at     time.Time
+		need   int
+		known  bool
+		wanted int
+	}
+	past []moment
+)
+
+// and is the past with a moment more. A fall has to be right: what was in force
+// at any time within calm, the readings since it began and the one before these,
+// was measured and asked for no more.
+func (history past) and(t *testing.T, seed uint64, now moment, calm time.Duration) past {
+	t.Helper()
+	n := len(history)
+	if now.known && now.wanted < now.need {
+		t.Fatalf("seed %d: %d are held of %d", seed, now.wanted, now.need)
+	}
+	if n == 0 || now.wanted >= history[n-1].wanted {
+		return append(history, now)
+	}
+	if !now.known {
+		t.Fatalf("seed %d: less is wanted although nothing is known", seed)
+	}
+	for i := n - 1; i >= 0 && calm > 0; i-- {
+		h := history[i]
+		if !h.known || h.need > now.wanted {
+			t.Fatalf("seed %d: %d wanted at %s, but at %s it was %+v", seed, now.wanted, now.at, h.at, h)
+		}
+		if now.at.Sub(h.at) >= calm {
+			break
+		}
+	}
+	return append(history, now)
 }
 
 // In the steady state the publisher is as quiet as what it measures: the same
@@ -198,8 +221,8 @@ func TestSteady(t *testing.T) {
 	for i := range 10000 {
 		m, _, _ = p.Decide(m, Reading{3 + r.Float64(), 1, float64(r.IntN(40))}, start.Add(time.Duration(i)*time.Second))
 	}
-	if len(m.steps) > 4 || len(m.looks) > 62 {
-		t.Errorf("%d steps and %d looks are remembered", len(m.steps), len(m.looks))
+	if len(m.schedule) > 4 || len(m.backlog) > 30 || len(m.looks) > 47 {
+		t.Errorf("%d and %d steps and %d looks are remembered", len(m.schedule), len(m.backlog), len(m.looks))
 	}
 	last := start.Add(3 * time.Hour)
 	for i := range 100 {

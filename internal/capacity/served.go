@@ -32,10 +32,30 @@ func (w Work) Add(o Work) Work {
 	return Work{w.Runs + o.Runs, w.Again + o.Again, w.Busy + o.Busy, max(w.Waited, o.Waited), w.Received + o.Received}
 }
 
+// share is that part of work, in whole runs, whose mean is the same.
+func (w Work) share(part float64) Work {
+	if w.Runs == 0 {
+		return Work{}
+	}
+	runs := int(math.Round(part * float64(w.Runs)))
+	return Work{Runs: runs, Busy: time.Duration(float64(w.Busy) * float64(runs) / float64(w.Runs))}
+}
+
+// The rhythm in which work is counted.
+const (
+	// HandedOver is how often it is stored what workers were busy with.
+	HandedOver = 10 * time.Second
+	// Every is how often capacity is decided.
+	Every = 15 * time.Second
+)
+
 // The times over which work is counted.
 const (
-	// Recently is short enough to show an incident, in which checks take
-	// longer, while it begins.
+	// newest is the shortest: an incident shows in it before workers that are
+	// asked for because of it would be late.
+	newest = time.Minute
+	// Recently is short enough to show an incident while it lasts, and has
+	// enough runs where checks run every few minutes.
 	Recently = 5 * time.Minute
 	// Lately is long enough to have seen checks that seldom run.
 	Lately = time.Hour
@@ -44,19 +64,63 @@ const (
 // Served is the work at a place.
 type Served struct {
 	Place
-	// Now is of the last minute or two, Recently and Lately of these times.
-	Now, Recently, Lately Work
+	// Now is of the last minute or two, Newest of the last sixty seconds,
+	// Recently and Lately of these times.
+	Now, Newest, Recently, Lately Work
+}
+
+// Minute is the work at a place that was stored within a minute.
+type Minute struct {
+	Place
+	Begin time.Time
+	Work
+}
+
+// Sum is what minutes come to at a moment, place by place. The minutes of a place
+// follow each other; both times are of the clock that the work was stored by.
+//
+// A minute that is not over holds fewer runs than one that is. So Newest has all
+// of this one, and of the one before as much as lies within sixty seconds, as if
+// its runs were spread evenly: it always speaks of as long a time.
+func Sum(minutes []Minute, now time.Time) []Served {
+	var list []Served
+	this := now.Truncate(time.Minute)
+	before := this.Add(-time.Minute)
+	for _, m := range minutes {
+		if n := len(list); n == 0 || list[n-1].Place != m.Place {
+			list = append(list, Served{Place: m.Place})
+		}
+		s := &list[len(list)-1]
+		switch {
+		case !m.Begin.Before(this):
+			s.Newest = s.Newest.Add(m.Work)
+		case m.Begin.Equal(before):
+			s.Newest = s.Newest.Add(m.share(1 - now.Sub(this).Seconds()/newest.Seconds()))
+		}
+		if !m.Begin.Before(before) {
+			s.Now = s.Now.Add(m.Work)
+		}
+		if m.Begin.After(now.Add(-Recently)) {
+			s.Recently = s.Recently.Add(m.Work)
+		}
+		if m.Begin.After(now.Add(-Lately)) {
+			s.Lately = s.Lately.Add(m.Work)
+		}
+	}
+	return list
 }
 
 // enough is the number of runs whose mean is believed by itself.
 const enough = 20
 
 // Service is the mean time in seconds that a job occupies a slot, NaN where no
-// job was seen: that of Recently, or of Lately too where that is too little to
-// go by. Then the longer of the two counts.
+// job was seen: that of Newest, of Recently where that is too little to go by,
+// and of Lately too where Recently is. Then the longer of the two counts.
 func (s Served) Service() float64 {
 	mean := func(w Work) float64 { return w.Busy.Seconds() / float64(w.Runs) }
 	switch {
+	case s.Newest.Runs >= enough:
+		return mean(s.Newest)
 	case s.Recently.Runs >= enough:
 		return mean(s.Recently)
 	case s.Recently.Runs > 0 && s.Lately.Runs > 0:

@@ -11,6 +11,13 @@ import (
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
+// The simulation plays what recorders do.
+func TestWorkIsHandedOverAsIsSimulated(t *testing.T) {
+	if workEvery != capacity.HandedOver {
+		t.Errorf("work is handed over every %s, the simulation does so every %s", workEvery, capacity.HandedOver)
+	}
+}
+
 func TestNoteWork(t *testing.T) {
 	sent := time.Date(2026, 3, 14, 9, 26, 0, 0, time.UTC)
 	result := func(kind check.Kind, attempt int, waited, took time.Duration) jobs.Result {

@@ -36,8 +36,6 @@ type capacityBook interface {
 }
 
 const (
-	// capacityEvery is how often capacity is decided.
-	capacityEvery = 15 * time.Second
 	// depthsAtOnce is how many queues are asked at a time.
 	depthsAtOnce = 8
 	// publishTimeout bounds one call of Publish.
@@ -119,7 +117,7 @@ type speaker struct {
 // do so, until ctx ends.
 func (s *Scheduler) sayCapacity(ctx context.Context) {
 	sp := &speaker{Scheduler: s, slots: map[destination]int{}}
-	ticker := time.NewTicker(capacityEvery)
+	ticker := time.NewTicker(capacity.Every)
 	defer ticker.Stop()
 	for {
 		select {

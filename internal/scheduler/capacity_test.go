@@ -96,10 +96,13 @@ func (b *words) options(db database, owner string, k *sink, reg prometheus.Regis
 	return o
 }
 
-// taking is work in which a run took so long.
-func taking(d time.Duration) []capacity.Served {
-	w := capacity.Work{Runs: 100, Busy: 100 * d, Received: 1}
-	return []capacity.Served{{Place: capacity.Place{Location: "local", Class: jobs.ClassAPI}, Now: w, Recently: w, Lately: w}}
+// taking is work in which a run took so long, of late and in the newest minute.
+func taking(d, newest time.Duration) []capacity.Served {
+	work := func(d time.Duration) capacity.Work { return capacity.Work{Runs: 100, Busy: 100 * d, Received: 1} }
+	return []capacity.Served{{
+		Place: capacity.Place{Location: "local", Class: jobs.ClassAPI},
+		Now:   work(newest), Newest: work(newest), Recently: work(d), Lately: work(d),
+	}}
 }
 
 // started runs a scheduler until the end of the test's bubble.
@@ -115,9 +118,9 @@ func started(t *testing.T, o Options) (stop func()) {
 	return func() { cancel(); wg.Wait() }
 }
 
-// Wanted capacity follows the schedule and the time that runs take: out with
-// the next look, in after five minutes, and not at all while something is not
-// known.
+// Wanted capacity follows the schedule, the time that runs take and the backlog:
+// out with the next look, in after five minutes, a minute after a backlog, and not
+// at all while something is not known.
 func TestWantedCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checks := []string{"a", "b", "c", "d", "e", "f"}
@@ -127,7 +130,7 @@ func TestWantedCapacity(t *testing.T) {
 		}
 		db.fleet = rollout.Fleet{Now: time.Now(), Workers: []rollout.Worker{worker("local", jobs.ClassAPI, 4)}}
 		reg := prometheus.NewRegistry()
-		b := &words{served: taking(time.Second)}
+		b := &words{served: taking(time.Second, time.Second)}
 		defer started(t, b.options(db.of("a"), "a", newSink(t), reg))()
 		after := func(d time.Duration, want int, why string) {
 			t.Helper()
@@ -138,18 +141,22 @@ func TestWantedCapacity(t *testing.T) {
 			}
 		}
 		after(16*time.Second, 3, "6 jobs of 1 s a second, 65 % busy, on 4 slots")
-		b.set(func() { b.served = taking(10 * time.Second) })
-		after(15*time.Second, 24, "an incident: they take 10 s")
+		b.set(func() { b.served = taking(time.Second, 10*time.Second) })
+		after(15*time.Second, 24, "an incident: in the newest minute they take 10 s")
 		b.set(func() { b.waiting = 120 })
 		after(15*time.Second, 34, "and 120 wait")
-		b.set(func() { b.served, b.waiting = taking(time.Second), 0 })
-		after(4*time.Minute, 34, "it is over, but not for five minutes")
 		b.set(func() { b.deaf = true })
-		after(10*time.Minute, 34, "the queue is away")
+		after(2*time.Minute, 34, "the queue is away")
+		b.set(func() { b.served, b.waiting, b.deaf = taking(10*time.Second, time.Second), 0, false })
+		after(time.Minute, 34, "it is over, but not for a minute")
+		after(15*time.Second, 24, "nothing has waited for a minute")
+		after(3*time.Minute+45*time.Second, 24, "but it is not over for five minutes")
+		b.set(func() { b.deaf = true })
+		after(10*time.Minute, 24, "the queue is away")
 		b.set(func() { b.deaf, b.away = false, true })
-		after(10*time.Minute, 34, "the database is away")
+		after(10*time.Minute, 24, "the database is away")
 		b.set(func() { b.away = false })
-		after(4*time.Minute, 34, "all is known again")
+		after(4*time.Minute, 24, "all is known again")
 		after(90*time.Second, 3, "for five minutes")
 
 		want := `
@@ -200,7 +207,7 @@ func TestOneSchedulerSpeaks(t *testing.T) {
 		for i := range 40 {
 			checks.checks = append(checks.checks, apiCheck(fmt.Sprintf("c%d", i), time.Second))
 		}
-		b := &words{served: taking(time.Second)}
+		b := &words{served: taking(time.Second, time.Second)}
 		regs := map[string]*prometheus.Registry{"a": prometheus.NewRegistry(), "b": prometheus.NewRegistry()}
 		k := newSink(t)
 		stop := map[string]func(){}
@@ -226,7 +233,7 @@ func TestOneSchedulerSpeaks(t *testing.T) {
 		if got := b.last(); got != 4 { // 40/0.65/20
 			t.Errorf("%d workers are wanted, want 4", got)
 		}
-		b.set(func() { b.served = taking(100 * time.Millisecond) })
+		b.set(func() { b.served = taking(100*time.Millisecond, 100*time.Millisecond) })
 		stop[first]()
 		time.Sleep(time.Minute)
 		synctest.Wait()

@@ -45,7 +45,7 @@ func compare(t *testing.T, name string, s Scenario) []Row {
 // TestOursIsLessLate is what the fleet is built on: over twenty seeds of the
 // reference, of fleets a tenth and twice its size, of a harsher incident, of
 // several intervals and of a fleet of one task, what the scheduler does by
-// itself is late less often than each of the others, at no more than a twentieth
+// itself, with what it measures, is late less often than each of the others, at no more than a twentieth
 // more task-hours. Who is named beside a load is cheaper than that on it, and
 // late more than twice as often.
 func TestOursIsLessLate(t *testing.T) {

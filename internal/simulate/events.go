@@ -11,6 +11,8 @@ const (
 	storm
 	reading // metrics are read
 	decide  // and arrive
+	handing // the recorder stores what attempts took
+	looking // the scheduler decides
 )
 
 // event is a happening at a time. Task and epoch name whom it befalls: a task

@@ -177,7 +177,8 @@ func (k *keda) Want(s Seen) (int, bool) {
 	return n, true
 }
 
-// ours is the policy of package capacity, as the scheduler runs it.
+// ours is the policy of package capacity, as the scheduler runs it: the fleet
+// follows what it says.
 type ours struct {
 	policy capacity.Policy
 	memory capacity.Memory
@@ -189,9 +190,9 @@ func newOurs(p Promise) Policy {
 	return &ours{policy: policy}
 }
 
-func (o *ours) Want(s Seen) (n int, ok bool) {
-	o.memory, n, ok = o.policy.Decide(o.memory, capacity.Reading{
-		Rate: s.Rate, Service: s.Service, Waiting: float64(s.Visible),
-	}, time.Unix(0, 0).Add(s.At))
+func (o *ours) decide(r capacity.Reading, at time.Time) (n int, ok bool) {
+	o.memory, n, ok = o.policy.Decide(o.memory, r, at)
 	return n, ok
 }
+
+func (o *ours) Want(s Seen) (int, bool) { return s.Wanted, s.Wanted > 0 }

@@ -30,7 +30,7 @@ type run struct {
 	pending                   ring[Seen] // readings under way
 	service                   float64    // of the last reading
 	sinceReading              tally      // since the last reading
-	tallies                   []tally    // of the last readings
+	scheduler                 scheduler
 	minute                    Minute
 	minuteEnds                int32
 	waits                     waits
@@ -98,6 +98,9 @@ func begin(s Scenario, p Policy, seed uint64) *run {
 		r.launch(true)
 	}
 	r.agenda.add(event{at: ms(s.Signal.Every), what: reading})
+	if d, ok := p.(decider); ok {
+		r.schedules(d, stream(5))
+	}
 	if st := s.Fleet.Storm; st.Share > 0 {
 		r.agenda.add(event{at: ms(st.At), what: storm})
 	}
@@ -130,7 +133,7 @@ func (r *run) step() {
 	// A task that is ready as soon as it is launched comes up in another step of
 	// the same moment.
 	for r.agenda.next() == r.now && r.agenda.heap[0].what >= reading {
-		r.told(r.agenda.pop())
+		r.tell(r.agenda.pop())
 	}
 	for r.crew.free.n > 0 && r.backlog.visible() > 0 {
 		id := r.crew.free.pop()
@@ -227,6 +230,10 @@ func (r *run) ended(id int32) {
 	r.busy += int64(took)
 	r.sinceReading.ended++
 	r.sinceReading.took += int64(took)
+	if !s.m.poison { // of which there is no result
+		r.scheduler.noted.ended++
+		r.scheduler.noted.took += int64(took)
+	}
 	switch {
 	case s.m.poison:
 		r.backlog.hidden.push(hidden{at: r.now + r.visibility, m: s.m})

@@ -7,37 +7,49 @@ import "time"
 type Seen struct {
 	// At is when it was read, since the start.
 	At time.Duration
-	// Rate is how many jobs a second the schedule plans; Sent is how many were
-	// sent since the reading before, a second.
-	Rate, Sent float64
+	// Sent is how many jobs were sent since the reading before, a second.
+	Sent float64
 	// Service is the mean time of the attempts that ended since the reading
-	// before, or in the time of [Signal.Over], in seconds; where none did, that
-	// of the reading before.
+	// before, in seconds; where none did, that of the reading before.
 	Service float64
 	// Visible messages wait, InFlight ones are with a worker, or were and are
 	// not yet seen again.
 	Visible, InFlight int
 	// Ready tasks receive, Desired is how many there are to be.
 	Ready, Desired int
+	// Wanted is the most that the scheduler has said since the reading before, as
+	// CloudWatch's Maximum; 0 where it has said nothing, or is not asked.
+	Wanted int
 }
 
-// told reads metrics, or hands a reading to the policy.
-func (r *run) told(e event) {
-	if e.what == decide {
+// tell reads metrics, hands a reading to the policy, or lets recorder and
+// scheduler do their part.
+func (r *run) tell(e event) {
+	switch e.what {
+	case reading:
+		r.read()
+	case decide:
 		r.decided(r.pending.pop())
-		return
+	case handing:
+		r.handOver()
+	case looking:
+		r.look()
 	}
+}
+
+// read reads metrics.
+func (r *run) read() {
 	at, sg := time.Duration(r.now)*time.Millisecond, r.s.Signal
 	since := r.sinceReading
 	r.sinceReading = tally{}
 	s := Seen{
-		At: at, Rate: r.s.Rate(), Sent: float64(since.arrived) / sg.Every.Seconds(),
+		At: at, Sent: float64(since.arrived) / sg.Every.Seconds(),
 		Visible: r.backlog.visible(), InFlight: r.running + r.backlog.hidden.n,
-		Ready: r.crew.active, Desired: r.crew.desired,
+		Ready: r.crew.active, Desired: r.crew.desired, Wanted: r.scheduler.wanted,
 	}
-	s.Service = r.service
-	if t := r.lately(since); t.ended > 0 {
-		s.Service = float64(t.took) / float64(t.ended) / 1000
+	r.scheduler.wanted = 0
+	if s.Service = r.service; since.ended > 0 {
+		s.Service = float64(since.took) / float64(since.ended) / 1000
 	}
 	r.service = s.Service
 	lost := r.noise.Float64() < sg.Loss
@@ -46,21 +58,6 @@ func (r *run) told(e event) {
 		r.agenda.add(event{at: r.now + ms(sg.Delay), what: decide})
 	}
 	r.agenda.add(event{at: r.now + ms(sg.Every), what: reading})
-}
-
-// lately is what service times are measured by: what was counted since the
-// reading before, or as many readings as a longer time has.
-func (r *run) lately(since tally) tally {
-	n := max(1, int(r.s.Signal.Over/r.s.Signal.Every))
-	r.tallies = append(r.tallies, since)
-	if len(r.tallies) > n {
-		r.tallies = r.tallies[1:]
-	}
-	var sum tally
-	for _, t := range r.tallies {
-		sum.ended, sum.took = sum.ended+t.ended, sum.took+t.took
-	}
-	return sum
 }
 
 // decided lets the policy size the fleet.

@@ -78,9 +78,6 @@ type Signal struct {
 	// Every is the time between two readings, Delay that from a reading to the
 	// policy.
 	Every, Delay time.Duration
-	// Over is how long a time service times are measured over; 0 for that
-	// between two readings.
-	Over time.Duration
 	// Loss is the share of readings that never arrive.
 	Loss float64
 	// Dark begins a time without any reading.
@@ -128,7 +125,6 @@ func (s Scenario) Validate() error {
 	fault(f.Kills < 0 || f.Spot < 0 || f.Kills > 1000 || f.Spot > 1000, "tasks are lost %g and %g times a day: use 0 to 1000", f.Kills, f.Spot)
 	fault(s.Queue.Receives < 1 || s.Queue.Receives > 100, "messages are delivered %d times: use 1 to 100", s.Queue.Receives)
 	fault(s.Signal.Every < time.Second || s.Signal.Delay < 0 || s.Signal.Delay > time.Hour, "metrics are read every %s and arrive after %s: use at least 1s, and at most 1h", s.Signal.Every, s.Signal.Delay)
-	fault(s.Signal.Over < 0 || s.Signal.Over > time.Hour, "service times are measured over %s: use at most 1h", s.Signal.Over)
 	share("the share of poison messages", s.Queue.Poison)
 	share("the share of lost metrics", s.Signal.Loss)
 	share("the share that an incident concerns", s.Incident.Share)

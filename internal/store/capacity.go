@@ -40,38 +40,30 @@ func comparePlaces(a, b capacity.Place) int {
 	return slices.Compare([]string{a.Location, string(a.Class)}, []string{b.Location, string(b.Class)})
 }
 
-// Served is what workers were busy with, place by place.
+// Served is what workers were busy with, place by place, as it was stored by the
+// minute.
 func (s *Store) Served(ctx context.Context) ([]capacity.Served, error) {
 	rows, err := s.pool.Query(ctx, `
-		SELECT location, class,
-			coalesce(max(waited_us) FILTER (WHERE just_now), 0), count(*) FILTER (WHERE just_now),
-			coalesce(sum(runs) FILTER (WHERE recently), 0)::bigint, coalesce(sum(again) FILTER (WHERE recently), 0)::bigint,
-			coalesce(sum(busy_us) FILTER (WHERE recently), 0)::bigint,
-			sum(runs)::bigint, sum(busy_us)::bigint
-		FROM (
-			SELECT location, class, runs, again, busy_us, waited_us,
-				minute >= date_trunc('minute', clock_timestamp()) - interval '1 minute' AS just_now,
-				minute > clock_timestamp() - make_interval(secs => $1) AS recently
-			FROM service_times WHERE minute > clock_timestamp() - make_interval(secs => $2)
-		) t
-		GROUP BY location, class ORDER BY location, class`, capacity.Recently.Seconds(), capacity.Lately.Seconds())
+		SELECT statement_timestamp(), location, class, minute,
+			sum(runs)::bigint, sum(again)::bigint, sum(busy_us)::bigint, max(waited_us), count(*)
+		FROM service_times WHERE minute > statement_timestamp() - make_interval(secs => $1)
+		GROUP BY location, class, minute ORDER BY location, class, minute`, capacity.Lately.Seconds())
 	if err != nil {
 		return nil, s.failed("reading what workers were busy with", err)
 	}
-	served, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (v capacity.Served, err error) {
+	var now time.Time
+	minutes, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (m capacity.Minute, err error) {
 		var class string
-		var waited, busy, busyLately int64
-		err = row.Scan(&v.Location, &class, &waited, &v.Now.Received, &v.Recently.Runs, &v.Recently.Again, &busy, &v.Lately.Runs, &busyLately)
-		v.Class = jobs.Class(class)
-		v.Now.Waited = time.Duration(waited) * time.Microsecond
-		v.Recently.Busy = time.Duration(busy) * time.Microsecond
-		v.Lately.Busy = time.Duration(busyLately) * time.Microsecond
-		return v, err
+		var busy, waited int64
+		err = row.Scan(&now, &m.Location, &class, &m.Begin, &m.Runs, &m.Again, &busy, &waited, &m.Received)
+		m.Class = jobs.Class(class)
+		m.Busy, m.Waited = time.Duration(busy)*time.Microsecond, time.Duration(waited)*time.Microsecond
+		return m, err
 	})
 	if err != nil {
 		return nil, s.failed("reading what workers were busy with", err)
 	}
-	return served, nil
+	return capacity.Sum(minutes, now), nil
 }
 
 // Wanted is how many workers were said to be wanted last, place by place.
