@@ -31,19 +31,19 @@ type Policy struct {
 	Lead time.Duration
 	// Min and Max bound what is wanted; with Max 0 nothing does from above.
 	Min, Max int
-	// Calm is for how long less must have been enough to keep up with the
-	// schedule before less is wanted, Ease for how long less must have been
-	// enough with the backlog as well. With 0 every fall is followed at once.
+	// Calm is for how long less must have been enough for what was seen before
+	// less is wanted, Ease for how long less must have been enough for what was
+	// expected. With 0 every fall is followed at once.
 	Calm, Ease time.Duration
 }
 
 // Usual is the policy for workers of so many slots where nobody asks for
-// another: 65 % busy, a wait of half a minute, five minutes of calm, and a
-// minute after a backlog. With more of them busy workers that boot come too late
-// for an incident; with fewer a small fleet pays for workers that it does not
-// need (decision 44). One worker may be lost (decision 46), and one that is asked
-// for is there in two and a half minutes: half a one until the metric is read, one
-// until it is known, and one for the boot (decision 47).
+// another: 65 % busy, a wait of half a minute, five minutes of calm, of which a
+// backlog that was only expected gets one. With more of them busy workers that
+// boot come too late for an incident; with fewer a small fleet pays for workers
+// that it does not need (decision 44). One worker may be lost (decision 46), and
+// one that is asked for is there in two and a half minutes: half a one until the
+// metric is read, one until it is known, and one for the boot (decision 47).
 func Usual(slots int) Policy {
 	return Policy{
 		Slots: slots, Busy: 0.65, Wait: 30 * time.Second, Spare: 1,
@@ -137,7 +137,7 @@ func (p Policy) Faults() error {
 		faults = append(faults, fmt.Errorf("%d spare workers, a lead of %s: use 0 or more", p.Spare, p.Lead))
 	}
 	if p.Calm < 0 || p.Ease < 0 {
-		faults = append(faults, fmt.Errorf("calm: %s, and %s after a backlog; use 0 or longer, such as 5m and 1m", p.Calm, p.Ease))
+		faults = append(faults, fmt.Errorf("calm: %s, and %s of what was expected; use 0 or longer, such as 5m and 1m", p.Calm, p.Ease))
 	}
 	return errors.Join(faults...)
 }

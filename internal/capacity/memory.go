@@ -9,9 +9,9 @@ import (
 // it. The zero Memory remembers nothing. It is a value: a decision returns the
 // next one and leaves the old one as it was.
 type Memory struct {
-	// schedule is what was asked for to keep up with the schedule, backlog what
-	// was asked for with the backlog as well. More of the two is wanted.
-	schedule, backlog held
+	// seen is what was asked for by what there was, expected by what there would
+	// be when workers receive. More of the two is wanted.
+	seen, expected held
 	// looks are the backlogs of the last while, and the one before: what its
 	// growth is measured by.
 	looks []look
@@ -25,7 +25,7 @@ type look struct {
 
 // growing is the least time over which the growth of a backlog is measured: a
 // queue says roughly how much is in it, and jobs come in bursts.
-const growing = 3 * Every
+const growing = 2 * Every
 
 // held is what was asked for lately, held against its fall. Its steps fall: the
 // first is what is wanted, and each further one what is wanted when those before
@@ -43,11 +43,11 @@ type step struct {
 // Remember is the memory of somebody who only knows what was wanted last, and
 // when: a successor goes on from there, and does not want less before
 // [Policy.Calm] has passed under its own eyes.
-func Remember(workers int, at time.Time) Memory { return Memory{schedule: held{{workers, at}}} }
+func Remember(workers int, at time.Time) Memory { return Memory{seen: held{{workers, at}}} }
 
 // Wanted is what was wanted last, and false where nothing ever was.
 func (m Memory) Wanted() (workers int, ok bool) {
-	return max(m.schedule.first(), m.backlog.first()), len(m.schedule) > 0
+	return max(m.seen.first(), m.expected.first()), len(m.seen) > 0
 }
 
 // first is what a held asks for.
@@ -58,31 +58,30 @@ func (h held) first() int {
 	return h[0].workers
 }
 
-// Decide is how many workers are wanted now: more at once; less of those that
-// keep up with the schedule only where every reading of the last Calm has asked
-// for less, and of those beside them that work a backlog off where every one of
-// the last Ease has. What could not be measured changes nothing, and counts as if
-// what was wanted had been asked for again: not to know is never a reason for
-// less. ok is false where nothing is known and nothing was wanted before; nobody
-// should be told a number then.
+// Decide is how many workers are wanted now: more at once, less only where
+// every reading of the last Calm has asked for less, or of the last Ease if what
+// had asked for more was only expected. What could not be measured changes
+// nothing, and counts as if what was wanted had been asked for again: not to know
+// is never a reason for less. ok is false where nothing is known and nothing was
+// wanted before; nobody should be told a number then.
 //
 // Decisions are made in the order of time: one that goes back behind the one
 // before, because a clock was set, counts as made at the same time.
 func (p Policy) Decide(m Memory, r Reading, now time.Time) (next Memory, workers int, ok bool) {
-	if n := len(m.schedule); n > 0 && now.Before(m.schedule[n-1].until) {
-		now = m.schedule[n-1].until
+	if n := len(m.seen); n > 0 && now.Before(m.seen[n-1].until) {
+		now = m.seen[n-1].until
 	}
-	all, known := p.Need(p.ahead(m, r, now))
-	lasting, _ := p.Need(Reading{Rate: r.Rate, Service: r.Service})
+	seen, known := p.Need(r)
+	expected, _ := p.Need(p.ahead(m, r, now))
 	if !known {
 		if _, ok := m.Wanted(); !ok {
 			return m, 0, false
 		}
-		lasting, all = m.schedule.first(), m.backlog.first()
+		seen, expected = m.seen.first(), m.expected.first()
 	}
 	next = Memory{
-		schedule: m.schedule.then(lasting, now, p.Calm),
-		backlog:  m.backlog.then(all, now, p.Ease),
+		seen:     m.seen.then(seen, now, p.Calm),
+		expected: m.expected.then(expected, now, p.Ease),
 		looks:    m.looking(r, now),
 	}
 	workers, _ = next.Wanted()

@@ -140,15 +140,14 @@ func TestDecisions(t *testing.T) {
 	for seed := range uint64(rounds / 10) {
 		r := chance(seed)
 		p := anyPolicy(r)
-		var schedule, backlog past
+		var seen, expected past
 		var m Memory
 		now := start
 		for range 120 {
 			now = now.Add(time.Duration(1+r.IntN(90)) * time.Second)
 			reading := anyReading(r)
 			need, known := p.Need(reading)
-			lasting, _ := p.Need(Reading{Rate: reading.Rate, Service: reading.Service})
-			all, _ := p.Need(p.ahead(m, reading, now))
+			later, _ := p.Need(p.ahead(m, reading, now))
 			before := m
 			next, wanted, ok := p.Decide(m, reading, now)
 			if _, again, _ := p.Decide(before, reading, now); again != wanted {
@@ -156,7 +155,7 @@ func TestDecisions(t *testing.T) {
 			}
 			m = next
 			if !ok {
-				if known || len(schedule) > 0 {
+				if known || len(seen) > 0 {
 					t.Fatalf("seed %d: nothing is wanted, although something is known", seed)
 				}
 				continue
@@ -164,11 +163,11 @@ func TestDecisions(t *testing.T) {
 			if known && wanted < need || wanted < p.Min || p.Max > 0 && wanted > p.Max {
 				t.Fatalf("seed %d: %d wanted, %d needed, %d to %d allowed", seed, wanted, need, p.Min, p.Max)
 			}
-			if want := p.bound(max(m.schedule.first(), m.backlog.first())); wanted != want {
+			if want := p.bound(max(m.seen.first(), m.expected.first())); wanted != want {
 				t.Fatalf("seed %d: %d wanted, want %d", seed, wanted, want)
 			}
-			schedule = schedule.and(t, seed, moment{now, lasting, known, m.schedule.first()}, p.Calm)
-			backlog = backlog.and(t, seed, moment{now, all, known, m.backlog.first()}, p.Ease)
+			seen = seen.and(t, seed, moment{now, need, known, m.seen.first()}, p.Calm)
+			expected = expected.and(t, seed, moment{now, later, known, m.expected.first()}, p.Ease)
 		}
 	}
 }
@@ -221,8 +220,8 @@ func TestSteady(t *testing.T) {
 	for i := range 10000 {
 		m, _, _ = p.Decide(m, Reading{3 + r.Float64(), 1, float64(r.IntN(40))}, start.Add(time.Duration(i)*time.Second))
 	}
-	if len(m.schedule) > 4 || len(m.backlog) > 30 || len(m.looks) > 47 {
-		t.Errorf("%d and %d steps and %d looks are remembered", len(m.schedule), len(m.backlog), len(m.looks))
+	if len(m.seen) > 4 || len(m.expected) > 30 || len(m.looks) > 32 {
+		t.Errorf("%d and %d steps and %d looks are remembered", len(m.seen), len(m.expected), len(m.looks))
 	}
 	last := start.Add(3 * time.Hour)
 	for i := range 100 {

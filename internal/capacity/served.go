@@ -110,17 +110,27 @@ func Sum(minutes []Minute, now time.Time) []Served {
 	return list
 }
 
-// enough is the number of runs whose mean is believed by itself.
+// enough is the number of runs whose mean is believed by itself, and how many of
+// the newest those of a longer time are as good as.
 const enough = 20
 
 // Service is the mean time in seconds that a job occupies a slot, NaN where no
-// job was seen: that of Newest, of Recently where that is too little to go by,
-// and of Lately too where Recently is. Then the longer of the two counts.
+// job was seen: that of Newest, in which an incident shows at once, beside enough
+// runs that took as long as those before. So few runs do not say much by
+// themselves, and of many the newest minute decides.
 func (s Served) Service() float64 {
+	longer := s.longer()
+	if s.Newest.Runs == 0 {
+		return longer
+	}
+	return (s.Newest.Busy.Seconds() + enough*longer) / float64(s.Newest.Runs+enough)
+}
+
+// longer is the mean of Recently, and of Lately too where that is too little to
+// go by. Then the longer of the two counts.
+func (s Served) longer() float64 {
 	mean := func(w Work) float64 { return w.Busy.Seconds() / float64(w.Runs) }
 	switch {
-	case s.Newest.Runs >= enough:
-		return mean(s.Newest)
 	case s.Recently.Runs >= enough:
 		return mean(s.Recently)
 	case s.Recently.Runs > 0 && s.Lately.Runs > 0:

@@ -19,11 +19,13 @@ func TestService(t *testing.T) {
 		newest, recently, lately Work
 		want                     float64
 	}{
-		{"an incident shows in the newest minute", work(20, 12*time.Second), work(400, 2*time.Second), work(1200, 2*time.Second), 12},
-		{"and so does its end", work(20, time.Second), work(400, 12*time.Second), work(1200, 12*time.Second), 1},
-		{"too few of the newest", work(19, 12*time.Second), work(100, time.Second), work(1200, 9*time.Second), 1},
-		{"few runs, which are slower", work(1, 20*time.Second), work(3, 20*time.Second), work(30, 4*time.Second), 20},
-		{"few runs, which are faster", work(1, time.Second), work(3, time.Second), work(30, 4*time.Second), 4},
+		{"an incident shows in the newest minute", work(180, 12*time.Second), work(400, 2*time.Second), work(1200, 2*time.Second), 11},
+		{"and so does its end", work(180, time.Second), work(400, 11*time.Second), work(1200, 11*time.Second), 2},
+		{"in few of the newest it shows less", work(20, 12*time.Second), work(100, 2*time.Second), work(1200, 9*time.Second), 7},
+		{"none of the newest", Work{}, work(100, 2*time.Second), work(1200, 9*time.Second), 2},
+		{"few runs, which are slower", Work{}, work(3, 20*time.Second), work(30, 4*time.Second), 20},
+		{"few runs, which are faster", Work{}, work(3, time.Second), work(30, 4*time.Second), 4},
+		{"few runs, one of them of the newest", work(1, 25*time.Second), work(3, 20*time.Second), work(30, 4*time.Second), (25 + 20*20) / 21.},
 		{"none of late", Work{}, Work{}, work(2, 7*time.Second), 7},
 		{"none at all", Work{}, Work{}, Work{}, math.NaN()},
 	} {

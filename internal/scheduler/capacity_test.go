@@ -119,8 +119,8 @@ func started(t *testing.T, o Options) (stop func()) {
 }
 
 // Wanted capacity follows the schedule, the time that runs take and the backlog:
-// out with the next look, in after five minutes, a minute after a backlog, and not
-// at all while something is not known.
+// out with the next look, in after five minutes, and not at all while something
+// is not known.
 func TestWantedCapacity(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		checks := []string{"a", "b", "c", "d", "e", "f"}
@@ -142,21 +142,19 @@ func TestWantedCapacity(t *testing.T) {
 		}
 		after(16*time.Second, 3, "6 jobs of 1 s a second, 65 % busy, on 4 slots")
 		b.set(func() { b.served = taking(time.Second, 10*time.Second) })
-		after(15*time.Second, 24, "an incident: in the newest minute they take 10 s")
+		after(15*time.Second, 20, "an incident: of the newest minute 100 took 10 s, which 20 of 1 s stand beside")
 		b.set(func() { b.waiting = 120 })
-		after(15*time.Second, 34, "and 120 wait")
+		after(15*time.Second, 71, "and 120 wait, which will be 720 in two and a half minutes")
+		b.set(func() { b.served, b.waiting = taking(time.Second, time.Second), 0 })
+		after(time.Minute, 71, "it is over, but not for a minute")
+		after(15*time.Second, 29, "nothing was expected for a minute")
+		after(3*time.Minute+45*time.Second, 29, "but it is not over for five minutes")
 		b.set(func() { b.deaf = true })
-		after(2*time.Minute, 34, "the queue is away")
-		b.set(func() { b.served, b.waiting, b.deaf = taking(10*time.Second, time.Second), 0, false })
-		after(time.Minute, 34, "it is over, but not for a minute")
-		after(15*time.Second, 24, "nothing has waited for a minute")
-		after(3*time.Minute+45*time.Second, 24, "but it is not over for five minutes")
-		b.set(func() { b.deaf = true })
-		after(10*time.Minute, 24, "the queue is away")
+		after(10*time.Minute, 29, "the queue is away")
 		b.set(func() { b.deaf, b.away = false, true })
-		after(10*time.Minute, 24, "the database is away")
+		after(10*time.Minute, 29, "the database is away")
 		b.set(func() { b.away = false })
-		after(4*time.Minute, 24, "all is known again")
+		after(4*time.Minute, 29, "all is known again")
 		after(90*time.Second, 3, "for five minutes")
 
 		want := `

@@ -23,7 +23,7 @@ func newCapacityMetrics(reg prometheus.Registerer) capacityMetrics {
 		live:    gauge("live_workers", "Workers that were heard of in the last two minutes."),
 		depth:   gauge("queue_depth", "Jobs that wait in the queue."),
 		age:     gauge("queue_age_seconds", "For how long the oldest job has waited, as far as can be told: what the slowest of those received lately had waited."),
-		service: gauge("service_seconds", "Mean time that a job occupies a slot of a worker."),
+		service: gauge("service_seconds", "Mean time that a job occupies a slot of a worker, of the newest minute where that had many runs."),
 		rate:    gauge("arrivals_per_second", "Jobs that become due, retries included."),
 	}
 	if reg != nil {

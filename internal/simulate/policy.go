@@ -55,7 +55,7 @@ func Makers() []Maker {
 		{Name: "backlog", About: "AWS's documented backlog per instance: target tracking of V/N against c·L/s", make: newBacklog},
 		{Name: "load", About: "target tracking of the load s·(sent + V/L)/(c·N) against the share that should be busy", make: newLoad},
 		{Name: "keda", About: "ceil((V+I)/queueLength), in on the five-minute maximum", make: newKEDA},
-		{Name: "ours", About: "the schedule's rate and the backlog, as it will be when workers are there, with measured service times; one worker to spare; out at once, in on the five-minute maximum", Busy: capacity.Usual(1).Busy, make: newOurs},
+		{Name: "ours", About: "the schedule's rate and the backlog, as it will be when workers are there, with measured service times; one worker to spare; out at once, in on the five-minute maximum of what was seen", Busy: capacity.Usual(1).Busy, make: newOurs},
 	}
 }
 
