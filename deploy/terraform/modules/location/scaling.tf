@@ -1,7 +1,7 @@
 # The scheduler publishes how many workers each class of this location wants;
-# docs/scaling.md says how it counts. It already holds a falling number for five
-# minutes. What is left to do here is to follow it: out at once by steps, in
-# slowly by target tracking.
+# docs/scaling.md says how it counts. It already holds a falling number, for five
+# minutes where it was needed. What is left to do here is to follow it: out at
+# once by steps, in slowly by target tracking.
 
 locals {
   dimensions = { for class in local.classes : class => { Fleet = var.prefix, Location = var.name, Class = class } }
