@@ -44,9 +44,9 @@ var groups = []group{
 		"TestBarSimulation", "TestBarReplay", "TestBarMutants", "TestBarQueueDown", "TestBarDatabaseDownSimulated",
 	}},
 	{pkg: "./e2e", together: 4, tests: []string{
-		"TestBarPoison", "TestBarSigterm", // alone: they measure times
+		"TestBarPoison", "TestBarSigterm", "TestBarLocationCut", // alone: they measure times
 		"TestBarFailpoints", "TestBarKills", "TestBarTwoSchedulers", "TestBarRollout", "TestBarDatabaseDown",
-		"TestBarCommitCut", "TestBarLocationCut", "TestBarSoak",
+		"TestBarCommitCut", "TestBarSoak",
 	}},
 	{pkg: "./internal/codec", tests: []string{"FuzzDecodeJob"}, fuzz: [2]time.Duration{10 * time.Second, 5 * time.Minute}},
 	{pkg: "./internal/codec", tests: []string{"FuzzDecodeResult"}, fuzz: [2]time.Duration{10 * time.Second, 5 * time.Minute}},
