@@ -10,6 +10,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -43,9 +44,9 @@ var groups = []group{
 		"TestBarSimulation", "TestBarReplay", "TestBarMutants", "TestBarQueueDown", "TestBarDatabaseDownSimulated",
 	}},
 	{pkg: "./e2e", together: 4, tests: []string{
-		"TestBarPoison", "TestBarSigterm", // alone: they measure times
+		"TestBarPoison", "TestBarSigterm", "TestBarLocationCut", // alone: they measure times
 		"TestBarFailpoints", "TestBarKills", "TestBarTwoSchedulers", "TestBarRollout", "TestBarDatabaseDown",
-		"TestBarCommitCut", "TestBarLocationCut", "TestBarSoak",
+		"TestBarCommitCut", "TestBarSoak",
 	}},
 	{pkg: "./internal/codec", tests: []string{"FuzzDecodeJob"}, fuzz: [2]time.Duration{10 * time.Second, 5 * time.Minute}},
 	{pkg: "./internal/codec", tests: []string{"FuzzDecodeResult"}, fuzz: [2]time.Duration{10 * time.Second, 5 * time.Minute}},
@@ -109,7 +110,7 @@ func (g group) args(full bool) []string {
 		}
 		return []string{"test", "-timeout", "6h", "-run", "^$", "-fuzz", "^" + g.tests[0] + "$", "-fuzztime", span.String(), g.pkg}
 	}
-	args := []string{"test", "-count=1", "-v", "-timeout", "6h", "-run", "^(" + strings.Join(g.tests, "|") + ")$"}
+	args := []string{"test", "-count=1", "-json", "-timeout", "6h", "-run", "^(" + strings.Join(g.tests, "|") + ")$"}
 	if g.together > 0 {
 		args = append(args, "-parallel", strconv.Itoa(g.together))
 	}
@@ -136,44 +137,88 @@ func (g group) run(ctx context.Context, full bool, stdout, log io.Writer) (faile
 	if err := cmd.Start(); err != nil {
 		return 0, fmt.Errorf("starting go test: %w", err)
 	}
-	ends, last := map[string]string{}, ""
-	lines := bufio.NewScanner(out)
-	lines.Buffer(nil, 1<<20)
-	for lines.Scan() {
-		fmt.Fprintln(log, lines.Text())
-		if line, ok := strings.CutPrefix(lines.Text(), chaos.Mark); ok {
-			fmt.Fprintln(stdout, line)
-		}
-		if m := ended.FindStringSubmatch(lines.Text()); m != nil {
-			ends[m[2]] = m[1]
-		}
-		if strings.HasPrefix(lines.Text(), "fuzz: ") {
-			last = strings.TrimPrefix(lines.Text(), "fuzz: ")
-		}
-	}
-	err = cmd.Wait()
 	if g.fuzz[0] > 0 {
+		last := fuzzed(out, log)
+		err := cmd.Wait()
 		chaos.Report(&unmarked{stdout}, err == nil, g.tests[0], last, 0)
 		if err != nil {
 			failed = 1
 		}
 		return failed, nil
 	}
+	t := told(out, stdout, log)
+	_ = cmd.Wait() // what it says is said by each test
 	for _, test := range g.tests {
-		if end := ends[test]; end != "PASS" {
+		if end := t.ends[test]; end != "pass" {
 			failed++
 			if end == "" {
 				end = "not run to its end"
 			}
 			// Its own line may be missing: it cannot write one where it stops early.
-			fmt.Fprintf(stdout, "FAIL %s: %s, see the log\n", test, end)
+			fmt.Fprintf(stdout, "FAIL %s: %s; its last words:\n", test, end)
+			for _, line := range t.words[test] {
+				fmt.Fprintf(stdout, "    %s\n", line)
+			}
 		}
 	}
 	return failed, nil
 }
 
-// ended is the line that says how a test ended.
-var ended = regexp.MustCompile(`^--- (PASS|FAIL|SKIP): (\w+) `)
+// wordsKept is how many lines of a test are shown where it fails. Processes
+// that a test starts log to files, so what it says itself is short.
+const wordsKept = 40
+
+// tests is what the tests of a run said: how each ended, and its last lines.
+type tests struct {
+	ends  map[string]string
+	words map[string][]string
+}
+
+// told reads what `go test -json` prints, until it ends.
+func told(out io.Reader, stdout, log io.Writer) tests {
+	t := tests{ends: map[string]string{}, words: map[string][]string{}}
+	lines := bufio.NewScanner(out)
+	lines.Buffer(nil, 1<<20)
+	for lines.Scan() {
+		var event struct{ Action, Test, Output string }
+		if err := json.Unmarshal(lines.Bytes(), &event); err != nil {
+			fmt.Fprintln(log, lines.Text()) // of the build, say
+			continue
+		}
+		top, _, _ := strings.Cut(event.Test, "/")
+		switch event.Action {
+		case "pass", "fail", "skip":
+			if top == event.Test {
+				t.ends[top] = event.Action
+			}
+		case "output":
+			fmt.Fprint(log, event.Output)
+			text := strings.TrimRight(event.Output, "\n")
+			if line, ok := strings.CutPrefix(text, chaos.Mark); ok {
+				fmt.Fprintln(stdout, line)
+				continue
+			}
+			t.words[top] = append(t.words[top], text)
+			if n := len(t.words[top]) - wordsKept; n > 0 {
+				t.words[top] = t.words[top][n:]
+			}
+		}
+	}
+	return t
+}
+
+// fuzzed reads what a fuzz test prints, until it ends, and answers its last
+// count.
+func fuzzed(out io.Reader, log io.Writer) (last string) {
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		fmt.Fprintln(log, lines.Text())
+		if count, ok := strings.CutPrefix(lines.Text(), "fuzz: "); ok {
+			last = count
+		}
+	}
+	return last
+}
 
 // unmarked drops the mark of a bar's line.
 type unmarked struct{ io.Writer }
