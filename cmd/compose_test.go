@@ -158,6 +158,43 @@ func TestCompose(t *testing.T) {
 	}
 }
 
+// TestElasticMQKeepsWhatItHolds: queues and messages lie in a volume, and it
+// listens where the commands ask. Its image is not there to say so itself.
+func TestElasticMQKeepsWhatItHolds(t *testing.T) {
+	data, err := os.ReadFile("../deploy/compose/elasticmq.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var c compose
+	if text, err := os.ReadFile(composeFile); err != nil {
+		t.Fatal(err)
+	} else if err := yaml.Unmarshal(text, &c); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(c.Services["queue"].Volumes, "./elasticmq.conf:/opt/elasticmq.conf:ro") {
+		t.Errorf("the queue has %v, and not its settings", c.Services["queue"].Volumes)
+	}
+	for storage, key := range map[string]string{"queues-storage": "path", "messages-storage": "uri"} {
+		block := regexp.MustCompile(`(?s)\n` + storage + ` \{\n(.*?)\n\}`).FindSubmatch(data)
+		if block == nil || !strings.Contains(string(block[1]), "enabled = true") {
+			t.Errorf("%s is not enabled", storage)
+			continue
+		}
+		at := regexp.MustCompile(key + ` = "(?:jdbc:h2:)?(/[^/"]+)/[^"]+"`).FindSubmatch(block[1])
+		if at == nil || !slices.ContainsFunc(c.Services["queue"].Volumes, func(v string) bool {
+			source, target, _ := strings.Cut(v, ":")
+			_, named := c.Volumes[source]
+			return named && target == string(at[1])
+		}) {
+			t.Errorf("%s lies in no volume: %s", storage, block[1])
+		}
+	}
+	port := regexp.MustCompile(`bind-port = (\d+)`).FindSubmatch(data)
+	if port == nil || c.Services["worker"].Environment["AWS_ENDPOINT_URL_SQS"] != "http://queue:"+string(port[1]) {
+		t.Errorf("the worker asks %q, the queue listens on port %s", c.Services["worker"].Environment["AWS_ENDPOINT_URL_SQS"], port)
+	}
+}
+
 // TestComposeItself has each program that is installed judge the files, alone
 // and together.
 func TestComposeItself(t *testing.T) {
