@@ -123,10 +123,10 @@ func plan(ctx context.Context, p daemon.Process) error {
 	}
 	err = printAs(p.Stdout, c.output, found, func() error {
 		if found.Channels != nil {
-			printChannelsPlan(p.Stdout, *found.Channels)
+			printChanges(p.Stdout, "channel ", found.Channels.Create, found.Channels.Change)
 		}
 		if found.Pages != nil {
-			printPagesPlan(p.Stdout, *found.Pages)
+			printChanges(p.Stdout, "page ", found.Pages.Create, found.Pages.Change)
 		}
 		return printPlan(p.Stdout, found.Plan)
 	})
@@ -150,16 +150,21 @@ func ownedError(p console.Plan) error {
 	return errors.Join(faults...)
 }
 
-func printPlan(w io.Writer, p console.Plan) error {
-	for _, id := range p.Create {
-		fmt.Fprintf(w, "+ %s\n", id)
+// printChanges says what is made and changed; of is put before the names.
+func printChanges(w io.Writer, of string, create []string, change []console.PlanChange) {
+	for _, name := range create {
+		fmt.Fprintf(w, "+ %s%s\n", of, name)
 	}
-	for _, c := range p.Change {
-		fmt.Fprintf(w, "~ %s\n", c.ID)
+	for _, c := range change {
+		fmt.Fprintf(w, "~ %s%s\n", of, c.ID)
 		for _, ch := range c.Changes {
 			fmt.Fprintf(w, "    %s: %s → %s\n", plainLine(ch.Path, 200), side(ch.Before), side(ch.After))
 		}
 	}
+}
+
+func printPlan(w io.Writer, p console.Plan) error {
+	printChanges(w, "", p.Create, p.Change)
 	for _, id := range p.Delete {
 		fmt.Fprintf(w, "- %s\n", id)
 	}

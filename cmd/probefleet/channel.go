@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
@@ -22,26 +21,15 @@ func channelCommands() []command {
 	return []command{
 		{"list", "list those who are told", channelList, nil},
 		{"test", "send a test message on the way that alerts take", channelTest, nil},
-		{"rm", "take channels away", channelRemove, nil},
+		{"rm", "take channels away", removal{
+			name: "channel rm", args: "NAME...", about: "takes channels away; what they were not told yet is given up",
+			path: "/api/v1/channels/", missing: "name channels, as channel list shows them", done: "removed",
+		}.run, nil},
 	}
 }
 
 func channelList(ctx context.Context, p daemon.Process) error {
-	f := daemon.NewFlags("probefleet channel list", "", "lists the channels of a console", p)
-	var c consoleClient
-	var output string
-	c.flags(f)
-	outputFlag(f, &output, "table", "json")
-	if err := f.Parse(p.Args); err != nil {
-		return err
-	}
-	var found console.Channels
-	if err := c.call(ctx, time.Minute, http.MethodGet, "/api/v1/channels", nil, &found); err != nil {
-		return err
-	}
-	return printAs(p.Stdout, output, found, func() error {
-		t := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "NAME\tTYPE\tTAGS\tOWNER\tCHANGED")
+	return listing(ctx, p, "channel list", "lists the channels of a console", "/api/v1/channels", "NAME\tTYPE\tTAGS\tOWNER\tCHANGED", func(t io.Writer, found console.Channels) error {
 		for _, s := range found.Channels {
 			ch, err := alert.Decode(s.Channel)
 			if err != nil {
@@ -49,7 +37,7 @@ func channelList(ctx context.Context, p daemon.Process) error {
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.Name, s.Type, plainLine(strings.Join(ch.Tags, ","), 40), s.Owner, s.UpdatedAt.UTC().Format(time.RFC3339))
 		}
-		return t.Flush()
+		return nil
 	})
 }
 
@@ -95,27 +83,6 @@ func channelTest(ctx context.Context, p daemon.Process) error {
 	}
 }
 
-func channelRemove(ctx context.Context, p daemon.Process) error {
-	f := daemon.NewFlags("probefleet channel rm", "NAME...", "takes channels away; what they were not told yet is given up", p)
-	var c consoleClient
-	c.flags(f)
-	if err := f.Parse(p.Args); err != nil {
-		return err
-	}
-	if f.NArg() == 0 {
-		return &daemon.UsageError{Err: errors.New("name channels, as channel list shows them")}
-	}
-	var faults []error
-	for _, name := range f.Args() {
-		if err := c.call(ctx, time.Minute, http.MethodDelete, "/api/v1/channels/"+url.PathEscape(name), nil, nil); err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		fmt.Fprintln(p.Stdout, "removed", name)
-	}
-	return errors.Join(faults...)
-}
-
 // wantedChannels writes channels as the API takes them.
 func wantedChannels(channels []alert.Channel, owner string, takeOver bool) (console.WantedChannels, error) {
 	w := console.WantedChannels{Channels: []json.RawMessage{}, Owner: owner, TakeOver: takeOver}
@@ -127,19 +94,6 @@ func wantedChannels(channels []alert.Channel, owner string, takeOver bool) (cons
 		w.Channels = append(w.Channels, data)
 	}
 	return w, nil
-}
-
-// printChannelsPlan says what an apply would do to channels.
-func printChannelsPlan(w io.Writer, p console.ChannelsPlan) {
-	for _, name := range p.Create {
-		fmt.Fprintf(w, "+ channel %s\n", name)
-	}
-	for _, c := range p.Change {
-		fmt.Fprintf(w, "~ channel %s\n", c.ID)
-		for _, ch := range c.Changes {
-			fmt.Fprintf(w, "    %s: %s → %s\n", plainLine(ch.Path, 200), side(ch.Before), side(ch.After))
-		}
-	}
 }
 
 // channelsOf writes the channels of a set, or all of them, as the head of a check

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
@@ -52,11 +52,11 @@ func (c consoleClient) calls(ctx context.Context, p daemon.Process, path, output
 		return err
 	}
 	return printAs(p.Stdout, output, found, func() error {
-		t := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "AT\tSIGNAL\tEXIT CODE\tFROM\tSAID")
-		for _, x := range found.Pings {
-			fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\n", x.At.UTC().Format(time.RFC3339), x.Signal, x.ExitCode, plainLine(x.Address, 40), plainLine(x.Body, 60))
-		}
-		return t.Flush()
+		return table(p.Stdout, "AT\tSIGNAL\tEXIT CODE\tFROM\tSAID", func(t io.Writer) error {
+			for _, x := range found.Pings {
+				fmt.Fprintf(t, "%s\t%s\t%d\t%s\t%s\n", x.At.UTC().Format(time.RFC3339), x.Signal, x.ExitCode, plainLine(x.Address, 40), plainLine(x.Body, 60))
+			}
+			return nil
+		})
 	})
 }

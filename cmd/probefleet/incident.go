@@ -82,13 +82,13 @@ func incidentList(ctx context.Context, p daemon.Process) error {
 		return err
 	}
 	return printAs(p.Stdout, f.output, found, func() error {
-		t := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "ID\tOPENED\tCLOSED\tIMPACT\tBY\tPUBLIC\tCHECKS\tTITLE")
-		for _, i := range found.Incidents {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%v\t%s\t%s\n", i.ID, i.Opened.Format(time.RFC3339), orLasts(i.Closed), i.Impact, i.Source, i.Public,
-				orDash(plainLine(strings.Join(i.Checks, ","), 60)), plainLine(titleOf(i), 80))
-		}
-		return t.Flush()
+		return table(p.Stdout, "ID\tOPENED\tCLOSED\tIMPACT\tBY\tPUBLIC\tCHECKS\tTITLE", func(t io.Writer) error {
+			for _, i := range found.Incidents {
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%v\t%s\t%s\n", i.ID, i.Opened.Format(time.RFC3339), orLasts(i.Closed), i.Impact, i.Source, i.Public,
+					orDash(plainLine(strings.Join(i.Checks, ","), 60)), plainLine(titleOf(i), 80))
+			}
+			return nil
+		})
 	})
 }
 

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
@@ -33,20 +32,20 @@ func maintenanceList(ctx context.Context, p daemon.Process) error {
 		return err
 	}
 	return printAs(p.Stdout, f.output, found, func() error {
-		t := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "ID\tNEXT FROM\tNEXT TO\tRECURS\tFOR\tPUBLIC\tTITLE")
-		for _, m := range found.Maintenance {
-			from, to := "over", "over"
-			switch {
-			case m.CancelledAt != nil:
-				from, to = "called off", m.CancelledAt.UTC().Format(time.RFC3339)
-			case m.NextFrom != nil && m.NextTo != nil:
-				from, to = m.NextFrom.UTC().Format(time.RFC3339), m.NextTo.UTC().Format(time.RFC3339)
+		return table(p.Stdout, "ID\tNEXT FROM\tNEXT TO\tRECURS\tFOR\tPUBLIC\tTITLE", func(t io.Writer) error {
+			for _, m := range found.Maintenance {
+				from, to := "over", "over"
+				switch {
+				case m.CancelledAt != nil:
+					from, to = "called off", m.CancelledAt.UTC().Format(time.RFC3339)
+				case m.NextFrom != nil && m.NextTo != nil:
+					from, to = m.NextFrom.UTC().Format(time.RFC3339), m.NextTo.UTC().Format(time.RFC3339)
+				}
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%v\t%s\n", m.ID, from, to, orDash(strings.TrimSpace(m.Cron+" "+m.Zone)),
+					plainLine(concerns(m.PlannedMaintenance), 80), *m.Public, plainLine(m.Title, 80))
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%v\t%s\n", m.ID, from, to, orDash(strings.TrimSpace(m.Cron+" "+m.Zone)),
-				plainLine(concerns(m.PlannedMaintenance), 80), *m.Public, plainLine(m.Title, 80))
-		}
-		return t.Flush()
+			return nil
+		})
 	})
 }
 
@@ -117,16 +116,6 @@ func maintenanceRemove(ctx context.Context, p daemon.Process) error {
 	if err := f.Parse(p.Args); err != nil {
 		return err
 	}
-	if f.NArg() == 0 {
-		return &daemon.UsageError{Err: errors.New("name maintenance by its ids, as maintenance list shows them")}
-	}
-	var faults []error
-	for _, id := range f.Args() {
-		if err := f.console.call(ctx, time.Minute, http.MethodDelete, "/api/v1/maintenance/"+url.PathEscape(id), nil, nil); err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		fmt.Fprintln(p.Stdout, "called off", id)
-	}
-	return errors.Join(faults...)
+	away := removal{path: "/api/v1/maintenance/", missing: "name maintenance by its ids, as maintenance list shows them", done: "called off"}
+	return away.each(ctx, p, f.console, f.Args())
 }

@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
@@ -24,28 +22,17 @@ func pageCommands() []command {
 	return []command{
 		{"list", "list the status pages of a console", pageList, nil},
 		{"password", "make the hash of a password that readers need", pagePassword, nil},
-		{"rm", "take status pages away", pageRemove, nil},
+		{"rm", "take status pages away", removal{
+			name: "page rm", args: "SLUG...", about: "takes status pages away; where none is left every public check is shown at / again",
+			path: "/api/v1/pages/", missing: "name pages by their slugs, as page list shows them", done: "removed",
+		}.run, nil},
 		{"subscribers", "list, export or remove those who are told of a page", pageSubscribers, nil},
 		{"deliveries", "list what the subscribers of a page were sent", pageDeliveries, nil},
 	}
 }
 
 func pageList(ctx context.Context, p daemon.Process) error {
-	f := daemon.NewFlags("probefleet page list", "", "lists the status pages of a console", p)
-	var c consoleClient
-	var output string
-	c.flags(f)
-	outputFlag(f, &output, "table", "json")
-	if err := f.Parse(p.Args); err != nil {
-		return err
-	}
-	var found console.Pages
-	if err := c.call(ctx, time.Minute, http.MethodGet, "/api/v1/pages", nil, &found); err != nil {
-		return err
-	}
-	return printAs(p.Stdout, output, found, func() error {
-		t := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "SLUG\tTITLE\tHOSTS\tPROTECTED\tOWNER\tCHANGED")
+	return listing(ctx, p, "page list", "lists the status pages of a console", "/api/v1/pages", "SLUG\tTITLE\tHOSTS\tPROTECTED\tOWNER\tCHANGED", func(t io.Writer, found console.Pages) error {
 		for _, s := range found.Pages {
 			page, err := statuspage.Decode(s.Page)
 			if err != nil {
@@ -57,7 +44,7 @@ func pageList(ctx context.Context, p daemon.Process) error {
 			}
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", s.Slug, plainLine(page.Title, 40), plainLine(strings.Join(page.Hosts, ","), 60), protected, s.Owner, s.UpdatedAt.UTC().Format(time.RFC3339))
 		}
-		return t.Flush()
+		return nil
 	})
 }
 
@@ -87,27 +74,6 @@ func pagePassword(ctx context.Context, p daemon.Process) error {
 	return err
 }
 
-func pageRemove(ctx context.Context, p daemon.Process) error {
-	f := daemon.NewFlags("probefleet page rm", "SLUG...", "takes status pages away; where none is left every public check is shown at / again", p)
-	var c consoleClient
-	c.flags(f)
-	if err := f.Parse(p.Args); err != nil {
-		return err
-	}
-	if f.NArg() == 0 {
-		return &daemon.UsageError{Err: errors.New("name pages by their slugs, as page list shows them")}
-	}
-	var faults []error
-	for _, slug := range f.Args() {
-		if err := c.call(ctx, time.Minute, http.MethodDelete, "/api/v1/pages/"+url.PathEscape(slug), nil, nil); err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		fmt.Fprintln(p.Stdout, "removed", slug)
-	}
-	return errors.Join(faults...)
-}
-
 // wantedPages writes pages as the API takes them.
 func wantedPages(pages []statuspage.Page, owner string, takeOver bool) (console.WantedPages, error) {
 	w := console.WantedPages{Pages: []json.RawMessage{}, Owner: owner, TakeOver: takeOver}
@@ -119,19 +85,6 @@ func wantedPages(pages []statuspage.Page, owner string, takeOver bool) (console.
 		w.Pages = append(w.Pages, data)
 	}
 	return w, nil
-}
-
-// printPagesPlan says what an apply would do to status pages.
-func printPagesPlan(w io.Writer, p console.PagesPlan) {
-	for _, slug := range p.Create {
-		fmt.Fprintf(w, "+ page %s\n", slug)
-	}
-	for _, c := range p.Change {
-		fmt.Fprintf(w, "~ page %s\n", c.ID)
-		for _, ch := range c.Changes {
-			fmt.Fprintf(w, "    %s: %s → %s\n", plainLine(ch.Path, 200), side(ch.Before), side(ch.After))
-		}
-	}
 }
 
 // pagesOf writes the status pages of a set, or all of them, as the head of a

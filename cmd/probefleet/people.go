@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
-	"text/tabwriter"
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
@@ -30,14 +30,18 @@ func (c *peopleCommand) flags(f *daemon.Flags, form string) {
 	f.StringVar(&c.database, "people-database", "", "Postgres of the console, as postgres://user:password@host:5432/name, instead of a token")
 }
 
-// desk opens the database itself.
-func (c *peopleCommand) desk(ctx context.Context) (*people.Desk, context.Context, func(), error) {
+// do asks the console, or does it in the database itself where that is named.
+func (c *peopleCommand) do(ctx context.Context, atConsole func() error, inDatabase func(context.Context, *people.Desk) error) error {
+	if c.database == "" {
+		return atConsole()
+	}
 	db, err := store.Open(ctx, c.database)
 	if err != nil {
-		return nil, nil, nil, err
+		return err
 	}
+	defer db.Close()
 	ctx = access.WithActor(ctx, access.Actor{Kind: access.ActorSystem, Name: "probefleet people"})
-	return people.NewDesk(people.Options{Book: db}), ctx, db.Close, nil
+	return inDatabase(ctx, people.NewDesk(people.Options{Book: db}))
 }
 
 // one is the name that the command is about.
@@ -83,18 +87,13 @@ func peopleAdd(ctx context.Context, p daemon.Process) error {
 		return err
 	}
 	var made console.AddedPerson
-	if c.database == "" {
-		err = c.console.call(ctx, time.Minute, http.MethodPost, "/api/v1/people", console.NewPerson{Name: name, Role: access.Role(role)}, &made)
-	} else {
-		desk, ctx, done, failed := c.desk(ctx)
-		if failed != nil {
-			return failed
-		}
-		defer done()
-		var a people.Account
-		a, made.NewPassword, err = desk.Add(ctx, name, access.Role(role), true)
-		made.Person = console.ShowPerson(a)
-	}
+	err = c.do(ctx, func() error {
+		return c.console.call(ctx, time.Minute, http.MethodPost, "/api/v1/people", console.NewPerson{Name: name, Role: access.Role(role)}, &made)
+	}, func(ctx context.Context, desk *people.Desk) error {
+		a, password, err := desk.Add(ctx, name, access.Role(role), true)
+		made = console.AddedPerson{Person: console.ShowPerson(a), NewPassword: password}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -114,20 +113,17 @@ func peopleReset(ctx context.Context, p daemon.Process) error {
 		return err
 	}
 	var made console.AddedPerson
-	if c.database == "" {
-		err = c.console.call(ctx, time.Minute, http.MethodPost, "/api/v1/people/"+url.PathEscape(name)+"/reset", nil, &made)
-	} else {
-		desk, ctx, done, failed := c.desk(ctx)
-		if failed != nil {
-			return failed
+	err = c.do(ctx, func() error {
+		return c.console.call(ctx, time.Minute, http.MethodPost, "/api/v1/people/"+url.PathEscape(name)+"/reset", nil, &made)
+	}, func(ctx context.Context, desk *people.Desk) error {
+		password, err := desk.Reset(ctx, name)
+		if err != nil {
+			return err
 		}
-		defer done()
-		if made.NewPassword, err = desk.Reset(ctx, name); err == nil {
-			var a people.Account
-			a, err = desk.Find(ctx, name)
-			made.Person = console.ShowPerson(a)
-		}
-	}
+		a, err := desk.Find(ctx, name)
+		made = console.AddedPerson{Person: console.ShowPerson(a), NewPassword: password}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -172,18 +168,13 @@ func peopleChange(ctx context.Context, p daemon.Process) error {
 		return err
 	}
 	var now console.Person
-	if c.database == "" {
-		err = c.console.call(ctx, time.Minute, http.MethodPatch, "/api/v1/people/"+url.PathEscape(name), console.PersonChange{Role: change.Role, Disabled: change.Disabled}, &now)
-	} else {
-		desk, ctx, done, failed := c.desk(ctx)
-		if failed != nil {
-			return failed
-		}
-		defer done()
-		var a people.Account
-		a, err = desk.Change(ctx, name, change)
+	err = c.do(ctx, func() error {
+		return c.console.call(ctx, time.Minute, http.MethodPatch, "/api/v1/people/"+url.PathEscape(name), console.PersonChange{Role: change.Role, Disabled: change.Disabled}, &now)
+	}, func(ctx context.Context, desk *people.Desk) error {
+		a, err := desk.Change(ctx, name, change)
 		now = console.ShowPerson(a)
-	}
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -205,40 +196,34 @@ func peopleList(ctx context.Context, p daemon.Process) error {
 		return err
 	}
 	found := console.People{People: []console.Person{}}
-	if c.database == "" {
-		if err := c.console.call(ctx, time.Minute, http.MethodGet, "/api/v1/people", nil, &found); err != nil {
-			return err
-		}
-	} else {
-		desk, ctx, done, err := c.desk(ctx)
-		if err != nil {
-			return err
-		}
-		defer done()
+	err := c.do(ctx, func() error {
+		return c.console.call(ctx, time.Minute, http.MethodGet, "/api/v1/people", nil, &found)
+	}, func(ctx context.Context, desk *people.Desk) error {
 		all, err := desk.List(ctx)
-		if err != nil {
-			return err
-		}
 		for _, a := range all {
 			found.People = append(found.People, console.ShowPerson(a))
 		}
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	return printAs(p.Stdout, c.output, found, func() error {
-		t := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "NAME\tROLE\tLOGS IN BY\tLAST LOG-IN\tSTATE")
-		for _, x := range found.People {
-			way, state := "password", "enabled"
-			if x.Provider != "" {
-				way = x.Provider
+		return table(p.Stdout, "NAME\tROLE\tLOGS IN BY\tLAST LOG-IN\tSTATE", func(t io.Writer) error {
+			for _, x := range found.People {
+				way, state := "password", "enabled"
+				if x.Provider != "" {
+					way = x.Provider
+				}
+				switch {
+				case x.Disabled:
+					state = "disabled"
+				case x.Temporary:
+					state = "temporary password"
+				}
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", x.Name, x.Role, plainLine(way, 60), orNever(x.LastLoginAt), state)
 			}
-			switch {
-			case x.Disabled:
-				state = "disabled"
-			case x.Temporary:
-				state = "temporary password"
-			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", x.Name, x.Role, plainLine(way, 60), orNever(x.LastLoginAt), state)
-		}
-		return t.Flush()
+			return nil
+		})
 	})
 }

@@ -5,10 +5,10 @@ import (
 	"encoding/csv"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
@@ -53,19 +53,19 @@ func pageSubscribers(ctx context.Context, p daemon.Process) error {
 	return printAs(p.Stdout, output, found, func() error {
 		n := found.Counts
 		fmt.Fprintf(p.Stdout, "%d confirmed (%d of them failing), %d pending, %d dropped\n", n.Confirmed, n.Failing, n.Pending, n.Dropped)
-		t := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "ID\tADDRESS\tSTATE\tTOLD OF\tSINCE")
-		for _, s := range found.Subscribers {
-			of, word := "everything", s.State
-			if !s.Whole {
-				of = plainLine(strings.Join(append(append([]string{}, s.Groups...), s.Checks...), ","), 60)
+		return table(p.Stdout, "ID\tADDRESS\tSTATE\tTOLD OF\tSINCE", func(t io.Writer) error {
+			for _, s := range found.Subscribers {
+				of, word := "everything", s.State
+				if !s.Whole {
+					of = plainLine(strings.Join(append(append([]string{}, s.Groups...), s.Checks...), ","), 60)
+				}
+				if s.FailingSince != nil && s.State == "confirmed" {
+					word = "failing"
+				}
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.ID, plainLine(s.Address, 60), word, of, s.CreatedAt.UTC().Format(time.RFC3339))
 			}
-			if s.FailingSince != nil && s.State == "confirmed" {
-				word = "failing"
-			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\n", s.ID, plainLine(s.Address, 60), word, of, s.CreatedAt.UTC().Format(time.RFC3339))
-		}
-		return t.Flush()
+			return nil
+		})
 	})
 }
 
@@ -88,15 +88,15 @@ func pageDeliveries(ctx context.Context, p daemon.Process) error {
 		return err
 	}
 	return printAs(p.Stdout, output, found, func() error {
-		t := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "MADE\tBY\tABOUT\tSTATE\tTRIES\tERROR")
-		for _, d := range found.Deliveries {
-			about := strings.TrimSpace(d.What + " " + d.About)
-			if d.Job != "events" {
-				about = d.Job
+		return table(p.Stdout, "MADE\tBY\tABOUT\tSTATE\tTRIES\tERROR", func(t io.Writer) error {
+			for _, d := range found.Deliveries {
+				about := strings.TrimSpace(d.What + " " + d.About)
+				if d.Job != "events" {
+					about = d.Job
+				}
+				fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", d.CreatedAt.UTC().Format(time.RFC3339), d.Kind, plainLine(about, 60), d.State, d.Tries, plainLine(d.Error, 80))
 			}
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%d\t%s\n", d.CreatedAt.UTC().Format(time.RFC3339), d.Kind, plainLine(about, 60), d.State, d.Tries, plainLine(d.Error, 80))
-		}
-		return t.Flush()
+			return nil
+		})
 	})
 }

@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
-	"net/url"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
@@ -92,21 +91,8 @@ func firstToken(ctx context.Context, database, name string, scopes []access.Scop
 }
 
 func tokenList(ctx context.Context, p daemon.Process) error {
-	f := daemon.NewFlags("probefleet token list", "", "lists tokens, void ones too, the newest first", p)
-	var c consoleClient
-	var output string
-	c.flags(f)
-	outputFlag(f, &output, "table", "json")
-	if err := f.Parse(p.Args); err != nil {
-		return err
-	}
-	var found console.Tokens
-	if err := c.call(ctx, time.Minute, http.MethodGet, "/api/v1/tokens", nil, &found); err != nil {
-		return err
-	}
-	return printAs(p.Stdout, output, found, func() error {
-		t := tabwriter.NewWriter(p.Stdout, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "ID\tNAME\tSCOPES\tMADE BY\tCREATED\tEXPIRES\tLAST USED\tSTATE")
+	const head = "ID\tNAME\tSCOPES\tMADE BY\tCREATED\tEXPIRES\tLAST USED\tSTATE"
+	return listing(ctx, p, "token list", "lists tokens, void ones too, the newest first", "/api/v1/tokens", head, func(t io.Writer, found console.Tokens) error {
 		for _, x := range found.Tokens {
 			by := x.Source
 			if x.CreatedBy != "" {
@@ -122,7 +108,7 @@ func tokenList(ctx context.Context, p daemon.Process) error {
 			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", x.ID, plainLine(x.Name, 40), access.Join(x.Scopes), plainLine(by, 40),
 				x.CreatedAt.UTC().Format(time.RFC3339), orNever(x.ExpiresAt), orNever(x.LastUsedAt), state)
 		}
-		return t.Flush()
+		return nil
 	})
 }
 
@@ -133,23 +119,10 @@ func orNever(t *time.Time) string {
 	return t.UTC().Format(time.RFC3339)
 }
 
+// tokenRevoke makes tokens void.
 func tokenRevoke(ctx context.Context, p daemon.Process) error {
-	f := daemon.NewFlags("probefleet token revoke", "ID...", "makes tokens void, by their ids as `token list` shows them", p)
-	var c consoleClient
-	c.flags(f)
-	if err := f.Parse(p.Args); err != nil {
-		return err
-	}
-	if f.NArg() == 0 {
-		return &daemon.UsageError{Err: errors.New("name tokens by their ids, as token list shows them")}
-	}
-	var faults []error
-	for _, id := range f.Args() {
-		if err := c.call(ctx, time.Minute, http.MethodDelete, "/api/v1/tokens/"+url.PathEscape(id), nil, nil); err != nil {
-			faults = append(faults, err)
-			continue
-		}
-		fmt.Fprintln(p.Stdout, "revoked", id)
-	}
-	return errors.Join(faults...)
+	return removal{
+		name: "token revoke", args: "ID...", about: "makes tokens void, by their ids as `token list` shows them",
+		path: "/api/v1/tokens/", missing: "name tokens by their ids, as token list shows them", done: "revoked",
+	}.run(ctx, p)
 }
