@@ -31,10 +31,11 @@ import (
 // desk is a console before real queues and a real database, and the command
 // line that speaks to it.
 type desk struct {
-	t      *testing.T
-	client *sqsqueue.Client
-	db     *store.Store
-	env    map[string]string
+	t       *testing.T
+	client  *sqsqueue.Client
+	address string // of the database
+	db      *store.Store
+	env     map[string]string
 }
 
 func newDesk(t *testing.T) *desk {
@@ -46,13 +47,12 @@ func newDesk(t *testing.T) *desk {
 		h.Close()
 	})
 	t.Setenv("AWS_ENDPOINT_URL_SQS", h.URL)
-	d := &desk{t: t, env: map[string]string{"PROBEFLEET_CONSOLE_TOKEN": "secret"}}
+	d := &desk{t: t, env: map[string]string{"PROBEFLEET_CONSOLE_TOKEN": "secret"}, address: storetest.Database(t)}
 	var err error
 	if d.client, err = sqsqueue.New(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	address := storetest.Database(t)
-	if d.db, err = store.Open(t.Context(), address); err != nil {
+	if d.db, err = store.Open(t.Context(), d.address); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(d.db.Close)
@@ -65,7 +65,7 @@ func newDesk(t *testing.T) *desk {
 	done := make(chan error, 1)
 	kit := daemon.Kit{Log: slog.New(slog.DiscardHandler), Metrics: prometheus.NewRegistry(), Ready: &daemon.Readiness{}, Announce: func(string, string) {}}
 	go func() {
-		done <- consolecmd.Serve(ctx, consolecmd.Config{DatabaseURL: address, Token: "secret", QueuePrefix: "pf"}, l, kit, kit.Ready.Check)
+		done <- consolecmd.Serve(ctx, consolecmd.Config{DatabaseURL: d.address, Token: "secret", QueuePrefix: "pf"}, l, kit, kit.Ready.Check)
 	}()
 	t.Cleanup(func() {
 		cancel()
