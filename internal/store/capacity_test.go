@@ -76,7 +76,7 @@ func TestServedByTheMinute(t *testing.T) {
 	ask[int](t, url, `
 		WITH w AS (
 			INSERT INTO service_times (minute, location, class, recorder, runs, again, busy_us, waited_us)
-			SELECT date_trunc('minute', clock_timestamp()) - make_interval(mins => m), location, class, recorder, 10 * (m + 1), m, 1000000 * (m + 2), 1000 * m
+			SELECT date_trunc('minute', statement_timestamp()) - make_interval(mins => m), location, class, recorder, 10 * (m + 1), m, 1000000 * (m + 2), 1000 * m
 			FROM generate_series(0, 70) m, (VALUES ('r1'), ('r2')) r (recorder), (VALUES ('tokyo', 'api'), ('paris', 'browser'), ('paris', 'api')) p (location, class)
 			RETURNING 1)
 		SELECT count(*)::int FROM w`)
