@@ -316,7 +316,7 @@ func TestUnreadStoreIsNotAnOutage(t *testing.T) {
 		}
 		wantNone(t, path, w.Body.String(), "utage", "perational")
 	}
-	wantAll(t, "the page", get(t, d, "/").Body.String(), "Status data is not available yet", "\n<meta http-equiv=\"refresh\" content=\"5\">")
+	wantAll(t, "the page", get(t, d, "/").Body.String(), "Status data is not available yet", " data-retry", "\n<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>")
 	if d.Ready(context.Background()) == nil {
 		t.Error("it is ready before the store was read")
 	}
