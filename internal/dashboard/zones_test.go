@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/pagetest"
 )
 
@@ -100,4 +102,16 @@ func TestAnswersAreNotTriedAgain(t *testing.T) {
 	}
 	wantAll(t, "the answer", w.Body.String(), "Nothing was changed", "See all services")
 	wantNone(t, "the answer", w.Body.String(), "refresh", "data-retry")
+}
+
+// Heartbeats come in by themselves: the page names no location for them, and
+// counts none.
+func TestHeartbeatsAreWatchedFromNowhere(t *testing.T) {
+	f := newFake()
+	beats := func(time.Duration, string) (jobs.Outcome, jobs.FaultClass, string) { return jobs.Passed, "", "" }
+	f.tell(story{id: "backup", name: "Backup", kind: check.KindHeartbeat, history: time.Hour, locations: []string{check.HeartbeatLocation}, outcome: beats}, noon)
+	body := get(t, still(t, f), "/").Body.String()
+	wantAll(t, "heartbeats alone", body, "1 service watched, ", "Heartbeat check</p>")
+	f.tell(story{id: "cart", name: "Cart", kind: check.KindAPI, history: time.Hour, locations: []string{"frankfurt"}, outcome: beats}, noon)
+	wantAll(t, "heartbeats and another", get(t, still(t, f), "/").Body.String(), "2 services watched from 1 location,", "API check from frankfurt")
 }
