@@ -51,7 +51,8 @@
   // Times are the reader's own, unless the reader asked for a zone.
   const own = !("asked" in root.dataset);
   const second = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
-  const clockOf = (d) => own ? d.toLocaleTimeString(undefined, { ...second, timeZoneName: "short" })
+  const brief = matchMedia("(max-width: 560px)"); // there a zone takes the place of seconds
+  const clockOf = (d) => own ? d.toLocaleTimeString(undefined, { ...second, second: brief.matches ? undefined : "2-digit", timeZoneName: "short" })
     : `${d.toLocaleTimeString("en-GB", { ...second, timeZone: root.dataset.zone })} ${root.dataset.abbr}`;
   const forms = {
     short: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
