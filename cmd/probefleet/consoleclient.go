@@ -66,6 +66,9 @@ func (c consoleClient) call(ctx context.Context, patience time.Duration, method,
 
 // refusal reads an answer that is no success.
 func refusal(status string, data []byte) error {
+	if strings.HasPrefix(status, "401") {
+		return fmt.Errorf("the console answered %s: the token is missing or wrong; set PROBEFLEET_CONSOLE_TOKEN to one that the console's settings list, or made by `probefleet token create`", status)
+	}
 	var p console.Problem
 	if json.Unmarshal(data, &p) != nil || p.Detail == "" {
 		return fmt.Errorf("the console answered %s (is -console right?)", status)

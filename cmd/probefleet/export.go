@@ -74,6 +74,9 @@ func export(ctx context.Context, p daemon.Process) error {
 		}
 		return nil
 	})
+	if err != nil {
+		return err // what is not there is not known
+	}
 	for id := range named {
 		err = errors.Join(err, fmt.Errorf("the console has no check %q", id))
 	}

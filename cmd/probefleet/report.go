@@ -33,7 +33,11 @@ func printResults(w io.Writer, results []jobs.Result) {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
 		}
 	}
-	fmt.Fprintf(w, "\n%d checks: %s\n", len(results), strings.Join(parts, ", "))
+	noun := "checks"
+	if len(results) == 1 {
+		noun = "check"
+	}
+	fmt.Fprintf(w, "\n%d %s: %s\n", len(results), noun, strings.Join(parts, ", "))
 }
 
 // here is the location of what `probefleet test` runs.

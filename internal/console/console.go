@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/probefleet/probefleet/internal/check"
@@ -164,6 +165,7 @@ func (c *Console) Health(ctx context.Context) Health {
 	if c.o.Registry != nil {
 		if fleet, err := c.readFleet(ctx, checks); err == nil {
 			h.Registry = &fleet
+			h.Faults = append(h.Faults, unattended(h.Locations, fleet.Workers)...)
 		} else {
 			c.o.Logger.Error("reading the registry for the installation's health", "err", err)
 			h.Faults = append(h.Faults, "the registry of workers cannot be read from the database")
@@ -175,4 +177,17 @@ func (c *Console) Health(ctx context.Context) Health {
 		}
 	}
 	return h
+}
+
+// unattended says of which locations nobody is who runs their checks.
+func unattended(all []status.Location, workers []Worker) (faults []string) {
+	for _, l := range all {
+		if l.Checks == 0 || l.Name == check.HeartbeatLocation {
+			continue
+		}
+		if !slices.ContainsFunc(workers, func(w Worker) bool { return w.Alive && w.Location == l.Name }) {
+			faults = append(faults, fmt.Sprintf("location %s has no worker: its checks are not run (%d); start a worker there", l.Name, l.Checks))
+		}
+	}
+	return faults
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/rollout"
+	"github.com/probefleet/probefleet/internal/status"
 )
 
 // members is a registry in memory.
@@ -122,5 +123,15 @@ func TestPinsThatAreRefused(t *testing.T) {
 	}
 	if len(m.fleet.Pins) != 0 {
 		t.Errorf("%+v", m.fleet.Pins)
+	}
+}
+
+// A location whose checks nobody runs is a fault of the installation; one without
+// checks is none, nor is the place that takes heartbeats.
+func TestALocationWithoutAWorker(t *testing.T) {
+	all := []status.Location{{Name: "here", Checks: 2}, {Name: "gone", Checks: 9}, {Name: "new"}, {Name: check.HeartbeatLocation, Checks: 1}}
+	got := unattended(all, []Worker{{Location: "here", Alive: true}, {Location: "gone"}})
+	if want := []string{"location gone has no worker: its checks are not run (9); start a worker there"}; !slices.Equal(got, want) {
+		t.Errorf("the faults are %q, want %q", got, want)
 	}
 }

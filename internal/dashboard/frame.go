@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"net/url"
 	"strconv"
 	"sync"
 	"time"
@@ -33,9 +34,12 @@ type frame struct {
 	site  *site
 	sites *sites
 
+	// asked is the name of the zone of all times where readers asked for it, else "".
+	asked string
+
 	mu    sync.Mutex
 	pages map[string]*rendering
-	zones map[string]*frame
+	zones map[string]*frame // asked for by name, or that of a page with = before it
 	parts map[string]*frame // by the key of their site
 }
 
@@ -48,17 +52,38 @@ func (f *frame) in(zone *time.Location) *frame {
 	if zone.String() == f.now.Location().String() {
 		return f
 	}
+	return f.zoned(zone, "")
+}
+
+// askedIn is what in gives to readers who asked for the zone, be it that of the
+// page: it goes with every link, and scripts leave it.
+func (f *frame) askedIn(zone *time.Location) *frame { return f.zoned(zone, zone.String()) }
+
+// with is what follows the path of a link, so that the zone that was asked for
+// goes with it.
+func (f *frame) with() string {
+	if f.asked == "" {
+		return ""
+	}
+	return "?tz=" + url.QueryEscape(f.asked)
+}
+
+func (f *frame) zoned(zone *time.Location, asked string) *frame {
+	key := asked
+	if key == "" {
+		key = "=" + zone.String()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if z := f.zones[zone.String()]; z != nil {
+	if z := f.zones[key]; z != nil {
 		return z
 	}
 	z := &frame{
 		snap: f.snap, now: f.now.In(zone), checks: f.checks, byID: f.byID, digests: f.digests, overall: f.overall,
-		long: f.long, version: f.version, windows: f.windows, pages: make(map[string]*rendering), site: f.site, sites: f.sites,
+		long: f.long, version: f.version, windows: f.windows, pages: make(map[string]*rendering), site: f.site, sites: f.sites, asked: asked,
 	}
 	if len(f.zones) < maxZones {
-		f.zones[zone.String()] = z
+		f.zones[key] = z
 	}
 	return z
 }

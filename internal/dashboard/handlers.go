@@ -151,16 +151,17 @@ func (d *Dashboard) frameFor(w http.ResponseWriter, r *http.Request) *frame {
 		d.serveUnread(w, r)
 		return nil
 	}
-	zone := f.site.zone
-	if name := r.URL.Query().Get("tz"); name != "" {
-		var err error
-		if zone, err = check.LoadZone(name); err != nil || len(name) > 64 {
-			d.serveMessage(w, r, http.StatusBadRequest, "There is no such time zone",
-				"Write the name of a zone, such as tz=Europe/Berlin or tz=America/New_York.")
-			return nil
-		}
+	name := r.URL.Query().Get("tz")
+	if name == "" {
+		return f.in(f.site.zone)
 	}
-	return f.in(zone)
+	zone, err := check.LoadZone(name)
+	if err != nil || len(name) > 64 {
+		d.serveMessage(w, r, http.StatusBadRequest, "There is no such time zone",
+			"Write the name of a zone, such as tz=Europe/Berlin or tz=America/New_York.")
+		return nil
+	}
+	return f.askedIn(zone)
 }
 
 // serveNothing answers addresses that lead nowhere.

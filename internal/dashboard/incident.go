@@ -89,10 +89,10 @@ func newIncidentView(f *frame, r status.Recorded) incidentView {
 		end = f.now
 	}
 	v.Span = span(max(0, end.Sub(r.Opened)))
-	v.Href = f.site.base + "/incidents/" + r.ID
+	v.Href = f.site.base + "/incidents/" + r.ID + f.with()
 	for _, id := range r.Checks {
 		if j, ok := f.check(id); ok {
-			v.Services = append(v.Services, service{id, j.Name, f.site.base + "/checks/" + id})
+			v.Services = append(v.Services, service{id, j.Name, f.site.base + "/checks/" + id + f.with()})
 		}
 	}
 	for _, u := range slices.Backward(r.Updates) {
@@ -194,7 +194,7 @@ func newMaintenanceView(f *frame, w window) maintenanceView {
 	}
 	for _, id := range w.plan.Checks {
 		if j, ok := f.check(id); ok {
-			v.Services = append(v.Services, service{id, j.Name, f.site.base + "/checks/" + id})
+			v.Services = append(v.Services, service{id, j.Name, f.site.base + "/checks/" + id + f.with()})
 		}
 	}
 	switch {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
@@ -111,7 +112,12 @@ func facts(f *frame) (string, *stamp) {
 			newest = at
 		}
 	}
-	return count(len(f.checks), "service") + " watched from " + count(len(locations), "location"), newStamp(newest, f.now)
+	delete(locations, check.HeartbeatLocation) // heartbeats come in by themselves
+	text := count(len(f.checks), "service") + " watched"
+	if len(locations) > 0 {
+		text += " from " + count(len(locations), "location")
+	}
+	return text, newStamp(newest, f.now)
 }
 
 func tallies(js []judged) []tallied {
@@ -278,8 +284,12 @@ func newRow(f *frame, j judged, p period) row {
 	return r
 }
 
-// places names a few locations, and counts many.
+// places names a few locations, and counts many; it says nothing of heartbeats,
+// which come in by themselves.
 func places(locations []string) string {
+	if len(locations) == 1 && locations[0] == check.HeartbeatLocation {
+		return ""
+	}
 	if len(locations) > 3 {
 		return count(len(locations), "location")
 	}
@@ -298,7 +308,7 @@ func (r record) uptime() (figure, scope string) {
 	case r.period.grain == grainDay:
 		scope = wholePercent(r.known) + " measured, since " + r.since.Format("2 Jan")
 	default:
-		scope = wholePercent(r.known) + " measured, since " + r.since.In(r.zone).Format("15:04")
+		scope = wholePercent(r.known) + " measured, since " + r.since.In(r.zone).Format("15:04 MST")
 	}
 	return percent(u), scope
 }

@@ -104,6 +104,7 @@ func (d *Dashboard) serveMonth(w http.ResponseWriter, r *http.Request) {
 
 func (d *Dashboard) monthPage(f *frame, list []status.Recorded, from, before, current time.Time) (*page, error) {
 	v := monthView{layout: d.layout(f, "Incidents in "+from.Format("January 2006")+" · "+f.site.title, "o"), Name: from.Format("January 2006")}
+	v.Dated = true
 	v.Path, v.JSON = v.Base+"/history/"+from.Format(monthForm), v.Base+"/api/v1/incidents"
 	if from.After(firstMonth) {
 		v.Earlier = from.AddDate(0, -1, 0).Format(monthForm)

@@ -8,7 +8,6 @@ import (
 	"hash/fnv"
 	"html/template"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"sync"
@@ -132,6 +131,7 @@ type layout struct {
 	Check   string   // id of the only check on the page, or ""
 	Version string
 	Live    bool // the page follows events
+	Dated   bool // the page lies under days of its zone, so that scripts leave all times in it
 	Retry   bool // the page is loaded again in a few seconds
 	Banner  *banner
 	Updated *stamp
@@ -170,9 +170,8 @@ func (d *Dashboard) layout(f *frame, title string, code string) layout {
 	if !slices.Contains(l.Zones, l.Zone) {
 		l.Zones = append([]string{l.Zone}, l.Zones...)
 	}
-	if l.Zone != f.site.zone.String() {
-		l.Q = "?tz=" + url.QueryEscape(l.Zone)
-		l.And = template.URL("&tz=" + url.QueryEscape(l.Zone)) //nolint:gosec // escaped
+	if l.Q = f.with(); l.Q != "" {
+		l.And = template.URL("&" + l.Q[1:]) //nolint:gosec // escaped
 	}
 	if f.stale() {
 		l.Banner = &banner{Since: newStamp(f.snap.asOf, f.now)}
@@ -195,13 +194,19 @@ type messageView struct {
 	Home          bool // offer the way to the start page
 }
 
-// message renders a page that only says something. It needs no frame.
+// message renders a page that only says something. It needs no frame. One that
+// cannot be made yet is tried again by itself.
 func (d *Dashboard) message(s *site, code int, heading, text string) (*page, error) {
-	wait := code == http.StatusServiceUnavailable
+	return d.saying(s, code, heading, text, code == http.StatusServiceUnavailable)
+}
+
+// saying is message, and says whether the page is tried again: an answer to a
+// form never is, that would send the form once more.
+func (d *Dashboard) saying(s *site, code int, heading, text string, again bool) (*page, error) {
 	if s == nil {
 		s = d.own
 	}
-	v := messageView{layout: d.bare(s, heading+" · "+s.title), Heading: heading, Text: text, Home: !wait}
-	v.Retry = wait
+	v := messageView{layout: d.bare(s, heading+" · "+s.title), Heading: heading, Text: text, Home: !again}
+	v.Retry = again
 	return execute(messagePage, code, v)
 }

@@ -79,7 +79,7 @@ func TestIndexTellsEachState(t *testing.T) {
 	wantNone(t, "a check without a browser", part(t, body, "c-login"), "b-o", "100%")
 	wantAll(t, "a silent check", part(t, body, "c-signup"), "Not measured", "Last known:", "Operational</span>", "% measured")
 	wantAll(t, "a check with a gap", part(t, body, "c-profile"), "Operational", "83% measured", "not measured")
-	wantAll(t, "a new check", part(t, body, "c-new"), "since 12:00", "no run yet")
+	wantAll(t, "a new check", part(t, body, "c-new"), "since 12:00 UTC", "no run yet")
 	wantAll(t, "a check that never ran", part(t, body, "c-never"), "Not measured", "no run yet", "no figure")
 	wantNone(t, "a check that never ran", part(t, body, "c-never"), "b-o", "b-d", "b-x")
 	wantAll(t, "the last group", body, "<h3>Other services</h3>")
@@ -316,7 +316,7 @@ func TestUnreadStoreIsNotAnOutage(t *testing.T) {
 		}
 		wantNone(t, path, w.Body.String(), "utage", "perational")
 	}
-	wantAll(t, "the page", get(t, d, "/").Body.String(), "Status data is not available yet", "\n<meta http-equiv=\"refresh\" content=\"5\">")
+	wantAll(t, "the page", get(t, d, "/").Body.String(), "Status data is not available yet", " data-retry", "\n<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>")
 	if d.Ready(context.Background()) == nil {
 		t.Error("it is ready before the store was read")
 	}

@@ -99,11 +99,11 @@ func TestUptimeSpeaksForWhatWasMeasured(t *testing.T) {
 		"half the places":  {minutely("a", "b"), full(23, 0), "100%", "50% measured"},
 		"a gap":            {minutely("a"), append(full(23, 12), full(5, 0)...), "100%", "74% measured"},
 		"silent since":     {minutely("a"), full(23, 12), "100%", "50% measured"},
-		"new":              {minutely("a"), full(5, 0), "100%", "100% measured, since 09:00"},
-		"new, with a gap":  {minutely("a"), append(full(5, 4), full(2, 0)...), "100%", "78% measured, since 09:00"},
+		"new":              {minutely("a"), full(5, 0), "100%", "100% measured, since 09:00 UTC"},
+		"new, with a gap":  {minutely("a"), append(full(5, 4), full(2, 0)...), "100%", "78% measured, since 09:00 UTC"},
 		"failed":           {minutely("a"), append(full(23, 1), hour(0, status.Counts{Passed: 30, Failed: 11})), "99.22%", "100% measured"},
 		"too many is all":  {minutely("a"), append(full(23, 0), hour(3, status.Counts{Passed: 60})), "100%", "100% measured"},
-		"every six hours":  {status.Check{Every: 6 * time.Hour, Timeout: time.Second, Locations: []string{"a"}}, []status.Bucket{hour(20, status.Counts{Passed: 1}), hour(14, status.Counts{Passed: 1}), hour(8, status.Counts{Passed: 1}), hour(2, status.Counts{Passed: 1})}, "100%", "100% measured, since 18:00"},
+		"every six hours":  {status.Check{Every: 6 * time.Hour, Timeout: time.Second, Locations: []string{"a"}}, []status.Bucket{hour(20, status.Counts{Passed: 1}), hour(14, status.Counts{Passed: 1}), hour(8, status.Counts{Passed: 1}), hour(2, status.Counts{Passed: 1})}, "100%", "100% measured, since 18:00 UTC"},
 		"first ours, then": {minutely("a"), append([]status.Bucket{hour(23, status.Counts{Inconclusive: 60})}, full(11, 0)...), "100%", "49% measured"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -167,7 +167,7 @@ func (d *Dashboard) tooMany(w http.ResponseWriter, r *http.Request) {
 func (d *Dashboard) unreached(w http.ResponseWriter, r *http.Request, err error) {
 	d.log.Warn("a subscription could not be seen to", "page", d.visited(r).site.Slug, "err", err)
 	w.Header().Set("Retry-After", "30")
-	p, err := d.message(d.visited(r).site, http.StatusServiceUnavailable, "That is not possible at the moment", "Nothing was changed. Try again in a few minutes.")
+	p, err := d.saying(d.visited(r).site, http.StatusServiceUnavailable, "That is not possible at the moment", "Nothing was changed. Try again in a few minutes.", false)
 	if err == nil {
 		p.cache = "no-store"
 	}

@@ -64,6 +64,11 @@ func (v View) prepare(ctx context.Context, t *chromedp.Target, address string) e
 	if _, err := cdp.Call(ctx, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: v.NoScript}); err != nil {
 		return err
 	}
+	if v.Zone != "" {
+		if _, err := cdp.Call(ctx, t, emulation.SetTimezoneOverride, emulation.SetTimezoneOverrideParams{TimezoneID: v.Zone}); err != nil {
+			return err
+		}
+	}
 	if name, value, ok := strings.Cut(v.Cookie, "="); ok {
 		if _, err := cdp.Call(ctx, t, network.SetCookie, network.SetCookieParams{Name: name, Value: value, URL: address}); err != nil {
 			return err

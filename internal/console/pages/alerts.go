@@ -88,10 +88,17 @@ func (p *pages) alerts(ctx context.Context, _ url.Values) (web.Page, error) {
 		Lost       int
 	}{Channels: found.Channels}
 	for _, a := range found.Alerts {
-		row := alertRow{Alert: a, OpenedAt: web.NewStamp(a.Opened, now)}
-		if a.Closed == nil && a.Kind == alert.Certificate && a.Facts.Ends.Sub(now) > shownBefore {
-			continue // nothing is wrong yet: it is watched, so that channels are told as early as they want
+		from, until := a.Opened, now
+		if a.Closed != nil {
+			until = *a.Closed
 		}
+		if soon := a.Facts.Ends.Add(-shownBefore); a.Kind == alert.Certificate && soon.After(from) {
+			from = soon
+		}
+		if from.After(until) {
+			continue // nothing was wrong yet: it is watched, so that channels are told as early as they want
+		}
+		row := alertRow{Alert: a, OpenedAt: web.NewStamp(from, now)}
 		if a.Closed == nil {
 			body.Open = append(body.Open, row)
 			continue

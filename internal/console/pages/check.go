@@ -43,6 +43,7 @@ type checkView struct {
 	Last      *web.Stamp
 	Why       string
 	Reasons   []placeReason
+	Outage    *incidentRow // that lasts, nil where none does
 	Alerting  string
 	Promise   *promiseView // nil where nothing is promised
 	Chart     chart
@@ -126,7 +127,11 @@ func (p *pages) check(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, i := range incidents {
-		v.Incidents = append(v.Incidents, newIncidentRow(i, p.name(r.Context()), now))
+		row := newIncidentRow(i, p.name(r.Context()), now)
+		v.Incidents = append(v.Incidents, row)
+		if i.ByRules && i.Open() {
+			v.Outage = &row
+		}
 	}
 	revisions, err := p.Records.Revisions(ctx, watched.ID)
 	if err != nil {

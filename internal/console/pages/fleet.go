@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/access"
+	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/console/web"
 	"github.com/probefleet/probefleet/internal/kept"
@@ -52,6 +53,7 @@ type fleetPlace struct {
 	Runs        int
 	Coverage    string // share of the runs that said something
 	Late        bool
+	Taken       bool // what comes in here is taken: nobody is sent out
 }
 
 type workerRow struct {
@@ -184,14 +186,15 @@ func (p *fleetPlace) judge() {
 		p.Coverage = web.Percent(float64(p.Conclusive()) / float64(p.Runs))
 	}
 	p.Late = p.Overdue > time.Minute
+	p.Taken = p.Name == check.HeartbeatLocation
 	switch {
 	case !p.Healthy:
 		p.Mark = web.Mark{Code: "x", Word: "Unhealthy"}
-	case p.Alive == 0 && p.Checks > 0:
+	case p.Alive == 0 && p.Checks > 0 && !p.Taken:
 		p.Mark = web.Mark{Code: "x", Word: "No worker"}
 	case p.Late:
 		p.Mark = web.Mark{Code: "d", Word: "Behind"}
-	case p.Alive == 0:
+	case p.Alive == 0 && !p.Taken:
 		p.Mark = web.Mark{Code: "n", Word: "No worker"}
 	default:
 		p.Mark = web.Mark{Code: "o", Word: "Healthy"}

@@ -56,7 +56,24 @@ func wrong(err error) (string, error) {
 	if !errors.As(err, &p) || p.Status != http.StatusUnprocessableEntity {
 		return "", err
 	}
-	return strings.Join(append([]string{p.Detail}, p.Faults...), "; "), nil
+	if len(p.Faults) == 0 {
+		return p.Detail, nil
+	}
+	said := make([]string, len(p.Faults))
+	for i, fault := range p.Faults {
+		said[i] = plainly(fault)
+	}
+	return strings.Join(said, "; "), nil
+}
+
+// within is where in the body of a request a fault is.
+var within = regexp.MustCompile(`^body[][.a-z0-9_]*: `)
+
+// plainly is a fault of the API as a person reads it: without where it is in the
+// body of a request, and without the address that lists what there is.
+func plainly(fault string) string {
+	fault, _, _ = strings.Cut(within.ReplaceAllString(fault, ""), "; /api/")
+	return fault
 }
 
 // words are what is separated by commas.

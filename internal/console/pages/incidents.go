@@ -95,6 +95,7 @@ func (p *pages) incidents(ctx context.Context, q url.Values) (web.Page, error) {
 type side struct {
 	Heading string
 	Gone    bool // it is not kept any more
+	None    bool // there never was one
 	attempt
 }
 
@@ -140,6 +141,9 @@ func (p *pages) showIncident(w http.ResponseWriter, r *http.Request, draft incid
 		ref     status.RunRef
 	}{{"Last run that passed", i.LastPass}, {"First run that failed", i.FirstFail}} {
 		if s.ref.ID == "" {
+			if s.ref == i.LastPass && i.FirstFail.ID != "" {
+				v.Sides = append(v.Sides, side{Heading: s.heading, Gone: true, None: true})
+			}
 			continue
 		}
 		run, found, err := p.Records.Run(r.Context(), s.ref.ID)

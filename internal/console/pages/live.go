@@ -110,7 +110,7 @@ func (p *pages) version(ctx context.Context, about string) (string, error) {
 			return "gone", nil
 		}
 		w := all[i]
-		fmt.Fprintln(h, stateOf(w, time.Now()), w.Muted, w.Active)
+		fmt.Fprintln(h, stateOf(w, time.Now()), w.Muted, w.Active, w.Name, w.Description, w.Group, w.Tags, w.Every, w.Locations)
 		for _, run := range w.Last {
 			fmt.Fprintln(h, run.RunID, run.Attempt, run.Outcome)
 		}

@@ -126,10 +126,13 @@ func (d maintenanceDraft) plan() (m console.PlannedMaintenance, why string) {
 		text string
 		into **time.Time
 		name string
-	}{{d.From, &m.From, "from"}, {d.To, &m.To, "to"}} {
+	}{{d.From, &m.From, "begins"}, {d.To, &m.To, "ends"}} {
 		at, err := time.ParseInLocation(localTime, x.text, zone)
 		if err != nil {
-			return m, fmt.Sprintf("%s: %q is no time; write it as %s.", x.name, x.text, localTime)
+			if x.text == "" {
+				return m, fmt.Sprintf("say when it %s, or choose that it comes again and again.", x.name)
+			}
+			return m, fmt.Sprintf("%q is no time at which it %s; write it as %s.", x.text, x.name, localTime)
 		}
 		*x.into = &at
 	}

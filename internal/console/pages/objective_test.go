@@ -78,6 +78,7 @@ func TestObjectiveOnThePageOfACheck(t *testing.T) {
 	body := page("promised")
 	says(body, "Missed: 10.0 times the error budget is used", "90.000 % of 60 measured slots were up;", "of what was due was measured, the rest neither burns nor saves.", "The budget burns ", "times as fast as allowed.")
 	says(body, `<th scope="row">1 times as fast: now</th>`)
+	says(page("plain"), "<dt>Outage since</dt>", `<dd><a href="/incidents/`)
 	if body := page("plain"); strings.Contains(body, "error budget") {
 		t.Error("a check that promises nothing has a budget")
 	}

@@ -14,6 +14,8 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/access"
@@ -141,9 +143,9 @@ func (f Fault) GetStatus() int { return f.Status }
 // fail answers with the page of an error.
 func (f *Frame) fail(w http.ResponseWriter, r *http.Request, err error) {
 	body := struct {
-		Heading, Text string
-		Lines         []string
-	}{Text: "The console could not make this page. Its log says why."}
+		Heading, Text, Back string
+		Lines               []string
+	}{Text: "The console could not make this page. Its log says why.", Back: formOf(r)}
 	status := http.StatusInternalServerError
 	var known interface {
 		error
@@ -166,6 +168,16 @@ func (f *Frame) fail(w http.ResponseWriter, r *http.Request, err error) {
 		f.o.Logger.Error("the page of an error could not be made", "path", r.URL.Path, "err", err)
 		http.Error(w, "this page could not be made; the reason is in the console's log", http.StatusInternalServerError)
 	}
+}
+
+// formOf is the page of ours from which a form was sent, "" where that is not
+// known.
+func formOf(r *http.Request) string {
+	from, err := url.Parse(r.Referer())
+	if err != nil || r.Method != http.MethodPost || from.Host != r.Host || !strings.HasPrefix(from.Path, "/") || strings.HasPrefix(from.Path, "//") {
+		return ""
+	}
+	return (&url.URL{Path: from.Path, RawQuery: from.RawQuery}).String()
 }
 
 func heading(status int) string {

@@ -217,3 +217,20 @@ func TestCapital(t *testing.T) {
 		}
 	}
 }
+
+// Who sent a form that was not taken is led back to it; where else it was sent
+// from, and pages that were only opened, lead nowhere.
+func TestTheWayBackToTheForm(t *testing.T) {
+	f := testFrame(lodge{})
+	for referer, want := range map[string]string{
+		"http://example.com/checks?q=a": `href="/checks?q=a">Back to the form`, "https://evil.example/checks": "", "http://example.com//evil.example": "", "javascript:alert(1)": "", "": "",
+	} {
+		body := do(f, "anna", "POST", "/checks", "do=refuse", "Referer", referer).Body.String()
+		if got := strings.Contains(body, "Back to the form"); got != (want != "") || !strings.Contains(body, want) {
+			t.Errorf("from %q: %s", referer, body)
+		}
+	}
+	if body := do(f, "anna", "GET", "/nowhere", "", "Referer", "http://example.com/checks").Body.String(); strings.Contains(body, "Back to the form") {
+		t.Error("a page that is not there leads back to a form")
+	}
+}

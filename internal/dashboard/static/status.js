@@ -4,6 +4,16 @@
 "use strict";
 (() => {
   const root = document.documentElement;
+  // A page that cannot be made yet is tried again, and stays until it can: one
+  // that is loaded anew is read out anew.
+  if ("retry" in root.dataset) {
+    setInterval(async () => {
+      try {
+        if ((await fetch(location.href, { cache: "no-store", headers: { Accept: "text/html" } })).status !== 503) location.reload();
+      } catch { /* it is tried again */ }
+    }, 5e3);
+    return;
+  }
   if (!("live" in root.dataset) || !window.EventSource) return;
 
   const quietAfter = 45e3; // ms without a word from the server
@@ -40,7 +50,10 @@
   };
   // Times are the reader's own, unless the reader asked for a zone.
   const own = !("asked" in root.dataset);
-  const clockOf = (d) => d.toLocaleTimeString(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", timeZone: own ? undefined : root.dataset.zone });
+  const second = { hour: "2-digit", minute: "2-digit", second: "2-digit" };
+  const brief = matchMedia("(max-width: 560px)"); // there a zone takes the place of seconds
+  const clockOf = (d) => own ? d.toLocaleTimeString(undefined, { ...second, second: brief.matches ? undefined : "2-digit", timeZoneName: "short" })
+    : `${d.toLocaleTimeString("en-GB", { ...second, timeZone: root.dataset.zone })} ${root.dataset.abbr}`;
   const forms = {
     short: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" },
     sec: { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" },
@@ -76,7 +89,8 @@
     for (const t of document.querySelectorAll("time[data-asof]")) { t.dateTime = iso; t.textContent = clock; }
     const full = document.querySelector("time[data-asof-full]");
     if (full && full.dateTime !== iso) {
-      full.textContent = new Date(iso).toLocaleString(undefined, { ...forms.full, timeZone: own ? undefined : root.dataset.zone });
+      full.textContent = own ? new Date(iso).toLocaleString(undefined, forms.full)
+        : `${new Date(iso).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric", timeZone: root.dataset.zone })}, ${clockOf(new Date(iso))}`;
       full.dateTime = iso;
     }
   };
