@@ -103,12 +103,14 @@ type Dashboard struct {
 	archive *archive
 	gate    *gate
 	asking  *asking
-	own     *site // where nobody has defined any
-	zone    *time.Location
-	options Options
-	frame   atomic.Pointer[frame]
-	savedAt time.Time // Run's own
-	away    bool      // the store did not answer the last refresh; Run's own
+	// drawings outlive frames.
+	drawings drawings
+	own      *site // where nobody has defined any
+	zone     *time.Location
+	options  Options
+	frame    atomic.Pointer[frame]
+	savedAt  time.Time // Run's own
+	away     bool      // the store did not answer the last refresh; Run's own
 }
 
 // New makes a dashboard. Until Run has read the store once, every page
@@ -141,6 +143,7 @@ func New(o Options) *Dashboard {
 	}
 	d.gate, d.own = newGate(o.Now), &site{title: o.Title, zone: o.Zone}
 	d.asking = newAsking(o.Now)
+	d.drawings = newDrawings()
 	d.metrics = newMetrics(o.Metrics, d.age)
 	d.hub = newHub(o.MaxClients, d.metrics)
 	return d
@@ -216,6 +219,7 @@ func (d *Dashboard) publish(s *snapshot) *frame {
 		was = old.sites
 	}
 	f := newFrame(s, d.now())
+	f.drawings = d.drawings
 	f.site, f.sites = d.own, d.sitesOf(s.pages, was)
 	d.frame.Store(f)
 	return f

@@ -201,13 +201,17 @@ func replaced(was map[string][]status.Bucket, first time.Time, part status.Span,
 	return out
 }
 
+// of is the history over a period.
+func (s *snapshot) of(p period) *history {
+	if p.grain == grainDay {
+		return &s.days
+	}
+	return &s.hours
+}
+
 // past is what is known of a check over a period.
 func (s *snapshot) past(p period, id string) past {
-	h := s.hours
-	if p.grain == grainDay {
-		h = s.days
-	}
-	return past{h.byCheck[id], s.outages[id], s.counted}
+	return past{s.of(p).byCheck[id], s.outages[id], s.counted}
 }
 
 // byGroupAndName gives checks the places that readers can learn: they do not

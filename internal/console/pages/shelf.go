@@ -18,7 +18,7 @@ const (
 	listFor = time.Second
 	// shelfSize is the number of lists that are kept, those of past versions
 	// included; then all of them go.
-	shelfSize = 64
+	shelfSize = 256
 )
 
 // shelf keeps lists as they were last shown, each for those who may do the same:
