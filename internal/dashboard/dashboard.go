@@ -111,6 +111,7 @@ type Dashboard struct {
 	frame    atomic.Pointer[frame]
 	savedAt  time.Time // Run's own
 	away     bool      // the store did not answer the last refresh; Run's own
+	late     bool      // it did, but for a history; Run's own
 }
 
 // New makes a dashboard. Until Run has read the store once, every page
@@ -200,6 +201,8 @@ func (d *Dashboard) refresh(ctx context.Context) {
 	d.note(err, d.now().Sub(start))
 	if err != nil {
 		snap = prev
+	} else {
+		d.noteLate(snap.late)
 	}
 	if snap == nil {
 		return
@@ -238,6 +241,21 @@ func (d *Dashboard) note(err error, dur time.Duration) {
 		d.log.Info("status data is current again", "dur", dur)
 	}
 	d.away = err != nil
+}
+
+// noteLate logs where bars begin to be those of a while ago, and where they are
+// current again.
+func (d *Dashboard) noteLate(err error) {
+	if err != nil {
+		d.metrics.refreshErrors.Inc()
+	}
+	switch {
+	case err != nil && !d.late:
+		d.log.Warn("the bars are those of a while ago; states are current", "err", err)
+	case err == nil && d.late:
+		d.log.Info("the bars are current again")
+	}
+	d.late = err != nil
 }
 
 // age is how old the newest reading of the store is, 0 where there is none.

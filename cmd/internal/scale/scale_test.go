@@ -13,7 +13,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
@@ -48,10 +47,6 @@ func TestSpeedOfThePages(t *testing.T) {
 	}
 	s := newSite(t)
 	s.load(t, "at the beginning")
-	if s.kept {
-		s.read(t, checks)
-		return
-	}
 	begin := time.Now()
 	fill(t, s.db, s.url, checks)
 	t.Logf("%d checks at 3 locations with 90 days: made in %s", checks, time.Since(begin).Round(time.Second))
@@ -68,11 +63,6 @@ func TestSpeedOfThePages(t *testing.T) {
 	if os.Getenv("PROBEFLEET_BENCH_EXPLAIN") != "" {
 		explain(t, s, checks, rows)
 	}
-	s.read(t, checks)
-}
-
-// read has readers read everything.
-func (s *site) read(t *testing.T, checks int) {
 	s.open(t)
 	s.load(t, "before the readers")
 	measure(t, fmt.Sprintf("Status page, each reads a page every %s", pause), s.dashboard, nil, publicPages(checks), pause, publicFor, 50*time.Millisecond)
@@ -92,7 +82,6 @@ type site struct {
 	db                 *store.Store
 	dashboard, console string
 	session            http.CookieJar // of somebody who is logged in
-	kept               bool           // the database was made by a run before
 }
 
 // newSite makes the database.
@@ -102,27 +91,20 @@ func newSite(t *testing.T) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := os.Getenv("PROBEFLEET_BENCH_DIR")
-	keep := dir != ""
-	if !keep {
-		if dir, err = os.MkdirTemp("", "probefleet-scale-"); err != nil {
-			t.Fatal(err)
-		}
+	dir, err := os.MkdirTemp("", "probefleet-scale-")
+	if err != nil {
+		t.Fatal(err)
 	}
 	if err := os.Chmod(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	_, err = os.Stat(filepath.Join(dir, "data", "PG_VERSION"))
-	s := &site{o: localpg.Options{Dir: dir, Account: account, Fast: true}, kept: err == nil}
+	s := &site{o: localpg.Options{Dir: dir, Account: account, Fast: true}}
 	if s.pg, err = localpg.Start(t.Context(), s.o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
 		if err := s.pg.Stop(); err != nil {
 			t.Error(err)
-		}
-		if keep {
-			return
 		}
 		if err := os.RemoveAll(dir); err != nil {
 			t.Error(err)

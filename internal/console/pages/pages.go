@@ -95,7 +95,7 @@ type pages struct {
 
 // Add adds the pages to a frame.
 func Add(o Options) {
-	p := &pages{Options: o, sparks: newSparks(o.Records.Recent)}
+	p := &pages{Options: o, sparks: newSparks(o.Records.Recent), shelf: newShelf()}
 	p.all.readBy(o.Records.Overview)
 	p.lately.every, p.lately.read = activityFor, func(ctx context.Context) ([]kept.Activity, error) { return o.Records.Activity(ctx, activityWithin) }
 	f := o.Frame
