@@ -103,12 +103,15 @@ type Dashboard struct {
 	archive *archive
 	gate    *gate
 	asking  *asking
-	own     *site // where nobody has defined any
-	zone    *time.Location
-	options Options
-	frame   atomic.Pointer[frame]
-	savedAt time.Time // Run's own
-	away    bool      // the store did not answer the last refresh; Run's own
+	// drawings outlive frames.
+	drawings drawings
+	own      *site // where nobody has defined any
+	zone     *time.Location
+	options  Options
+	frame    atomic.Pointer[frame]
+	savedAt  time.Time // Run's own
+	away     bool      // the store did not answer the last refresh; Run's own
+	late     bool      // it did, but for a history; Run's own
 }
 
 // New makes a dashboard. Until Run has read the store once, every page
@@ -141,6 +144,7 @@ func New(o Options) *Dashboard {
 	}
 	d.gate, d.own = newGate(o.Now), &site{title: o.Title, zone: o.Zone}
 	d.asking = newAsking(o.Now)
+	d.drawings = newDrawings()
 	d.metrics = newMetrics(o.Metrics, d.age)
 	d.hub = newHub(o.MaxClients, d.metrics)
 	return d
@@ -197,6 +201,8 @@ func (d *Dashboard) refresh(ctx context.Context) {
 	d.note(err, d.now().Sub(start))
 	if err != nil {
 		snap = prev
+	} else {
+		d.noteLate(snap.late)
 	}
 	if snap == nil {
 		return
@@ -216,6 +222,7 @@ func (d *Dashboard) publish(s *snapshot) *frame {
 		was = old.sites
 	}
 	f := newFrame(s, d.now())
+	f.drawings = d.drawings
 	f.site, f.sites = d.own, d.sitesOf(s.pages, was)
 	d.frame.Store(f)
 	return f
@@ -234,6 +241,21 @@ func (d *Dashboard) note(err error, dur time.Duration) {
 		d.log.Info("status data is current again", "dur", dur)
 	}
 	d.away = err != nil
+}
+
+// noteLate logs where bars begin to be those of a while ago, and where they are
+// current again.
+func (d *Dashboard) noteLate(err error) {
+	if err != nil {
+		d.metrics.refreshErrors.Inc()
+	}
+	switch {
+	case err != nil && !d.late:
+		d.log.Warn("the bars are those of a while ago; states are current", "err", err)
+	case err == nil && d.late:
+		d.log.Info("the bars are current again")
+	}
+	d.late = err != nil
 }
 
 // age is how old the newest reading of the store is, 0 where there is none.

@@ -30,6 +30,8 @@ type frame struct {
 	// version is equal for frames that show the same, whoever made them.
 	version string
 
+	drawings drawings
+
 	// site is the page of which this is what it shows; sites are all of them.
 	site  *site
 	sites *sites
@@ -79,7 +81,7 @@ func (f *frame) zoned(zone *time.Location, asked string) *frame {
 		return z
 	}
 	z := &frame{
-		snap: f.snap, now: f.now.In(zone), checks: f.checks, byID: f.byID, digests: f.digests, overall: f.overall,
+		snap: f.snap, drawings: f.drawings, now: f.now.In(zone), checks: f.checks, byID: f.byID, digests: f.digests, overall: f.overall,
 		long: f.long, version: f.version, windows: f.windows, pages: make(map[string]*rendering), site: f.site, sites: f.sites, asked: asked,
 	}
 	if len(f.zones) < maxZones {
@@ -99,14 +101,16 @@ func newFrame(s *snapshot, now time.Time) *frame {
 	lasting := lastingFor(f.windows, now)
 	all := fnv.New64a()
 	fmt.Fprintln(all, f.stale(), f.long, f.told)
+	var buf []byte
 	for i, c := range s.checks {
 		j := judge(c, now)
 		j.maintained = lasting[c.ID] && j.state != status.Outage
 		f.checks = append(f.checks, j)
 		f.byID[c.ID] = i
-		sum := digest(j, s)
+		var sum string
+		sum, buf = digest(j, s, buf)
 		f.digests[c.ID] = sum
-		fmt.Fprintln(all, c.ID, sum)
+		_, _ = io.WriteString(all, c.ID+" "+sum+"\n")
 	}
 	f.overall = overallOf(f.checks)
 	if f.stale() {
@@ -116,22 +120,47 @@ func newFrame(s *snapshot, now time.Time) *frame {
 	return f
 }
 
-// digest changes where anything does that is shown of a check.
-func digest(j judged, s *snapshot) string {
-	h := fnv.New64a()
-	fmt.Fprintln(h, j.Name, j.Description, j.Group, j.Kind, j.Every, j.Locations, j.state, j.maintained, s.outages[j.ID])
-	for _, r := range j.Last {
-		fmt.Fprintln(h, r.RunID, r.Location, r.Slot.UnixNano(), r.Attempt, r.Outcome, r.FaultMessage)
+// digest changes where anything does that is shown of a check. It is made for
+// every check of every frame, so it appends and does not format.
+func digest(j judged, s *snapshot, buf []byte) (string, []byte) {
+	b := buf[:0]
+	text := func(words ...string) {
+		for _, w := range words {
+			b = append(append(b, w...), 0)
+		}
 	}
-	fmt.Fprintln(h, s.hours.sums[j.ID], s.days.sums[j.ID])
-	return strconv.FormatUint(h.Sum64(), 36)
+	number := func(n int64) { b = append(strconv.AppendInt(b, n, 36), 0) }
+	text(j.Name, j.Description, j.Group, string(j.Kind), string(j.state))
+	number(int64(j.Every))
+	text(j.Locations...)
+	b = strconv.AppendBool(b, j.maintained)
+	for _, o := range s.outages[j.ID] {
+		number(o.From.UnixNano())
+		number(o.To.UnixNano())
+	}
+	for _, r := range j.Last {
+		text(r.RunID, r.Location, string(r.Outcome), r.FaultMessage)
+		number(r.Slot.UnixNano())
+		number(int64(r.Attempt))
+	}
+	number(int64(s.hours.sums[j.ID]))
+	number(int64(s.days.sums[j.ID]))
+	h := fnv.New64a()
+	_, _ = h.Write(b) // a hash takes everything
+	return strconv.FormatUint(h.Sum64(), 36), b
 }
 
+// writeBucket writes what bars show of a bucket.
 func writeBucket(w io.Writer, b status.Bucket) {
-	var buf [64]byte
+	var buf [128]byte
 	out := strconv.AppendInt(buf[:0], b.Start.Unix(), 36)
-	for _, n := range []int{b.Passed, b.Degraded, b.Failed, b.Inconclusive, b.Expired, b.Expected, b.MaintenanceExpected} {
+	for _, n := range []int{b.Expected, b.MaintenanceExpected} {
 		out = strconv.AppendInt(append(out, ' '), int64(n), 36)
+	}
+	for _, c := range []status.Counts{b.Counts, b.Maintenance} {
+		for _, n := range []int{c.Passed, c.Degraded, c.Failed, c.Inconclusive, c.Expired} {
+			out = strconv.AppendInt(append(out, ' '), int64(n), 36)
+		}
 	}
 	_, _ = w.Write(append(out, '\n')) // a hash takes everything
 }

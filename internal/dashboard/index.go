@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"html/template"
 	"net/http"
 	"strings"
 	"time"
@@ -64,7 +65,7 @@ type row struct {
 	mark
 	ID, Name, Kind string
 	Locations      string
-	Bars           bars
+	Bars           template.HTML
 	Uptime, Scope  string
 	Latency        string
 	Last           *stamp
@@ -207,7 +208,7 @@ func (c choice) groups(f *frame, p period) (list []group, pages []int) {
 		for i := range n {
 			pages = append(pages, i+1)
 		}
-		part := &frame{snap: f.snap, site: f.site, now: f.now, checks: members[(c.page-1)*maxRows : min(len(members), c.page*maxRows)]}
+		part := &frame{snap: f.snap, site: f.site, drawings: f.drawings, now: f.now, checks: members[(c.page-1)*maxRows : min(len(members), c.page*maxRows)]}
 		return groups(part, p, all), pages
 	case len(f.checks) <= maxRows:
 		return groups(f, p, all), nil
@@ -278,8 +279,9 @@ func newRow(f *frame, j judged, p period) row {
 	if j.maintained {
 		r.mark = maintenanceMark
 	}
-	rec := newRecord(j.Check, p, f.past(p, j.ID), f.now)
-	r.Bars = newBars(rec, false)
+	known := f.past(p, j.ID)
+	rec := newRecord(j.Check, p, known, f.now)
+	r.Bars = f.drawings.get(drawingOf(j.Check, p, f.snap.of(p).sums[j.ID], known, f.now), func() bars { return newBars(rec, false) })
 	r.Uptime, r.Scope = f.uptime(rec)
 	return r
 }

@@ -1,6 +1,7 @@
 package dashboard
 
 import (
+	"cmp"
 	"compress/gzip"
 	"encoding/json"
 	"errors"
@@ -113,6 +114,11 @@ func read(file string) (*snapshot, error) {
 	}
 	if k.Version != savedVersion {
 		return nil, fmt.Errorf("it is of version %d; this release reads %d", k.Version, savedVersion)
+	}
+	for _, list := range [][]status.Bucket{k.Hours, k.Days} { // of a release that kept them as they came
+		slices.SortFunc(list, func(a, b status.Bucket) int {
+			return cmp.Or(cmp.Compare(a.CheckID, b.CheckID), a.Start.Compare(b.Start))
+		})
 	}
 	return &snapshot{
 		asOf: k.AsOf, checks: k.Checks, hours: history{byCheck: byCheck(k.Hours)}.summed(), days: history{byCheck: byCheck(k.Days)}.summed(),

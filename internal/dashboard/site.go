@@ -220,7 +220,7 @@ func (f *frame) of(s *site) *frame {
 func (f *frame) part(s *site) *frame {
 	snap := *f.snap
 	g := &frame{
-		snap: &snap, site: s, sites: f.sites, now: f.now, byID: map[string]int{}, digests: map[string]string{},
+		snap: &snap, drawings: f.drawings, site: s, sites: f.sites, now: f.now, byID: map[string]int{}, digests: map[string]string{},
 		pages: map[string]*rendering{}, zones: map[string]*frame{}, parts: map[string]*frame{},
 	}
 	all := fnv.New64a()

@@ -19,20 +19,27 @@ const (
 )
 
 // reading says how often the history of a period is read: less often than the
-// checks, as bars move slowly and cost the store more. Only the newest two bars
-// are read each time, and now and then a stretch of the older ones, so that
-// each is read again every few minutes: what came late, or was counted again,
-// is shown after that.
+// checks, as bars move slowly and cost the store more. Only the newest bar is
+// read each time, with the one before it for a while, and now and then a stretch
+// of the older ones, so that each is read again within half an hour: what came
+// late, or was counted again, is shown after that.
 type reading struct {
 	period
 	every, olderEvery time.Duration
-	atATime           int // bars
+	// late is for how long the bar before the newest is read too.
+	late time.Duration
+	// atATime is how many bars are read at once, but for the first reading.
+	atATime int
 }
 
 var (
-	readingHours = reading{hourly, 10 * time.Second, time.Minute, 4}
-	readingDays  = reading{daily, time.Minute, time.Minute, 10}
+	readingHours = reading{hourly, 10 * time.Second, time.Minute, 10 * time.Minute, 2}
+	readingDays  = reading{daily, time.Minute, time.Minute, time.Hour, 3}
 )
+
+// tolerated is how many readings of a history may be missed, while the rest of
+// the store answers, before the page calls itself delayed.
+const tolerated = 30
 
 const (
 	// incidentsFor is how long incidents that are over stay on the first page
@@ -56,11 +63,14 @@ type snapshot struct {
 	incidents []status.Recorded
 	planned   []status.Planned
 	pages     []statuspage.Stored
+	// late is why a history is that of a reading before, nil where it is not.
+	late error
 }
 
 // history holds the buckets of one grain.
 type history struct {
-	readAt time.Time
+	// readAt is up to when bars were read, dueAt when they are to be read again.
+	readAt, dueAt time.Time
 	// next is the first of the older bars to be read again, and olderAt when
 	// some of them were.
 	next    time.Time
@@ -94,17 +104,37 @@ func load(ctx context.Context, s store, prev *snapshot, now time.Time) (*snapsho
 	if next.planned, err = s.PublicMaintenance(ctx, now); err != nil {
 		return nil, fmt.Errorf("reading public maintenance: %w", err)
 	}
-	if now.Sub(next.hours.readAt) >= readingHours.every {
-		if err := next.readHours(ctx, s, now); err != nil {
-			return nil, err
-		}
-	}
-	if now.Sub(next.days.readAt) >= readingDays.every {
-		if next.days, err = readingDays.read(ctx, s, next.days, now); err != nil {
-			return nil, err
-		}
+	if err := next.readHistories(ctx, s, now); err != nil {
+		return nil, err
 	}
 	return next, nil
+}
+
+// readHistories reads those that are due. Bars that cannot be read for a while
+// do not keep what is known of now from being shown.
+func (s *snapshot) readHistories(ctx context.Context, from store, now time.Time) error {
+	for _, h := range []struct {
+		*history
+		reading
+		read func(context.Context, store, time.Time) error
+	}{{&s.hours, readingHours, s.readHours}, {&s.days, readingDays, s.readDays}} {
+		if now.Before(h.dueAt) {
+			continue
+		}
+		err := h.read(ctx, from, now)
+		if err != nil && (h.byCheck == nil || now.Sub(h.readAt) > tolerated*h.every) {
+			return err
+		}
+		if err != nil {
+			s.late, h.dueAt = err, now.Add(h.every)
+		}
+	}
+	return nil
+}
+
+func (s *snapshot) readDays(ctx context.Context, from store, now time.Time) (err error) {
+	s.days, err = readingDays.read(ctx, from, s.days, now)
+	return err
 }
 
 // readHours reads the newest day by the hour, and what goes with it.
@@ -125,30 +155,41 @@ func (s *snapshot) readHours(ctx context.Context, from store, now time.Time) err
 	return err
 }
 
-// read reads the bars that are due, and takes the others from was.
+// read reads the bars that are due, and takes the others from was. After a
+// long silence it goes on from where it was, some bars with every reading.
 func (r reading) read(ctx context.Context, s store, was history, now time.Time) (history, error) {
-	first, newest := r.start(now), now.UTC().Truncate(r.step).Add(-r.step)
-	if was.byCheck == nil || was.readAt.Before(newest) { // or so late that bars would be missing
+	first := r.start(now)
+	if was.byCheck == nil {
 		buckets, err := s.PublicBuckets(ctx, r.grain, first, now)
 		if err != nil {
 			return was, fmt.Errorf("reading history by %s: %w", r.unit, err)
 		}
-		return history{readAt: now, next: first, olderAt: now, byCheck: byCheck(buckets)}.summed(), nil
+		return history{readAt: now, dueAt: now.Add(r.every), next: first, olderAt: now, byCheck: byCheck(buckets)}.summed(), nil
 	}
 	next := was
-	next.readAt = now
-	parts := []status.Span{{From: newest, To: now}}
-	if now.Sub(was.olderAt) >= r.olderEvery {
-		from := was.next
-		if from.Before(first) || !from.Before(newest) {
-			from = first
+	newest := status.Span{From: now.UTC().Add(-r.late).Truncate(r.step), To: now}
+	if was.readAt.Before(newest.From) {
+		newest.From = was.readAt.UTC().Truncate(r.step)
+		if newest.From.Before(first) {
+			newest.From = first
 		}
-		to := from.Add(time.Duration(r.atATime) * r.step)
-		if newest.Before(to) {
-			to = newest
+	}
+	next.readAt, next.dueAt = now, now.Add(r.every)
+	parts := []status.Span{newest}
+	switch stretch := time.Duration(r.atATime) * r.step; {
+	case now.Sub(newest.From) > stretch+r.step:
+		parts[0].To = newest.From.Add(stretch)
+		next.readAt, next.dueAt = parts[0].To, now
+	case now.Sub(was.olderAt) >= r.olderEvery:
+		older := status.Span{From: was.next, To: was.next.Add(stretch)}
+		if older.From.Before(first) || !older.From.Before(newest.From) {
+			older = status.Span{From: first, To: first.Add(stretch)}
 		}
-		next.olderAt, next.next = now, to
-		parts = append(parts, status.Span{From: from, To: to})
+		if newest.From.Before(older.To) {
+			older.To = newest.From
+		}
+		next.olderAt, next.next = now, older.To
+		parts = append(parts, older)
 	}
 	for _, part := range parts {
 		buckets, err := s.PublicBuckets(ctx, r.grain, part.From, part.To)
@@ -183,31 +224,42 @@ func byCheck(buckets []status.Bucket) map[string][]status.Bucket {
 }
 
 // replaced are the buckets of was with those of part in the place of what was
-// there, and without those before first.
+// there, and without those before first; those of a check stay in order.
 func replaced(was map[string][]status.Bucket, first time.Time, part status.Span, fresh map[string][]status.Bucket) map[string][]status.Bucket {
-	out := make(map[string][]status.Bucket, len(was))
+	out := make(map[string][]status.Bucket, max(len(was), len(fresh)))
 	for id, old := range was {
 		kept := make([]status.Bucket, 0, len(old)+1)
-		for _, b := range old {
-			if !b.Start.Before(first) && (b.Start.Before(part.From) || !b.Start.Before(part.To)) {
+		after := len(old)
+		for i, b := range old {
+			if !b.Start.Before(part.To) {
+				after = i
+				break
+			}
+			if !b.Start.Before(first) && b.Start.Before(part.From) {
 				kept = append(kept, b)
 			}
 		}
-		out[id] = kept
+		out[id] = append(append(kept, fresh[id]...), old[after:]...)
 	}
 	for id, buckets := range fresh {
-		out[id] = append(out[id], buckets...)
+		if _, there := was[id]; !there {
+			out[id] = buckets
+		}
 	}
 	return out
 }
 
+// of is the history over a period.
+func (s *snapshot) of(p period) *history {
+	if p.grain == grainDay {
+		return &s.days
+	}
+	return &s.hours
+}
+
 // past is what is known of a check over a period.
 func (s *snapshot) past(p period, id string) past {
-	h := s.hours
-	if p.grain == grainDay {
-		h = s.days
-	}
-	return past{h.byCheck[id], s.outages[id], s.counted}
+	return past{s.of(p).byCheck[id], s.outages[id], s.counted}
 }
 
 // byGroupAndName gives checks the places that readers can learn: they do not

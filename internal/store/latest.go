@@ -88,17 +88,17 @@ func setLatest(ctx context.Context, tx pgx.Tx, fresh []runRow, decided map[strin
 	}
 	_, err := tx.Exec(ctx, `
 		INSERT INTO latest AS l (check_id, location, conclusive, run_id, slot, attempt, outcome,
-			fault_class, fault_message, finished_at, latency_us)
+			fault_class, fault_message, finished_at, latency_us, changed_at)
 		SELECT check_id, location, conclusive, run_id::uuid, slot, attempt, outcome,
-			fault_class, fault_message, finished_at, latency_us
+			fault_class, fault_message, finished_at, latency_us, now()
 		FROM unnest($1::text[], $2::text[], $3::boolean[], $4::text[], $5::timestamptz[], $6::integer[],
 			$7::text[], $8::text[], $9::text[], $10::timestamptz[], $11::bigint[])
 			AS n (check_id, location, conclusive, run_id, slot, attempt, outcome,
 			fault_class, fault_message, finished_at, latency_us)
 		ON CONFLICT (check_id, location, conclusive) DO UPDATE SET
-			(run_id, slot, attempt, outcome, fault_class, fault_message, finished_at, latency_us) =
+			(run_id, slot, attempt, outcome, fault_class, fault_message, finished_at, latency_us, changed_at) =
 			(excluded.run_id, excluded.slot, excluded.attempt, excluded.outcome, excluded.fault_class,
-			excluded.fault_message, excluded.finished_at, excluded.latency_us)
+			excluded.fault_message, excluded.finished_at, excluded.latency_us, excluded.changed_at)
 		WHERE (excluded.slot, excluded.`+isConclusive+`, excluded.attempt) > (l.slot, l.`+isConclusive+`, l.attempt)`,
 		checkID, location, conclusive, run, slot, attempt, outcome,
 		class, message, finished, latency)

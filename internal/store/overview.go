@@ -1,9 +1,7 @@
 package store
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -14,67 +12,38 @@ import (
 )
 
 // Overview lists every check that was not removed, paused ones too, in the
-// order of their ids, each with its newest runs.
+// order of their ids, each with its newest runs. These are shared with later
+// answers: they are not to be changed.
 func (s *Store) Overview(ctx context.Context) ([]kept.Watched, error) {
-	const doing = "reading all checks with their newest runs"
+	list, err := s.overview.read(ctx, s)
+	if err != nil {
+		return nil, s.failed("reading all checks with their newest runs", err)
+	}
+	return list, nil
+}
+
+func overviewSet() watchedSet[kept.Watched] {
+	return watchedSet[kept.Watched]{
+		revision: revisionOfAll, newest: newestOfAll, undecided: undecidedOfAll,
+		list: listWatched, of: func(w *kept.Watched) *status.Check { return &w.Check },
+	}
+}
+
+func listWatched(ctx context.Context, s *Store) ([]kept.Watched, error) {
 	rows, err := s.pool.Query(ctx, `
 		SELECT id, name, description, group_name, tags, kind, every_ms, timeout_ms, locations, active, muted, owner
 		FROM checks WHERE removed_at IS NULL ORDER BY id`)
 	if err != nil {
-		return nil, s.failed(doing, err)
+		return nil, err
 	}
-	at := map[string]int{}
-	list, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (w kept.Watched, err error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (w kept.Watched, err error) {
 		var kind string
 		var every, timeout int64
 		err = row.Scan(&w.ID, &w.Name, &w.Description, &w.Group, &w.Tags, &kind, &every, &timeout, &w.Locations, &w.Active, &w.Muted, &w.Owner)
 		w.Kind = check.Kind(kind)
 		w.Every, w.Timeout = time.Duration(every)*time.Millisecond, time.Duration(timeout)*time.Millisecond
-		at[w.ID] = len(at)
 		return w, err
 	})
-	if err != nil {
-		return nil, s.failed(doing, err)
-	}
-	// What the view latest_known says, without that the database sorts it all:
-	// the rows of a check are few, and are put in order here.
-	rows, err = s.pool.Query(ctx, `
-		SELECT conclusive, `+publicRunColumns+` FROM latest
-		UNION ALL
-		SELECT true, `+publicRunColumns+` FROM undecided WHERE until <= now()`)
-	if err != nil {
-		return nil, s.failed(doing, err)
-	}
-	var conclusive bool
-	var run publicRun
-	_, err = pgx.ForEachRow(rows, append([]any{&conclusive}, run.targets()...), func() error {
-		i, ok := at[run.CheckID]
-		switch {
-		case !ok || !slices.Contains(list[i].Locations, run.Location): // it was made just now, or runs there no more
-		case conclusive:
-			list[i].Conclusive = newestOf(list[i].Conclusive, run.run())
-		default:
-			list[i].Last = newestOf(list[i].Last, run.run())
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, s.failed(doing, err)
-	}
-	return list, nil
-}
-
-// newestOf adds a run to those of a check, which are in the order of their
-// locations; of one location the newest stays.
-func newestOf(list []status.Run, r status.Run) []status.Run {
-	i, there := slices.BinarySearchFunc(list, r.Location, func(o status.Run, location string) int { return cmp.Compare(o.Location, location) })
-	switch {
-	case !there:
-		return slices.Insert(list, i, r)
-	case cmp.Or(r.Slot.Compare(list[i].Slot), cmp.Compare(r.Attempt, list[i].Attempt)) > 0:
-		list[i] = r
-	}
-	return list
 }
 
 // recentWithin is the while in which the newest runs are looked for first: those

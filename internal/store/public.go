@@ -1,7 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"math"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -15,56 +18,81 @@ import (
 // and nothing else: public, active checks, and no detail of what was seen.
 
 // PublicChecks lists the public checks in the order of group, name and id,
-// each with its newest runs in the order of their locations.
+// each with its newest runs in the order of their locations. These are shared
+// with later answers: they are not to be changed.
 func (s *Store) PublicChecks(ctx context.Context) ([]status.Check, error) {
-	return s.statuses(ctx, `public_checks`, `public_latest`, `public_status`)
+	return s.leveled(ctx, &s.public, `public_status`)
 }
 
 // Statuses is [Store.PublicChecks] for every active check, public or not.
 func (s *Store) Statuses(ctx context.Context) ([]status.Check, error) {
-	return s.statuses(ctx, `(SELECT * FROM checks WHERE active AND removed_at IS NULL) AS active_checks`,
-		`(SELECT l.* FROM latest_known l JOIN checks c ON c.id = l.check_id AND l.location = ANY (c.locations)) AS active_latest`, `check_status`)
+	return s.leveled(ctx, &s.active, `check_status`)
 }
 
-// statuses reads checks, their newest runs and what the stored history says of
-// them from three relations. A check of which it says nothing has done nothing
-// but pass.
-func (s *Store) statuses(ctx context.Context, ofChecks, ofRuns, ofLevels string) ([]status.Check, error) {
-	rows, err := s.pool.Query(ctx, `
-		SELECT id, name, description, group_name, tags, kind, every_ms, timeout_ms, locations,
-			coalesce(l.level, 'operational'), coalesce(l.since, 'epoch')
-		FROM `+ofChecks+` LEFT JOIN `+ofLevels+` l ON l.check_id = id ORDER BY group_name, name, id`)
-	if err != nil {
-		return nil, s.failed("reading the checks to be shown", err)
+// The statements of what is watched without regard to what is public.
+const (
+	revisionOfAll  = `SELECT coalesce(max(revision), 0) FROM checks`
+	newestOfAll    = `SELECT changed_at, conclusive, ` + publicRunColumns + ` FROM latest WHERE changed_at > $1`
+	undecidedOfAll = `SELECT now(), true, ` + publicRunColumns + ` FROM undecided WHERE until <= now()`
+)
+
+func publicSet() watchedSet[status.Check] {
+	return watchedSet[status.Check]{
+		revision:  `SELECT revision FROM public_revision`,
+		newest:    `SELECT changed_at, conclusive, ` + publicRunColumns + ` FROM public_newest WHERE changed_at > $1`,
+		undecided: `SELECT changed_at, conclusive, ` + publicRunColumns + ` FROM public_undecided`,
+		list:      checksOf(`public_checks`), of: func(c *status.Check) *status.Check { return c },
 	}
-	checks, err := pgx.CollectRows(rows, scanPublicCheck)
-	if err != nil {
-		return nil, s.failed("reading the checks to be shown", err)
+}
+
+func activeSet() watchedSet[status.Check] {
+	return watchedSet[status.Check]{
+		revision: revisionOfAll, newest: newestOfAll, undecided: undecidedOfAll,
+		list: checksOf(`checks WHERE active AND removed_at IS NULL`), of: func(c *status.Check) *status.Check { return c },
 	}
-	at := make(map[string]int, len(checks))
-	for i, c := range checks {
-		at[c.ID] = i
-	}
-	rows, err = s.pool.Query(ctx, `
-		SELECT conclusive, `+publicRunColumns+` FROM `+ofRuns+` ORDER BY check_id, location`)
-	if err != nil {
-		return nil, s.failed("reading the newest runs", err)
-	}
-	var conclusive bool
-	var run publicRun
-	_, err = pgx.ForEachRow(rows, append([]any{&conclusive}, run.targets()...), func() error {
-		i, ok := at[run.CheckID]
-		switch {
-		case !ok: // it became public just now
-		case conclusive:
-			checks[i].Conclusive = append(checks[i].Conclusive, run.run())
-		default:
-			checks[i].Last = append(checks[i].Last, run.run())
+}
+
+// checksOf reads the checks of a relation.
+func checksOf(relation string) func(ctx context.Context, s *Store) ([]status.Check, error) {
+	return func(ctx context.Context, s *Store) ([]status.Check, error) {
+		rows, err := s.pool.Query(ctx, `
+			SELECT id, name, description, group_name, tags, kind, every_ms, timeout_ms, locations
+			FROM `+relation+` ORDER BY group_name, name, id`)
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	})
+		return pgx.CollectRows(rows, scanPublicCheck)
+	}
+}
+
+// leveled reads a set of checks with what the stored history says of them. A
+// check of which it says nothing has done nothing but pass.
+func (s *Store) leveled(ctx context.Context, set *watchedSet[status.Check], ofLevels string) ([]status.Check, error) {
+	const doing = "reading the checks to be shown"
+	checks, err := set.read(ctx, s)
 	if err != nil {
-		return nil, s.failed("reading the newest runs", err)
+		return nil, s.failed(doing, err)
+	}
+	type level struct {
+		state status.State
+		since time.Time
+	}
+	levels := map[string]level{}
+	rows, err := s.pool.Query(ctx, `SELECT check_id, level, since FROM `+ofLevels)
+	if err != nil {
+		return nil, s.failed(doing, err)
+	}
+	var id string
+	var l level
+	if _, err := pgx.ForEachRow(rows, []any{&id, &l.state, &l.since}, func() error { levels[id] = l; return nil }); err != nil {
+		return nil, s.failed(doing, err)
+	}
+	for i := range checks {
+		c := &checks[i]
+		c.Level, c.LevelSince = status.Operational, time.Time{}
+		if l, ok := levels[c.ID]; ok {
+			c.Level, c.LevelSince = l.state, sinceEpoch(l.since)
+		}
 	}
 	return checks, nil
 }
@@ -73,8 +101,7 @@ func scanPublicCheck(row pgx.CollectableRow) (status.Check, error) {
 	var c status.Check
 	var kind string
 	var every, timeout int64
-	err := row.Scan(&c.ID, &c.Name, &c.Description, &c.Group, &c.Tags, &kind, &every, &timeout, &c.Locations, &c.Level, &c.LevelSince)
-	c.LevelSince = sinceEpoch(c.LevelSince)
+	err := row.Scan(&c.ID, &c.Name, &c.Description, &c.Group, &c.Tags, &kind, &every, &timeout, &c.Locations)
 	c.Kind = check.Kind(kind)
 	c.Every, c.Timeout = time.Duration(every)*time.Millisecond, time.Duration(timeout)*time.Millisecond
 	return c, err
@@ -102,37 +129,66 @@ func (s *Store) PublicLatencies(ctx context.Context, checkID string, since time.
 }
 
 // latencies reads the runs of a relation: what the index of a check's runs
-// holds.
+// holds, in its order. They are thinned here, as the database would sort them
+// all.
 func (s *Store) latencies(ctx context.Context, ofRuns, checkID string, since time.Time) ([]status.Run, error) {
 	const doing = "reading latencies"
 	rows, err := s.pool.Query(ctx, `
-		SELECT location, slot, attempt, outcome, latency_us FROM (
-			SELECT DISTINCT ON (location, period) *
-			FROM (
-				SELECT location, slot, attempt, outcome, latency_us,
-					floor(extract(epoch FROM slot - $2)::float8 * $3 / greatest(1, extract(epoch FROM now() - $2)::float8)) AS period
-				FROM `+ofRuns+`
-				WHERE check_id = $1 AND slot >= $2 AND outcome IN ('passed', 'degraded', 'failed')
-			) AS placed
-			ORDER BY location, period, outcome = 'failed' DESC, latency_us DESC
-		) AS chosen ORDER BY slot, location, attempt`, checkID, since, latencyPoints)
+		SELECT location, slot, attempt, outcome, latency_us FROM `+ofRuns+`
+		WHERE check_id = $1 AND slot >= $2 AND outcome IN ('passed', 'degraded', 'failed')
+		ORDER BY slot DESC`, checkID, since)
 	if err != nil {
 		return nil, s.failed(doing, err)
 	}
 	var runs []status.Run
-	var r status.Run
+	r := status.Run{CheckID: checkID}
 	var outcome string
 	var latency int64
 	_, err = pgx.ForEachRow(rows, []any{&r.Location, &r.Slot, &r.Attempt, &outcome, &latency}, func() error {
 		run := r
-		run.CheckID, run.Outcome, run.Latency = checkID, jobs.Outcome(outcome), time.Duration(latency)*time.Microsecond
+		run.Outcome, run.Latency = jobs.Outcome(outcome), time.Duration(latency)*time.Microsecond
 		runs = append(runs, run)
 		return nil
 	})
 	if err != nil {
 		return nil, s.failed(doing, err)
 	}
+	runs = thinned(runs, since, time.Now())
+	slices.SortFunc(runs, func(a, b status.Run) int {
+		return cmp.Or(a.Slot.Compare(b.Slot), cmp.Compare(a.Location, b.Location), cmp.Compare(a.Attempt, b.Attempt))
+	})
 	return runs, nil
+}
+
+// thinned leaves one run of each location in each of latencyPoints equal periods
+// between two times.
+func thinned(runs []status.Run, from, to time.Time) []status.Run {
+	type place struct {
+		location string
+		period   int
+	}
+	span := max(time.Second, to.Sub(from)).Seconds() / latencyPoints
+	at, out := make(map[place]int, len(runs)), runs[:0]
+	for _, r := range runs {
+		p := place{r.Location, int(math.Floor(r.Slot.Sub(from).Seconds() / span))}
+		i, there := at[p]
+		switch {
+		case !there:
+			at[p] = len(out)
+			out = append(out, r)
+		case speaksFor(r, out[i]):
+			out[i] = r
+		}
+	}
+	return out
+}
+
+// speaksFor reports whether a run says more of its period than another.
+func speaksFor(r, other status.Run) bool {
+	if failed := r.Outcome == jobs.Failed; failed != (other.Outcome == jobs.Failed) {
+		return failed
+	}
+	return r.Latency > other.Latency
 }
 
 // publicRunColumns are the columns behind [publicRun.targets].

@@ -31,6 +31,46 @@ func OpenPublic(ctx context.Context, url string) (*Store, error) {
 	})
 }
 
+// uncounted are the hours from $1 on and before $2 that were not counted from
+// their slots yet.
+const uncounted = `ARRAY(
+	SELECT h FROM generate_series($1::timestamptz, least($2, now()), interval '1 hour') AS h
+	WHERE h < $2 AND NOT EXISTS (SELECT FROM public_tallied_hours WHERE start = h))`
+
+// bucketsOf are the statements of [Store.PublicBuckets] by grain: what was
+// counted from slots, what the recorder counts up of the other hours, and
+// latencies, which only it knows. Of hours it is one row that tells both. Sums of
+// bigint are numeric, which takes five times as long: what a check does in a day
+// is an integer, and its latency exact as a float.
+var bucketsOf = map[string]string{
+	Hour: buckets(Hour, `
+		SELECT check_id, start, passed::integer * open, degraded::integer * open, failed::integer * open, inconclusive::integer * open,
+			expired::integer * open, 0, 0, 0, 0, 0, 0, 0, latency_sum_us::float8
+		FROM (SELECT *, (start = ANY (`+uncounted+`))::integer AS open FROM public_rollups
+			WHERE grain = 'hour' AND start >= $1 AND start < $2) AS hours`),
+	Day: buckets(Day, `
+		SELECT check_id, date_trunc('day', start, 'UTC'), passed::integer, degraded::integer, failed::integer, inconclusive::integer, expired::integer,
+			0, 0, 0, 0, 0, 0, 0, 0
+		FROM public_rollups WHERE grain = 'hour' AND start = ANY (`+uncounted+`)
+		UNION ALL
+		SELECT check_id, start, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, latency_sum_us::float8
+		FROM public_rollups WHERE grain = 'day' AND start >= $1 AND start < $2`),
+}
+
+// buckets sums what was counted from slots and other parts.
+func buckets(grain, others string) string {
+	return `
+		SELECT check_id, start, sum(passed), sum(degraded), sum(failed), sum(inconclusive), sum(expired),
+			sum(expected), sum(m_expected), sum(m_passed), sum(m_degraded), sum(m_failed),
+			sum(m_inconclusive), sum(m_expired), sum(latency_sum_us)
+		FROM (
+			SELECT check_id, start, passed, degraded, failed, inconclusive, expired, expected,
+				m_expected, m_passed, m_degraded, m_failed, m_inconclusive, m_expired, 0::float8 AS latency_sum_us
+			FROM public_tallies WHERE grain = '` + grain + `' AND start >= $1 AND start < $2
+			UNION ALL` + others + `
+		) AS parts GROUP BY check_id, start ORDER BY check_id, start`
+}
+
 // PublicBuckets lists the histories of all public checks from the period of
 // grain ([Hour] or [Day]) that holds `from` and before another time, all
 // locations together, in the order of check and start. Hours that were counted
@@ -41,26 +81,7 @@ func (s *Store) PublicBuckets(ctx context.Context, grain string, from, before ti
 		return nil, fmt.Errorf("reading histories: %q is not a grain; use %q or %q", grain, Hour, Day)
 	}
 	from = from.UTC().Truncate(span(grain))
-	// Sums of bigint are numeric, which takes five times as long: what a check
-	// does in a day is an integer, and its latency exact as a float.
-	rows, err := s.pool.Query(ctx, `
-		SELECT check_id, start, sum(passed), sum(degraded), sum(failed), sum(inconclusive), sum(expired),
-			sum(expected), sum(m_expected), sum(m_passed), sum(m_degraded), sum(m_failed),
-			sum(m_inconclusive), sum(m_expired), sum(latency_sum_us)
-		FROM (
-			SELECT check_id, start, passed, degraded, failed, inconclusive, expired, expected,
-				m_expected, m_passed, m_degraded, m_failed, m_inconclusive, m_expired, 0::float8 AS latency_sum_us
-			FROM public_tallies WHERE grain = $1 AND start >= $2 AND start < $3
-			UNION ALL
-			SELECT check_id, date_trunc($1, start, 'UTC'), passed::integer, degraded::integer, failed::integer, inconclusive::integer, expired::integer,
-				0, 0, 0, 0, 0, 0, 0, 0
-			FROM public_rollups WHERE grain = 'hour' AND start = ANY (ARRAY(
-				SELECT h FROM generate_series($2::timestamptz, least($3, now()), interval '1 hour') AS h
-				WHERE h < $3 AND NOT EXISTS (SELECT FROM public_tallied_hours WHERE start = h)))
-			UNION ALL
-			SELECT check_id, start, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, latency_sum_us::float8
-			FROM public_rollups WHERE grain = $1 AND start >= $2 AND start < $3
-		) AS parts GROUP BY check_id, start ORDER BY check_id, start`, grain, from, before)
+	rows, err := s.pool.Query(ctx, bucketsOf[grain], from, before)
 	if err != nil {
 		return nil, s.failed("reading histories", err)
 	}

@@ -15,6 +15,9 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/probefleet/probefleet/internal/kept"
+	"github.com/probefleet/probefleet/internal/status"
 )
 
 // Store is a pool of connections to one database. It is safe for concurrent
@@ -24,6 +27,9 @@ type Store struct {
 	// loud has the ids of checks that were not quiet when they were last
 	// looked at; see [Store.foldStatus]. It only saves a second try.
 	loud sync.Map
+	// What is read again and again of all checks.
+	public, active watchedSet[status.Check]
+	overview       watchedSet[kept.Watched]
 }
 
 const (
@@ -68,7 +74,7 @@ func open(ctx context.Context, url string, prepare func(context.Context, *pgx.Co
 	if err != nil {
 		return nil, fmt.Errorf("making the database pool: %w", err)
 	}
-	return &Store{pool: pool}, nil
+	return &Store{pool: pool, public: publicSet(), active: activeSet(), overview: overviewSet()}, nil
 }
 
 // inUTC makes every time that is read come in UTC.

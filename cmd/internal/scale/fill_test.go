@@ -19,8 +19,8 @@ import (
 var places = []string{"here", "there", "elsewhere"}
 
 // fill makes checks with what recorder and people would have made of 90 days:
-// definitions, states, tallies, incidents, alerts and messages. Runs are made by
-// [fillRuns].
+// definitions, states, tallies, incidents, alerts and messages, what is counted
+// in the order of its time. Runs are made by [fillRuns].
 func fill(t *testing.T, db *store.Store, url string, checks int) {
 	t.Helper()
 	all := make([]check.Check, checks)
@@ -47,10 +47,10 @@ func fill(t *testing.T, db *store.Store, url string, checks int) {
 		// Three more definitions of each.
 		`INSERT INTO check_history (check_id, since, active, spec_version, spec, changed_by)
 			SELECT id, now() - d * interval '20 days', true, spec_version, spec, 'ada' FROM checks, generate_series(1, 3) d WHERE $1 > 0`,
-		`INSERT INTO latest (check_id, location, conclusive, run_id, slot, attempt, outcome, fault_class, fault_message, finished_at, latency_us)
+		`INSERT INTO latest (check_id, location, conclusive, run_id, slot, attempt, outcome, fault_class, fault_message, finished_at, latency_us, changed_at)
 			SELECT c.id, l, v, gen_random_uuid(), date_trunc('minute', now()), 1,
 				CASE WHEN n % 20 = 0 AND n % 3 = 0 THEN 'failed' ELSE 'passed' END, CASE WHEN n % 20 = 0 AND n % 3 = 0 THEN 'assertion' ELSE '' END,
-				CASE WHEN n % 20 = 0 AND n % 3 = 0 THEN 'status == 200 (got 503)' ELSE '' END, now(), 120000
+				CASE WHEN n % 20 = 0 AND n % 3 = 0 THEN 'status == 200 (got 503)' ELSE '' END, now(), 120000, now() - random() * interval '1 minute'
 			FROM checks c, LATERAL (SELECT substr(c.id, 3)::int AS n) x, unnest(c.locations) l, (VALUES (true), (false)) AS w (v) WHERE $1 > 0`,
 		`INSERT INTO check_status (check_id, level, since, newest, mark_at, quiet, state_version, state)
 			SELECT 'c-' || n, CASE n % 3 WHEN 0 THEN 'outage' WHEN 1 THEN 'degraded' ELSE 'operational' END, now() - interval '1 hour', now(), now(), false, 1, '{}'
@@ -58,15 +58,15 @@ func fill(t *testing.T, db *store.Store, url string, checks int) {
 		`INSERT INTO tallied_hours (start) SELECT generate_series(date_trunc('day', now(), 'UTC') - interval '89 days', date_trunc('hour', now()) - interval '2 hours', '1 hour') WHERE $1 > 0`,
 		`INSERT INTO tallies (grain, start, check_id, location, ` + counts + `)
 			SELECT 'day', d, c.id, l, 1440, 1438 - (hashtext(c.id || d) & 7), 1, (hashtext(c.id || d) & 7), 1, 0, 0, 0, 0, 0, 0, 0, '\x01'
-			FROM checks c, unnest(c.locations) l, generate_series(date_trunc('day', now(), 'UTC') - interval '89 days', now(), '1 day') d WHERE $1 > 0`,
+			FROM checks c, unnest(c.locations) l, generate_series(date_trunc('day', now(), 'UTC') - interval '89 days', now(), '1 day') d WHERE $1 > 0 ORDER BY d`,
 		`INSERT INTO tallies (grain, start, check_id, location, ` + counts + `)
 			SELECT 'hour', h, c.id, l, 60, 60, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, '\x01'
-			FROM checks c, unnest(c.locations) l, generate_series(date_trunc('hour', now()) - interval '30 hours', date_trunc('hour', now()) - interval '2 hours', '1 hour') h WHERE $1 > 0`,
+			FROM checks c, unnest(c.locations) l, generate_series(date_trunc('hour', now()) - interval '30 hours', date_trunc('hour', now()) - interval '2 hours', '1 hour') h WHERE $1 > 0 ORDER BY h`,
 		`INSERT INTO rollups (grain, start, check_id, location, passed, degraded, failed, inconclusive, expired, latency_count, latency_sum_us, latency_max_us)
 			SELECT g, s, c.id, l, 60, 0, 0, 0, 0, 60, 7200000, 300000
 			FROM checks c, unnest(c.locations) l, LATERAL (
 				SELECT 'hour' g, generate_series(date_trunc('hour', now()) - interval '30 hours', date_trunc('hour', now()), '1 hour') s
-				UNION ALL SELECT 'day', generate_series(date_trunc('day', now(), 'UTC') - interval '89 days', now(), '1 day')) x WHERE $1 > 0`,
+				UNION ALL SELECT 'day', generate_series(date_trunc('day', now(), 'UTC') - interval '89 days', now(), '1 day')) x WHERE $1 > 0 ORDER BY s`,
 		// Ten outages of each twentieth check, two of each of the others.
 		`INSERT INTO incidents (id, source, check_id, checks, title, impact, opened, closed, first_slot, last_slot, failed, locations, fault_class, fault_message)
 			SELECT gen_random_uuid(), 'rules', 'c-' || n, ARRAY['c-' || n], '', 'outage', o.at, CASE WHEN k > 0 OR n % 60 > 0 THEN o.at + interval '20 minutes' END,

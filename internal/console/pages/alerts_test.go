@@ -75,7 +75,7 @@ type board interface {
 
 func visit(b board, method, path string, scopes ...access.Scope) *httptest.ResponseRecorder {
 	f := web.New(web.Options{Door: porter{scopes}, Nav: Nav, Logger: slog.New(slog.DiscardHandler)})
-	p := &pages{Options: Options{Frame: f, Console: console.New(console.Options{Alerts: b, Logger: slog.New(slog.DiscardHandler)})}}
+	p := &pages{shelf: newShelf(), Options: Options{Frame: f, Console: console.New(console.Options{Alerts: b, Logger: slog.New(slog.DiscardHandler)})}}
 	p.addAlerts()
 	w := httptest.NewRecorder()
 	f.ServeHTTP(w, httptest.NewRequest(method, path, nil))

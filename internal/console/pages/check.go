@@ -84,15 +84,15 @@ type revisionRow struct {
 }
 
 func (p *pages) watched(r *http.Request) (kept.Watched, error) {
-	all, byID, err := p.all.get(r.Context())
+	all, err := p.all.get(r.Context())
 	if err != nil {
 		return kept.Watched{}, err
 	}
-	i, ok := byID[r.PathValue("id")]
+	i, ok := all.byID[r.PathValue("id")]
 	if !ok {
 		return kept.Watched{}, missing(fmt.Sprintf("There is no check %q. It may have been renamed or removed.", web.Shorten(r.PathValue("id"), 80)))
 	}
-	return all[i], nil
+	return all.list[i], nil
 }
 
 func (p *pages) check(w http.ResponseWriter, r *http.Request) error {

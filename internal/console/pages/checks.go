@@ -1,9 +1,7 @@
 package pages
 
 import (
-	"cmp"
 	"context"
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -22,8 +20,6 @@ var checksPage = templateOf("checks")
 const (
 	// rowsPerPage is the length of a page of a list.
 	rowsPerPage = 100
-	// sparkRuns is the number of runs in a sparkline.
-	sparkRuns = 40
 )
 
 // paused is the state of a check that is not scheduled; the others are
@@ -77,10 +73,10 @@ func (q checksQuery) Href(name, value string) string {
 }
 
 // fits reports whether a check is looked for, but for its state.
-func (q checksQuery) fits(w *kept.Watched) bool {
+func (q checksQuery) fits(w *rankedCheck) bool {
 	if q.Q != "" {
 		needle := strings.ToLower(q.Q)
-		if !strings.Contains(w.ID, needle) && !strings.Contains(strings.ToLower(w.Name), needle) {
+		if !strings.Contains(w.ID, needle) && !strings.Contains(w.lower, needle) {
 			return false
 		}
 	}
@@ -124,57 +120,32 @@ type checkRow struct {
 }
 
 func (p *pages) checks(ctx context.Context, q url.Values) (web.Page, error) {
-	all, _, err := p.all.get(ctx)
+	all, err := p.all.get(ctx)
 	if err != nil {
 		return web.Page{}, err
 	}
 	v := listChecks(all, parseChecksQuery(q), time.Now())
-	ids := make([]string, len(v.Rows))
-	for i, row := range v.Rows {
-		ids[i] = row.ID
-	}
-	recent, err := p.Records.Recent(ctx, ids, sparkRuns)
-	if err != nil {
+	if err := p.sparks.draw(ctx, v.Rows); err != nil {
 		return web.Page{}, err
-	}
-	for i := range v.Rows {
-		v.Rows[i].Spark = newSpark(recent[v.Rows[i].ID])
 	}
 	return web.Page{Title: "Checks", Section: "checks", Live: "checks", Body: v}, nil
 }
 
-// listChecks chooses and orders what is shown: what is worst comes first.
-func listChecks(all []kept.Watched, q checksQuery, now time.Time) checksView {
-	v := checksView{Query: q, All: len(all), Filtered: q.Href("", "") != "/checks"}
+// listChecks chooses what is shown, and tells times as of now.
+func listChecks(all allChecks, q checksQuery, now time.Time) checksView {
+	v := checksView{Query: q, All: len(all.list), Filtered: q.Href("", "") != "/checks"}
 	counts := map[status.State]int{}
-	kinds, groups, tags := map[string]bool{}, map[string]bool{}, map[string]bool{}
-	type ranked struct {
-		rank  int
-		state status.State
-		w     *kept.Watched
-	}
-	var found []ranked
-	for i := range all {
-		w := &all[i]
-		kinds[string(w.Kind)] = true
-		if w.Group != "" {
-			groups[w.Group] = true
-		}
-		for _, t := range w.Tags {
-			tags[t] = true
-		}
+	var found []*rankedCheck
+	for i := range all.ranked {
+		w := &all.ranked[i]
 		if !q.fits(w) {
 			continue
 		}
-		s := stateOf(*w, now)
-		counts[s]++
-		if q.State == "" || string(s) == q.State {
-			found = append(found, ranked{slices.Index(stateOrder, s), s, w})
+		counts[w.state]++
+		if q.State == "" || string(w.state) == q.State {
+			found = append(found, w)
 		}
 	}
-	slices.SortStableFunc(found, func(a, b ranked) int {
-		return cmp.Or(cmp.Compare(a.rank, b.rank), cmp.Compare(a.w.Name, b.w.Name))
-	})
 	for _, s := range stateOrder {
 		current := q.State == string(s)
 		if n := counts[s]; n > 0 || current {
@@ -185,7 +156,7 @@ func listChecks(all []kept.Watched, q checksQuery, now time.Time) checksView {
 			v.Tallies = append(v.Tallies, tally{stateMark(s), s, n, q.Href("state", to), current})
 		}
 	}
-	v.Kinds, v.Groups, v.Tags = options(kinds, q.Kind), options(groups, q.Group), options(tags, q.Tag)
+	v.Kinds, v.Groups, v.Tags = options(all.kinds, q.Kind), options(all.groups, q.Group), options(all.tags, q.Tag)
 	for i := range v.Kinds {
 		v.Kinds[i].Word = web.KindWord(check.Kind(v.Kinds[i].Value))
 	}
@@ -199,14 +170,14 @@ func listChecks(all []kept.Watched, q checksQuery, now time.Time) checksView {
 		v.Next = q.Href("page", strconv.Itoa(q.Page+1))
 	}
 	for _, f := range found[v.From:v.To] {
-		v.Rows = append(v.Rows, newCheckRow(*f.w, f.state, now))
+		v.Rows = append(v.Rows, newCheckRow(*f.Watched, f.state, now))
 	}
 	return v
 }
 
-func options(values map[string]bool, selected string) []option {
+func options(values []string, selected string) []option {
 	var list []option
-	for _, v := range sortedKeys(values) {
+	for _, v := range values {
 		list = append(list, option{v, v, v == selected})
 	}
 	return list
@@ -235,46 +206,4 @@ func newCheckRow(w kept.Watched, s status.State, now time.Time) checkRow {
 		row.Why = ""
 	}
 	return row
-}
-
-// spark is a row of runs as bars, as long as they took.
-type spark struct {
-	Label string
-	Bars  []sparkBars
-	Width int
-}
-
-// sparkBars are all bars of one outcome: a page has some thousands.
-type sparkBars struct {
-	Class, Path string
-}
-
-// newSpark draws runs, which come newest first, oldest first.
-func newSpark(runs []status.Run) spark {
-	s := spark{Width: 4 * sparkRuns}
-	var top time.Duration
-	failed := 0
-	for _, r := range runs {
-		top = max(top, r.Latency)
-		if r.Outcome == jobs.Failed {
-			failed++
-		}
-	}
-	paths := map[string][]byte{}
-	for i, r := range runs {
-		h := 4
-		if top > 0 {
-			h = max(4, int(20*r.Latency/top))
-		}
-		code := web.OutcomeMark(r.Outcome).Code
-		if code == "x" {
-			h = 20
-		}
-		paths[code] = fmt.Appendf(paths[code], "M%d 20v-%dh3v%dz", 4*(sparkRuns-1-i), h, h)
-	}
-	for _, code := range sortedKeys(paths) {
-		s.Bars = append(s.Bars, sparkBars{"s-" + code, string(paths[code])})
-	}
-	s.Label = fmt.Sprintf("%s, %d failed", web.Count(len(runs), "run"), failed)
-	return s
 }

@@ -148,11 +148,11 @@ func (newIncidentView) Impacts() []status.Impact { return status.Impacts }
 
 // knownIDs are the ids of the checks, for forms; none where they cannot be read.
 func (p *pages) knownIDs(r *http.Request) (ids, tags, groups []string) {
-	all, _, err := p.all.get(r.Context())
-	if err != nil || len(all) > maxOffered {
+	all, err := p.all.get(r.Context())
+	if err != nil || len(all.list) > maxOffered {
 		return nil, nil, nil
 	}
-	for _, w := range all {
+	for _, w := range all.list {
 		ids = append(ids, w.ID)
 		tags = append(tags, w.Tags...)
 		if w.Group != "" {

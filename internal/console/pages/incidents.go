@@ -51,10 +51,10 @@ func newIncidentRow(i status.Recorded, name func(id string) string, now time.Tim
 }
 
 func (p *pages) name(ctx context.Context) func(string) string {
-	all, byID, err := p.all.get(ctx)
+	all, err := p.all.get(ctx)
 	return func(id string) string {
-		if i, ok := byID[id]; err == nil && ok {
-			return all[i].Name
+		if i, ok := all.byID[id]; err == nil && ok {
+			return all.list[i].Name
 		}
 		return id
 	}

@@ -89,27 +89,24 @@ func (p *pages) version(ctx context.Context, about string) (string, error) {
 	h := fnv.New64a()
 	switch kind {
 	case "checks":
-		all, _, err := p.all.get(ctx)
+		all, err := p.all.get(ctx)
 		if err != nil {
 			return "", err
 		}
-		now := time.Now()
-		for _, w := range all {
-			fmt.Fprintln(h, w.ID, w.Name, stateOf(w, now), w.Muted)
-		}
+		fmt.Fprintln(h, all.digest)
 		// Latencies and sparklines change all the time: they are looked at once
 		// in a while.
-		fmt.Fprintln(h, now.Unix()/10)
+		fmt.Fprintln(h, time.Now().Unix()/10)
 	case "check":
-		all, byID, err := p.all.get(ctx)
+		all, err := p.all.get(ctx)
 		if err != nil {
 			return "", err
 		}
-		i, ok := byID[id]
+		i, ok := all.byID[id]
 		if !ok {
 			return "gone", nil
 		}
-		w := all[i]
+		w := all.list[i]
 		fmt.Fprintln(h, stateOf(w, time.Now()), w.Muted, w.Active, w.Name, w.Description, w.Group, w.Tags, w.Every, w.Locations)
 		for _, run := range w.Last {
 			fmt.Fprintln(h, run.RunID, run.Attempt, run.Outcome)

@@ -87,6 +87,7 @@ type Queue struct {
 type pages struct {
 	Options
 	all    overview
+	sparks sparks
 	lately reading[[]kept.Activity]
 	shelf  shelf
 	live   streams
@@ -94,7 +95,7 @@ type pages struct {
 
 // Add adds the pages to a frame.
 func Add(o Options) {
-	p := &pages{Options: o}
+	p := &pages{Options: o, sparks: newSparks(o.Records.Recent), shelf: newShelf()}
 	p.all.readBy(o.Records.Overview)
 	p.lately.every, p.lately.read = activityFor, func(ctx context.Context) ([]kept.Activity, error) { return o.Records.Activity(ctx, activityWithin) }
 	f := o.Frame

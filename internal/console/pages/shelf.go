@@ -10,6 +10,8 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
+
 	"github.com/probefleet/probefleet/internal/console/web"
 )
 
@@ -17,8 +19,8 @@ const (
 	// listFor is how long a list is shown as it is before it is made again.
 	listFor = time.Second
 	// shelfSize is the number of lists that are kept, those of past versions
-	// included; then all of them go.
-	shelfSize = 64
+	// included; of more the one goes that nobody has asked for for longest.
+	shelfSize = 256
 )
 
 // shelf keeps lists as they were last shown, each for those who may do the same:
@@ -26,7 +28,15 @@ const (
 // here clears it.
 type shelf struct {
 	mu    sync.Mutex
-	lists map[string]*reading[listed]
+	lists *lru.Cache[string, *reading[listed]]
+}
+
+func newShelf() shelf {
+	lists, err := lru.New[string, *reading[listed]](shelfSize)
+	if err != nil {
+		panic(err) // the number is no number of things
+	}
+	return shelf{lists: lists}
 }
 
 // listed is a page without what is of its viewer.
@@ -39,13 +49,10 @@ type listed struct {
 func (s *shelf) at(key string, read func(context.Context) (listed, error)) *reading[listed] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	one := s.lists[key]
-	if one == nil {
-		if s.lists == nil || len(s.lists) >= shelfSize {
-			s.lists = map[string]*reading[listed]{}
-		}
+	one, ok := s.lists.Get(key)
+	if !ok {
 		one = &reading[listed]{every: listFor, read: read}
-		s.lists[key] = one
+		s.lists.Add(key, one)
 	}
 	return one
 }
@@ -54,7 +61,7 @@ func (s *shelf) at(key string, read func(context.Context) (listed, error)) *read
 func (s *shelf) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.lists = nil
+	s.lists.Purge()
 }
 
 // list is a page that the shelf keeps. What it shows follows from its address,
