@@ -1,12 +1,15 @@
 package pages
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/codec"
@@ -114,14 +117,24 @@ func (p *pages) check(w http.ResponseWriter, r *http.Request) error {
 			}
 		}
 	}
-	line, err := p.Records.Latencies(ctx, watched.ID, now.Add(-chartHours*time.Hour))
-	if err != nil {
+	// What takes longest is asked for at once.
+	var line []status.Run
+	var coverage []status.Coverage
+	asked, asking := errgroup.WithContext(ctx)
+	asked.Go(func() (err error) {
+		line, err = p.Records.Latencies(asking, watched.ID, now.Add(-chartHours*time.Hour))
+		return err
+	})
+	asked.Go(func() (err error) {
+		coverage, err = p.Records.Coverage(asking, watched.ID, now.Add(-24*time.Hour))
+		return err
+	})
+	runs, err := p.Records.Runs(ctx, runsOf(r, &v, now))
+	if err := errors.Join(err, asked.Wait()); err != nil {
 		return err
 	}
 	v.Chart = newChart(watched.Locations, watched.Every, line, now)
-	if err := p.places(r, &v, now); err != nil {
-		return err
-	}
+	v.addPlaces(runs, coverage, now)
 	incidents, err := p.Records.Incidents(ctx, kept.IncidentFilter{Check: watched.ID, Limit: incidentsShown})
 	if err != nil {
 		return err
@@ -153,8 +166,8 @@ func (p *pages) check(w http.ResponseWriter, r *http.Request) error {
 	return checkPage(w, r, p.Frame, web.Page{Title: watched.Name, Section: "checks", Live: "check:" + watched.ID, Body: v})
 }
 
-// places are the locations with their runs and what is missing of them.
-func (p *pages) places(r *http.Request, v *checkView, now time.Time) error {
+// runsOf says which runs are asked for.
+func runsOf(r *http.Request, v *checkView, now time.Time) kept.RunFilter {
 	f := kept.RunFilter{Check: v.ID, Since: now.Add(-30 * 24 * time.Hour), Until: now.Add(time.Minute), Limit: runsRead}
 	if before, err := time.Parse(time.RFC3339Nano, r.URL.Query().Get("before")); err == nil {
 		f.Until = before
@@ -165,14 +178,11 @@ func (p *pages) places(r *http.Request, v *checkView, now time.Time) error {
 	} else {
 		v.Outcome = ""
 	}
-	runs, err := p.Records.Runs(r.Context(), f)
-	if err != nil {
-		return err
-	}
-	coverage, err := p.Records.Coverage(r.Context(), v.ID, now.Add(-24*time.Hour))
-	if err != nil {
-		return err
-	}
+	return f
+}
+
+// addPlaces adds the locations with their runs and what is missing of them.
+func (v *checkView) addPlaces(runs []kept.Run, coverage []status.Coverage, now time.Time) {
 	locations := slices.Clone(v.Locations)
 	for _, run := range runs {
 		if !slices.Contains(locations, run.Location) {
@@ -210,7 +220,6 @@ func (p *pages) places(r *http.Request, v *checkView, now time.Time) error {
 		}
 		v.Older = href("checks", v.ID) + "?" + q.Encode() + "#runs"
 	}
-	return nil
 }
 
 // alerting says when somebody is told.
