@@ -36,8 +36,9 @@ func questions(t *testing.T, s *site) []question {
 		return question{title, when, ask}
 	}
 	return []question{
-		q("Status page: checks and their newest runs", "every 2 s", func(ctx context.Context, db *store.Store) error { _, err := db.PublicChecks(ctx); return err }),
-		q("Status page: the newest hours", "every 10 s, and each minute four of the others", func(ctx context.Context, db *store.Store) error {
+		q("Status page: checks and their newest runs", "at the start, every 30 s, and where checks were changed", func(ctx context.Context, db *store.Store) error { _, err := db.PublicChecks(ctx); return err }),
+		q("Status page: what was stored since", "every 2 s", func(ctx context.Context, db *store.Store) error { _, err := db.PublicChecks(ctx); return err }),
+		q("Status page: the newest hours", "every 10 s, for most of an hour without the hour before, and each minute two of the others", func(ctx context.Context, db *store.Store) error {
 			_, err := db.PublicBuckets(ctx, store.Hour, now.Add(-time.Hour), now)
 			return err
 		}),
@@ -45,7 +46,7 @@ func questions(t *testing.T, s *site) []question {
 			_, err := db.PublicBuckets(ctx, store.Hour, now.Add(-23*time.Hour), now)
 			return err
 		}),
-		q("Status page: the newest days", "each minute, and ten of the others", func(ctx context.Context, db *store.Store) error {
+		q("Status page: the newest days", "each minute, for most of a day without the day before, and three of the others", func(ctx context.Context, db *store.Store) error {
 			_, err := db.PublicBuckets(ctx, store.Day, now.Add(-day), now)
 			return err
 		}),
@@ -67,8 +68,9 @@ func questions(t *testing.T, s *site) []question {
 			_, err := db.PublicLatencies(ctx, "c-7", now.Add(-day))
 			return err
 		}),
-		q("Console: all checks and their newest runs", "every 2 s at most, while somebody looks; where it takes longer than 0.2 s, in a tenth of the time", func(ctx context.Context, db *store.Store) error { _, err := db.Overview(ctx); return err }),
-		q("Console, checks: sparklines of a page of 100", "once a second for each list at most", func(ctx context.Context, db *store.Store) error { _, err := db.Recent(ctx, ids, 40); return err }),
+		q("Console: all checks and their newest runs", "as by the status page, while somebody looks", func(ctx context.Context, db *store.Store) error { _, err := db.Overview(ctx); return err }),
+		q("Console: what was stored since", "every 2 s at most, while somebody looks", func(ctx context.Context, db *store.Store) error { _, err := db.Overview(ctx); return err }),
+		q("Console, checks: sparklines of a page of 100", "for those that have run since the list was made before", func(ctx context.Context, db *store.Store) error { _, err := db.Recent(ctx, ids, 40); return err }),
 		q("Console: incidents", "likewise", func(ctx context.Context, db *store.Store) error {
 			_, err := db.Incidents(ctx, kept.IncidentFilter{Limit: 51})
 			return err
