@@ -12,7 +12,9 @@ import (
 // log, and of the one that failed its own last lines are kept.
 func TestTold(t *testing.T) {
 	var in strings.Builder
-	output := func(test, text string) { fmt.Fprintf(&in, `{"Action":"output","Test":%q,"Output":%q}`+"\n", test, text) }
+	output := func(test, text string) {
+		fmt.Fprintf(&in, `{"Action":"output","Test":%q,"Output":%q}`+"\n", test, text)
+	}
 	in.WriteString("# a line of the build\n")
 	for i := range wordsKept + 5 {
 		output("TestBad", fmt.Sprintf("    bad %d\n", i))
