@@ -55,7 +55,7 @@ func TestWhatIsReadAgainIsWhatThereIs(t *testing.T) {
 		},
 		"a slot is decided by the time": func() {
 			do(t, url, `INSERT INTO undecided (run_id, check_id, location, slot, attempt, outcome, fault_class, fault_message, finished_at, latency_us, until)
-				SELECT run_id, check_id, location, slot, attempt + 10, 'failed', 'timeout', 'late', finished_at, latency_us, now() FROM latest WHERE NOT conclusive LIMIT 1
+				SELECT run_id, check_id, location, slot - (attempt % 2) * interval '2 minutes', attempt + 10, 'failed', 'timeout', 'late', finished_at, latency_us, now() FROM latest WHERE NOT conclusive LIMIT 1
 				ON CONFLICT DO NOTHING`)
 		},
 		"and by a run": func() { do(t, url, `DELETE FROM undecided`) },
