@@ -88,7 +88,7 @@ func TestMove(t *testing.T) {
 		t.Fatal(err)
 	}
 	var move sqsqueue.Move
-	for range 50 {
+	for range 600 {
 		if move, err = dead.LastMove(t.Context()); err != nil || !move.Running {
 			break
 		}
