@@ -3,6 +3,8 @@ package alert
 import (
 	"fmt"
 	"time"
+
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // Condition is something that is wrong now, apart from what the slots of a check
@@ -38,7 +40,7 @@ func Uncovered(now time.Time, checks []Measured) []Condition {
 		}
 		message := "nothing was recorded since: is a worker of its locations running?"
 		if m.SaidNothing > 0 {
-			message = fmt.Sprintf("%d attempts since then said nothing about the target", m.SaidNothing)
+			message = numeral.Of(m.SaidNothing, "attempt") + " since then said nothing about the target"
 		}
 		found = append(found, Condition{Subject: m.CheckID, CheckID: m.CheckID, Name: m.Name, Since: m.Newest, Facts: Facts{Message: message}})
 	}
@@ -62,7 +64,7 @@ func Dead(now time.Time, depths map[string]int, known map[string]time.Time) []Co
 			since = now
 		}
 		found = append(found, Condition{Subject: queue, Name: queue, Since: since, Facts: Facts{
-			Failed: n, Message: fmt.Sprintf("%d messages; `probefleet dlq list` says why", n),
+			Failed: n, Message: numeral.Of(n, "message") + "; `probefleet dlq list` says why",
 		}})
 	}
 	return found

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // Message is what a channel is told, before it has the shape of any service.
@@ -84,7 +86,7 @@ func newItem(i item) Item {
 		it.Line = fmt.Sprintf("%s, still", a.Line())
 	}
 	if a.Kind == Certificate && i.what != TellClosed {
-		it.Line = fmt.Sprintf("the certificate of %s ends within %d days, at %s", a.subject(), i.n, a.Facts.Ends.UTC().Format("2 Jan 2006 15:04 MST"))
+		it.Line = fmt.Sprintf("the certificate of %s ends within %s, at %s", a.subject(), numeral.Of(i.n, "day"), a.Facts.Ends.UTC().Format("2 Jan 2006 15:04 MST"))
 	}
 	return it
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // State is all that a plan looks at.
@@ -322,7 +324,7 @@ func (p *channelPlan) decide(d *Decision) {
 			due = later(due, recent[len(recent)-r.Max].Add(r.Per.Of()))
 		}
 		if n := len(p.sent.At); n >= r.Max && p.sent.At[n-r.Max].Add(r.Per.Of()).After(first.Add(p.channel.group())) {
-			withheld = fmt.Sprintf("at most %d messages are sent within %s; what happened meanwhile is gathered here", r.Max, r.Per)
+			withheld = fmt.Sprintf("at most %s %s sent within %s; what happened meanwhile is gathered here", numeral.Of(r.Max, "message"), numeral.Pick(r.Max, "is", "are"), r.Per)
 		}
 	}
 	if due.After(p.Now) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/access"
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // auditLog is where it is written down who did what.
@@ -113,7 +114,8 @@ func (c *Console) noteLetters(ctx context.Context, doing string, ch Chosen, done
 	}
 	err := c.o.Audit.Note(context.WithoutCancel(ctx), access.Entry{
 		Action: action, Subject: ch.Queue,
-		Note: fmt.Sprintf("%s: %d messages, %d rows, %d queues being moved, %d failed", what, done.Messages, done.Rows, len(done.Moves), len(done.Failed)),
+		Note: fmt.Sprintf("%s: %s, %s, %s being moved, %d failed", what,
+			numeral.Of(done.Messages, "message"), numeral.Of(done.Rows, "row"), numeral.Of(len(done.Moves), "queue"), len(done.Failed)),
 	})
 	if err != nil {
 		c.o.Logger.Error("noting what was done to dead letters", "doing", doing, "err", err)

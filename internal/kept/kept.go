@@ -4,11 +4,11 @@
 package kept
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/numeral"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
@@ -33,7 +33,7 @@ type ApplyOptions struct {
 type OwnedError struct{ Owners map[string]string }
 
 func (e *OwnedError) Error() string {
-	return fmt.Sprintf("%d checks belong to another set", len(e.Owners))
+	return numeral.Of(len(e.Owners), "check") + " " + numeral.Pick(len(e.Owners), "belongs", "belong") + " to another set"
 }
 
 // Check is a check in codec's shape.

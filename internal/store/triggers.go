@@ -2,13 +2,13 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/numeral"
 	"github.com/probefleet/probefleet/internal/schedule"
 )
 
@@ -26,7 +26,7 @@ func (s *Store) AddTriggers(ctx context.Context, r TriggerRequest) error {
 		if err := tx.SendBatch(ctx, batch).Close(); err != nil {
 			return err
 		}
-		return audit(ctx, tx, access.Entry{Action: actTrigger, Subject: r.ID, Note: fmt.Sprintf("%d runs, the first of %s", len(r.Runs), r.Runs[0].CheckID)})
+		return audit(ctx, tx, access.Entry{Action: actTrigger, Subject: r.ID, Note: numeral.Of(len(r.Runs), "run") + ", the first of " + r.Runs[0].CheckID})
 	})
 	if err != nil {
 		return s.failed("writing down what is to be run", err)

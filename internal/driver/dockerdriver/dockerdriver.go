@@ -22,6 +22,7 @@ import (
 	"github.com/moby/moby/client"
 
 	"github.com/probefleet/probefleet/internal/driver"
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // Settings are what every container of the stage is started with. Capabilities
@@ -165,7 +166,7 @@ func (d *Driver) Running(ctx context.Context) (driver.Running, error) {
 		if n > best || n == best && v.commit < out.Commit {
 			best, out.Commit = n, v.commit
 		}
-		words = append(words, fmt.Sprintf("%d run %.10s", n, v.commit))
+		words = append(words, fmt.Sprintf("%d %s %.10s", n, numeral.Pick(n, "runs", "run"), v.commit))
 	}
 	slices.Sort(words)
 	if out.Mixed = len(counts) > 1; out.Mixed || total > 0 && total != d.s.Count {

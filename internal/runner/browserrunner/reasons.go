@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // reason says why step s did not find what it wanted.
@@ -25,7 +26,7 @@ func (f found) reason(s check.Step) string {
 		}
 		return q + " is there, but not visible"
 	case "nth":
-		return fmt.Sprintf("%s is visible %d times; the step is for number %d", q, f.Matches, s.Nth)
+		return fmt.Sprintf("%s is visible %s; the step is for number %d", q, numeral.Of(f.Matches, "time"), s.Nth)
 	case "many":
 		return fmt.Sprintf("%d visible elements match %s: say more of the one that is meant, or which by nth", f.Matches, q)
 	case "invalid":

@@ -12,6 +12,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // expressionPoll is how often an expression is asked for.
@@ -222,7 +223,7 @@ func (s *stepRun) expectConsole(ctx context.Context) error {
 	if len(s.instead) > 0 {
 		said = ": " + s.instead[0]
 	}
-	return s.because(ctx, fmt.Sprintf("the console has %d errors%s", n, said), true)
+	return s.because(ctx, "the console has "+numeral.Of(n, "error")+said, true)
 }
 
 func (s *stepRun) expectDialog(ctx context.Context) error {
