@@ -44,7 +44,7 @@ func TestLayers(t *testing.T) {
 	nouns := []string{"check", "jobs"}
 	ruled := []string{
 		"codec", "assert", "recording", "schedule", "status", "rollout", "redact", "template",
-		"access", "people", "plan", "kept", "ping", "heartbeat", "promotion", "alert", "alert/alertbody", "backtest", "prose", "statuspage", "subscription", "origin", "shadow", "simulate", "capacity",
+		"access", "people", "plan", "kept", "ping", "heartbeat", "promotion", "alert", "alert/alertbody", "backtest", "prose", "statuspage", "subscription", "origin", "shadow", "simulate", "capacity", "numeral",
 	}
 	rules := append(append([]string{"nearest"}, ruled...), nouns...)
 	for layer, l := range map[string]struct{ rooms, may []string }{

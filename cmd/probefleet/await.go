@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // startBudget bounds the wait for a part to answer, and then for the first
@@ -48,9 +50,10 @@ func (i *installation) awaitResults(ctx context.Context) error {
 			i.say.wait("waiting for the status page")
 			return err
 		}
-		i.say.wait("first results: %d of %d checks", measured, max(total, i.applied))
+		all := numeral.Of(max(total, i.applied), "check")
+		i.say.wait("first results: %d of %s", measured, all)
 		if total < i.applied || measured < total {
-			return fmt.Errorf("%d of %d checks have no result yet", max(total, i.applied)-measured, max(total, i.applied))
+			return fmt.Errorf("%d of %s have no result yet", max(total, i.applied)-measured, all)
 		}
 		return nil
 	})

@@ -14,6 +14,7 @@ import (
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/internal/console"
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // dlqPatience is how long a request about dead letters may take: the console
@@ -184,10 +185,10 @@ func dlqRedrive(ctx context.Context, p daemon.Process) error {
 	}
 	err := f.print(p.Stdout, done, func() {
 		for _, m := range done.Moves {
-			fmt.Fprintf(p.Stdout, "%s: %d of %d messages went back%s\n", m.Queue, m.Moved, m.ToMove, suffix(m.Failure))
+			fmt.Fprintf(p.Stdout, "%s: %d of %s went back%s\n", m.Queue, m.Moved, numeral.Of(m.ToMove, "message"), suffix(m.Failure))
 		}
 		if len(done.Moves) == 0 || done.Messages+done.Rows > 0 {
-			fmt.Fprintf(p.Stdout, "%d messages and %d result rows went back\n", done.Messages, done.Rows)
+			fmt.Fprintf(p.Stdout, "%s and %s went back\n", numeral.Of(done.Messages, "message"), numeral.Of(done.Rows, "result row"))
 		}
 	})
 	return errors.Join(err, undone(done))
@@ -254,7 +255,7 @@ func dlqDiscard(ctx context.Context, p daemon.Process) error {
 		more = ch.All && done.More && done.Messages > 0 && len(done.Failed) == 0
 	}
 	err := f.print(p.Stdout, total, func() {
-		fmt.Fprintf(p.Stdout, "%d messages and %d result rows were deleted\n", total.Messages, total.Rows)
+		fmt.Fprintf(p.Stdout, "%s and %s were deleted\n", numeral.Of(total.Messages, "message"), numeral.Of(total.Rows, "result row"))
 	})
 	return errors.Join(err, undone(total))
 }
@@ -273,7 +274,7 @@ func (f *dlqFlags) sayWhatWouldGo(ctx context.Context, ch console.Chosen) error 
 			}
 		}
 	}
-	return &daemon.ExitError{Code: 2, Err: fmt.Errorf("%d dead letters would be deleted for good, and their slots stay without a result; repeat with -yes to do it", n)}
+	return &daemon.ExitError{Code: 2, Err: fmt.Errorf("%s would be deleted for good, and %s without a result; repeat with -yes to do it", numeral.Of(n, "dead letter"), numeral.Pick(n, "its slot stays", "their slots stay"))}
 }
 
 // undone is what of a change did not happen.

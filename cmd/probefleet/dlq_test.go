@@ -206,7 +206,7 @@ func TestDeadLettersByCommand(t *testing.T) {
 	d.expect(0, []string{"refused", `"raw"`}, "dlq", "show", ids[console.KindRow])
 	d.expect(1, []string{"there is no dead letter"}, "dlq", "show", "unknown")
 
-	d.expect(0, []string{"1 messages and 0 result rows went back"}, "dlq", "redrive", ids["two"])
+	d.expect(0, []string{"1 message and 0 result rows went back"}, "dlq", "redrive", ids["two"])
 	if back := d.all(source); len(back) != 1 || back[0].Attributes["type"] != codec.TypeJob || back[0].Receives != 1 {
 		t.Errorf("redriven: %+v", back)
 	}
@@ -215,7 +215,7 @@ func TestDeadLettersByCommand(t *testing.T) {
 	if back := d.all(source); len(back) != 3 {
 		t.Errorf("%d messages went back, want 3", len(back))
 	}
-	d.expect(0, []string{"0 messages and 1 result rows went back"}, "dlq", "redrive", "-all", "-queue", console.RowQueue)
+	d.expect(0, []string{"0 messages and 1 result row went back"}, "dlq", "redrive", "-all", "-queue", console.RowQueue)
 	if back := d.all(results); len(back) != 1 || back[0].Body != raw {
 		t.Errorf("the row went back as %+v", back)
 	}

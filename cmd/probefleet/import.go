@@ -14,6 +14,7 @@ import (
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/checkfile"
 	"github.com/probefleet/probefleet/internal/importer"
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // maxImport caps one file of another system.
@@ -53,7 +54,7 @@ func importFiles(_ context.Context, p daemon.Process) error {
 	for _, l := range lost {
 		fmt.Fprintln(p.Stderr, "not carried over:", plainLine(l.String(), 500))
 	}
-	fmt.Fprintf(p.Stderr, "%d checks; %d things were not carried over\n", len(kept), len(lost))
+	fmt.Fprintf(p.Stderr, "%s; %s not carried over\n", numeral.Of(len(kept), "check"), numeral.Of(len(lost), "thing")+" "+numeral.Pick(len(lost), "was", "were"))
 	if len(kept) == 0 {
 		return &daemon.ExitError{Code: 2, Err: errors.New("there is nothing to write")}
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 var marks = map[jobs.Outcome]string{
@@ -33,11 +34,7 @@ func printResults(w io.Writer, results []jobs.Result) {
 			parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
 		}
 	}
-	noun := "checks"
-	if len(results) == 1 {
-		noun = "check"
-	}
-	fmt.Fprintf(w, "\n%d %s: %s\n", len(results), noun, strings.Join(parts, ", "))
+	fmt.Fprintf(w, "\n%s: %s\n", numeral.Of(len(results), "check"), strings.Join(parts, ", "))
 }
 
 // here is the location of what `probefleet test` runs.

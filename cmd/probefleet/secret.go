@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/internal/numeral"
 	"github.com/probefleet/probefleet/internal/secret"
 )
 
@@ -81,6 +82,6 @@ func removeSecrets(p daemon.Process, f secret.File, names []string) error {
 	if err := f.Remove(names...); err != nil {
 		return err
 	}
-	fmt.Fprintf(p.Stdout, "%d secrets removed\n", len(names))
+	fmt.Fprintf(p.Stdout, "%s removed\n", numeral.Of(len(names), "secret"))
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/numeral"
 	"github.com/probefleet/probefleet/internal/simulate"
 )
 
@@ -238,8 +239,8 @@ func (c *simulateConfig) print(p daemon.Process, rows []simulate.Row) error {
 		for _, g := range c.s.Checks {
 			checks += g.Len()
 		}
-		fmt.Fprintf(p.Stdout, "%d checks, %.1f jobs a second of %.2f s each; %s, seeds %d to %d\n", checks, v.Rate, v.Service, c.s.Length, c.seed, c.seed+uint64(c.seeds)-1)
-		fmt.Fprintf(p.Stdout, "with %s: %d jobs, %d delivered again, %d dead\n\n", rows[0].Policy, rows[0].Jobs, again, dead)
+		fmt.Fprintf(p.Stdout, "%s, %.1f jobs a second of %.2f s each; %s, seeds %d to %d\n", numeral.Of(checks, "check"), v.Rate, v.Service, c.s.Length, c.seed, c.seed+uint64(c.seeds)-1)
+		fmt.Fprintf(p.Stdout, "with %s: %s, %d delivered again, %d dead\n\n", rows[0].Policy, numeral.Of(rows[0].Jobs, "job"), again, dead)
 		return simulate.Text(p.Stdout, rows)
 	})
 }

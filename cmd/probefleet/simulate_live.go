@@ -13,6 +13,7 @@ import (
 	"github.com/probefleet/probefleet/internal/codec"
 	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/numeral"
 	"github.com/probefleet/probefleet/internal/simulate"
 )
 
@@ -154,11 +155,11 @@ func (l *liveQueue) workers(ctx context.Context, location string, class jobs.Cla
 func (f liveFound) words() string {
 	times := "service times as asked for"
 	if f.Runs > 0 {
-		times = fmt.Sprintf("service times of %d runs", f.Runs)
+		times = "service times of " + numeral.Of(f.Runs, "run")
 	}
 	workers := "no worker is known"
 	if f.Workers > 0 {
-		workers = fmt.Sprintf("%d workers of %d slots", f.Workers, f.Slots)
+		workers = numeral.Of(f.Workers, "worker") + " of " + numeral.Of(f.Slots, "slot")
 	}
 	return fmt.Sprintf("of %s: %s, %s", f.Console, times, workers)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/probefleet/probefleet/internal/codec"
 	"github.com/probefleet/probefleet/internal/console"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // followEvery is the time between two looks at runs that were asked for.
@@ -49,7 +50,7 @@ func trigger(ctx context.Context, p daemon.Process) error {
 	}
 	if c.wait <= 0 {
 		return printAs(p.Stdout, c.output, t, func() error {
-			_, err := fmt.Fprintf(p.Stdout, "%d runs were asked for: %s\n", len(t.Runs), t.ID)
+			_, err := fmt.Fprintf(p.Stdout, "%s asked for: %s\n", numeral.Of(len(t.Runs), "run")+" "+numeral.Pick(len(t.Runs), "was", "were"), t.ID)
 			return err
 		})
 	}
@@ -112,7 +113,7 @@ func (c triggerConfig) follow(ctx context.Context, t *console.Trigger, w io.Writ
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return &daemon.ExitError{Code: 2, Err: fmt.Errorf("%d of %d runs have ended within %s; the others go on: ask /api/v1/triggers/%s, or use a longer -wait", len(told), len(t.Runs), c.wait, t.ID)}
+			return &daemon.ExitError{Code: 2, Err: fmt.Errorf("%d of %s ended within %s; what is left goes on: ask /api/v1/triggers/%s, or use a longer -wait", len(told), numeral.Of(len(t.Runs), "run"), c.wait, t.ID)}
 		}
 		if err := c.console.call(ctx, time.Minute, http.MethodGet, "/api/v1/triggers/"+t.ID, nil, t); err != nil {
 			if ctx.Err() != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 func validate(_ context.Context, p daemon.Process) error {
@@ -17,6 +18,6 @@ func validate(_ context.Context, p daemon.Process) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(p.Stdout, "%d checks, no faults\n", len(checks))
+	fmt.Fprintf(p.Stdout, "%s, no faults\n", numeral.Of(len(checks), "check"))
 	return nil
 }

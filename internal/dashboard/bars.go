@@ -151,7 +151,7 @@ func tell(b bar, c status.Counts) string {
 }
 
 // moments names a stretch of time: days in UTC, as they are counted, and times
-// of day in zone.
+// of day in zone, with the days of the week where there are two of them.
 func moments(p period, from, to time.Time, zone *time.Location) string {
 	if p.grain == grainDay {
 		last := to.Add(-p.step)
@@ -160,7 +160,15 @@ func moments(p period, from, to time.Time, zone *time.Location) string {
 		}
 		return from.Format("2 Jan") + " to " + last.Format("2 Jan")
 	}
-	return from.In(zone).Format("15:04") + "–" + to.In(zone).Format("15:04 MST")
+	from, to = from.In(zone), to.In(zone)
+	begin, end, dash := "15:04", "15:04 MST", "–"
+	if from.Format("MST") != to.Format("MST") { // the clocks are changed meanwhile
+		begin = end
+	}
+	if from.YearDay() != to.YearDay() {
+		begin, end, dash = "Mon "+begin, "Mon "+end, " to "
+	}
+	return from.Format(begin) + dash + to.Format(end)
 }
 
 // summary says a history in one sentence, for those who do not see it.

@@ -115,6 +115,42 @@ func TestUptimeSpeaksForWhatWasMeasured(t *testing.T) {
 	}
 }
 
+func TestMomentsAreInOrder(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(text string) time.Time {
+		m, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	for _, c := range []struct {
+		p        period
+		from, to string
+		zone     *time.Location
+		want     string
+	}{
+		{hourly, "2026-05-12T14:00:00Z", "2026-05-12T15:00:00Z", time.UTC, "14:00–15:00 UTC"},
+		{hourly, "2026-05-11T19:00:00Z", "2026-05-12T18:00:00Z", time.UTC, "Mon 19:00 to Tue 18:00 UTC"},
+		{hourly, "2026-05-11T00:00:00Z", "2026-05-12T00:00:00Z", time.UTC, "Mon 00:00 to Tue 00:00 UTC"},
+		{hourly, "2026-05-11T23:00:00Z", "2026-05-12T00:00:00Z", time.UTC, "Mon 23:00 to Tue 00:00 UTC"},
+		{hourly, "2026-12-31T20:00:00Z", "2027-01-01T03:00:00Z", time.UTC, "Thu 20:00 to Fri 03:00 UTC"},
+		{hourly, "2026-05-11T22:00:00Z", "2026-05-12T21:00:00Z", berlin, "00:00–23:00 CEST"},
+		{hourly, "2026-10-25T00:00:00Z", "2026-10-25T01:00:00Z", berlin, "02:00 CEST–02:00 CET"},
+		{hourly, "2026-10-24T20:00:00Z", "2026-10-25T20:00:00Z", berlin, "Sat 22:00 CEST to Sun 21:00 CET"},
+		{hourly, "2026-03-29T00:00:00Z", "2026-03-29T02:00:00Z", berlin, "01:00 CET–04:00 CEST"},
+		{daily, "2026-05-11T00:00:00Z", "2026-05-12T00:00:00Z", berlin, "11 May"},
+		{daily, "2026-05-11T00:00:00Z", "2026-05-14T00:00:00Z", berlin, "11 May to 13 May"},
+	} {
+		if got := moments(c.p, at(c.from), at(c.to), c.zone); got != c.want {
+			t.Errorf("%s to %s: %q, want %q", c.from, c.to, got, c.want)
+		}
+	}
+}
+
 func TestBarsShowWhatIsMissing(t *testing.T) {
 	draw := func(c status.Check, buckets ...status.Bucket) string {
 		var out []string
@@ -125,7 +161,7 @@ func TestBarsShowWhatIsMissing(t *testing.T) {
 	}
 	got := draw(minutely("a"), hour(5, status.Counts{Passed: 60}), hour(4, status.Counts{Passed: 60}), hour(2, status.Counts{Passed: 15}), hour(1, status.Counts{Passed: 50, Failed: 10}), hour(0, status.Counts{Passed: 41}))
 	want := strings.Join([]string{
-		"b-e 15:00–09:00 UTC: no run yet",
+		"b-e Mon 15:00 to Tue 09:00 UTC: no run yet",
 		"b-o 09:00–11:00 UTC: operational, 120 runs",
 		"b-n 11:00–12:00 UTC: not measured",
 		"b-n 12:00–13:00 UTC: operational, 15 runs, 25% measured",
@@ -167,7 +203,7 @@ func TestHistoryAsItWasCounted(t *testing.T) {
 		out = append(out, s.Class+" "+s.Title)
 	}
 	want := []string{
-		"b-e 15:00–10:00 UTC: no run yet",
+		"b-e Mon 15:00 to Tue 10:00 UTC: no run yet",
 		"b-o 10:00–11:00 UTC: operational, 30 runs",
 		"b-m 11:00–12:00 UTC: maintenance, 60 runs",
 		"b-n 12:00–13:00 UTC: outage, 50 runs, 30 failed, 30 in maintenance, 66% measured",

@@ -9,6 +9,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/numeral"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
@@ -164,10 +165,7 @@ func wholePercent(share float64) string {
 
 // count says a number with its noun: "1 hour", "1,440 runs".
 func count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return thousands(n) + " " + noun
+	return thousands(n) + " " + numeral.Noun(n, noun)
 }
 
 func thousands(n int) string {

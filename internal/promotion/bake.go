@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // bake is what a commit has shown in a stage: whether for long enough and
@@ -92,15 +94,15 @@ func (p *planner) baked(stage Stage, since time.Time, checks []CheckRuns) Verdic
 		lacks = append(lacks, fmt.Sprintf("%s of %s have passed", span(age), span(b.For)))
 	}
 	if b.Runs > 0 {
-		evidence = append(evidence, fmt.Sprintf("%d conclusive runs of %d", runs, b.Runs))
+		evidence = append(evidence, fmt.Sprintf("%s of %d", numeral.Of(runs, "conclusive run"), b.Runs))
 		if runs < b.Runs {
-			lacks = append(lacks, fmt.Sprintf("%d of %d runs were made", runs, b.Runs))
+			lacks = append(lacks, fmt.Sprintf("%d of %s %s made", runs, numeral.Of(b.Runs, "run"), numeral.Pick(b.Runs, "was", "were")))
 		}
 	}
 	if b.Locations > 0 {
-		evidence = append(evidence, fmt.Sprintf("%d locations of %d", len(places), b.Locations))
+		evidence = append(evidence, fmt.Sprintf("%s of %d", numeral.Of(len(places), "location"), b.Locations))
 		if len(places) < b.Locations {
-			lacks = append(lacks, fmt.Sprintf("%d of %d locations have run", len(places), b.Locations))
+			lacks = append(lacks, fmt.Sprintf("%d of %s %s run", len(places), numeral.Of(b.Locations, "location"), numeral.Pick(b.Locations, "has", "have")))
 		}
 	}
 	if len(lacks) == 0 {
@@ -141,9 +143,9 @@ func passed(stage Stage, checks []CheckRuns) Verdict {
 	case len(failing) > 0:
 		return verdict(GateChecks, Fail, "in %s fails %s", stage.Name, join(failing)).evidence(evidence...)
 	case share > stage.Bake.MaxFailed:
-		return verdict(GateChecks, Fail, "in %s failed %d of %d runs, which is more than %.4g %%", stage.Name, bad, good+bad, 100*stage.Bake.MaxFailed).evidence(evidence...)
+		return verdict(GateChecks, Fail, "in %s failed %d of %s, which is more than %.4g %%", stage.Name, bad, numeral.Of(good+bad, "run"), 100*stage.Bake.MaxFailed).evidence(evidence...)
 	case len(idle) > 0:
 		return verdict(GateChecks, Wait, "in %s has not yet run: %s", stage.Name, join(idle)).evidence(evidence...)
 	}
-	return verdict(GateChecks, Pass, "in %s passed %d of %d runs of %d checks", stage.Name, good, good+bad, len(checks)).evidence(evidence...)
+	return verdict(GateChecks, Pass, "in %s passed %d of %s of %s", stage.Name, good, numeral.Of(good+bad, "run"), numeral.Of(len(checks), "check")).evidence(evidence...)
 }

@@ -3,6 +3,8 @@ package promotion
 import (
 	"fmt"
 	"slices"
+
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // significant is the p-value under which a candidate does differ.
@@ -26,7 +28,7 @@ func (q question) shadow() Verdict {
 
 func (r ShadowRuns) judge(g ShadowGate) Verdict {
 	evidence := []string{
-		fmt.Sprintf("%d pairs of %s: %d worse, %d better, p = %.3f", r.Pairs, r.Build, r.Worse, r.Better, r.P),
+		fmt.Sprintf("%s of %s: %d worse, %d better, p = %.3f", numeral.Of(r.Pairs, "pair"), r.Build, r.Worse, r.Better, r.P),
 		fmt.Sprintf("%.2f to %.2f %% disagree, of which %.4g %% are allowed", 100*r.RateLow, 100*r.RateHigh, 100*g.Disagree),
 		fmt.Sprintf("%d timed: × %.3f to %.3f as long, of which × %.4g is allowed", r.Timed, r.RatioLow, r.RatioHigh, g.Slower),
 	}
@@ -38,17 +40,17 @@ func (r ShadowRuns) judge(g ShadowGate) Verdict {
 	agrees, quick := r.RateHigh <= g.Disagree, r.RatioLow > 0 && r.RatioHigh <= g.Slower
 	switch {
 	case r.Worse > r.Better && r.P < significant:
-		return say(Fail, "%s finds something else: %d pairs are worse and %d better, which chance explains in %.2g %% of all cases", r.Build, r.Worse, r.Better, 100*r.P)
+		return say(Fail, "%s finds something else: %s %s worse and %d better, which chance explains in %.2g %% of all cases", r.Build, numeral.Of(r.Worse, "pair"), numeral.Pick(r.Worse, "is", "are"), r.Better, 100*r.P)
 	case r.RateLow > g.Disagree:
 		return say(Fail, "at least %.2f %% of the pairs of %s disagree, which is more than %.4g %%", 100*r.RateLow, r.Build, 100*g.Disagree)
 	case r.Timed > 1 && r.RatioLow > g.Slower:
 		return say(Fail, "%s takes at least %.3f times as long, which is more than %.4g", r.Build, r.RatioLow, g.Slower)
 	case r.Pairs < g.Pairs:
-		return say(Unknown, "%d pairs of shadow runs of %s are too few to tell: %d are needed", r.Pairs, r.Build, g.Pairs)
+		return say(Unknown, "%s of shadow runs of %s %s too few to tell: %d are needed", numeral.Of(r.Pairs, "pair"), r.Build, numeral.Pick(r.Pairs, "is", "are"), g.Pairs)
 	case !agrees:
 		return say(Unknown, "up to %.2f %% of the pairs of %s may disagree, which is more than %.4g %%: more pairs would tell", 100*r.RateHigh, r.Build, 100*g.Disagree)
 	case r.Timed < 2 || !quick:
 		return say(Unknown, "%s may take up to %.3f times as long, which is more than %.4g: more pairs would tell", r.Build, r.RatioHigh, g.Slower)
 	}
-	return say(Pass, "%d pairs of %s agree", r.Pairs, r.Build)
+	return say(Pass, "%s of %s %s", numeral.Of(r.Pairs, "pair"), r.Build, numeral.Pick(r.Pairs, "agrees", "agree"))
 }

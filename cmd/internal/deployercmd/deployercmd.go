@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
+	"github.com/probefleet/probefleet/internal/numeral"
 	"github.com/probefleet/probefleet/internal/pipelinefile"
 )
 
@@ -121,7 +122,7 @@ func (d *desk) open(least, most int) ([]string, error) {
 	}
 	args := d.flags.Args()
 	if len(args) < least || len(args) > most {
-		return nil, &daemon.UsageError{Err: fmt.Errorf("%d arguments; see -h for what is wanted (flags come before arguments)", len(args))}
+		return nil, &daemon.UsageError{Err: fmt.Errorf("%s; see -h for what is wanted (flags come before arguments)", numeral.Of(len(args), "argument"))}
 	}
 	return args, d.read()
 }
@@ -183,7 +184,7 @@ func validate(_ context.Context, p daemon.Process, c verb) error {
 	for _, s := range d.file.Services {
 		stages += len(s.Stages)
 	}
-	_, err := fmt.Fprintf(p.Stdout, "%s: %d services, %d stages\n", d.path, len(d.file.Services), stages)
+	_, err := fmt.Fprintf(p.Stdout, "%s: %s, %s\n", d.path, numeral.Of(len(d.file.Services), "service"), numeral.Of(stages, "stage"))
 	return err
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/probefleet/probefleet/cmd/internal/daemon"
 	"github.com/probefleet/probefleet/internal/driver"
 	"github.com/probefleet/probefleet/internal/driver/dockerdriver"
+	"github.com/probefleet/probefleet/internal/numeral"
 	"github.com/probefleet/probefleet/internal/pipelinefile"
 	"github.com/probefleet/probefleet/internal/promotion"
 	"github.com/probefleet/probefleet/internal/redact"
@@ -112,7 +113,7 @@ func (h *host) up(ctx context.Context, p daemon.Process) error {
 		}
 		return fmt.Errorf("%s was not rolled out, and what it had replaced was put back: %w", h.image, err)
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%d containers run %s (%s), after %s\n", h.count, h.image, promotion.Short(r.Commit), time.Since(began).Round(100*time.Millisecond))
+	_, err = fmt.Fprintf(p.Stdout, "%s %s %s (%s), after %s\n", numeral.Of(h.count, "container"), numeral.Pick(h.count, "runs", "run"), h.image, promotion.Short(r.Commit), time.Since(began).Round(100*time.Millisecond))
 	return err
 }
 
@@ -126,7 +127,7 @@ func (h *host) status(ctx context.Context, p daemon.Process) error {
 	case r.Detail != "":
 		return fmt.Errorf("%s; `deployer instance up` makes them one", r.Detail)
 	}
-	_, err = fmt.Fprintf(p.Stdout, "%d containers run %s, since %s\n", h.count, promotion.Short(r.Commit), r.Since.Format(time.RFC3339))
+	_, err = fmt.Fprintf(p.Stdout, "%s %s %s, since %s\n", numeral.Of(h.count, "container"), numeral.Pick(h.count, "runs", "run"), promotion.Short(r.Commit), r.Since.Format(time.RFC3339))
 	return err
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
+	"github.com/probefleet/probefleet/internal/numeral"
 	"github.com/probefleet/probefleet/internal/status"
 )
 
@@ -163,10 +164,7 @@ func Percent(share float64) string {
 
 // Count says a number with its noun: "1 hour", "1,440 runs".
 func Count(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return Thousands(n) + " " + noun
+	return Thousands(n) + " " + numeral.Noun(n, noun)
 }
 
 // Thousands writes a number with separators.

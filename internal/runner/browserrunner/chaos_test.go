@@ -37,7 +37,7 @@ var troubles = []struct {
 	// The page alone keeps its renderer busy: a visitor sees the same.
 	{"hang", `<script>setTimeout(() => { for (;;); }, 50)</script>`, 3 * time.Second, []jobs.Outcome{jobs.Failed, jobs.Inconclusive}},
 	{"leak", `<script>window.kept = []; for (let i = 0; i < 100; i++) kept.push(new Uint8Array(1 << 20).fill(i)); setTimeout(() => document.body.append('content'))</script>`, 20 * time.Second, []jobs.Outcome{jobs.Passed, jobs.Inconclusive}},
-	{"allocate", `<script>const all = []; setInterval(() => all.push(new Uint8Array(16 << 20).fill(1)), 1)</script>`, 30 * time.Second, []jobs.Outcome{jobs.Inconclusive}},
+	{"allocate", `<script>const all = []; setInterval(() => all.push(new Uint8Array(16 << 20).fill(1)), 1)</script>`, 2 * time.Minute, []jobs.Outcome{jobs.Inconclusive}},
 	{"browser killed", `<script>fetch('/kill')</script>`, 20 * time.Second, []jobs.Outcome{jobs.Inconclusive}},
 }
 
@@ -92,12 +92,14 @@ func TestChaos(t *testing.T) {
 	}
 	wg.Wait()
 	took := time.Since(began)
+	limit := 5*time.Second + patience(t, shared.Runner, url+"/healthy")
 	_ = r.Close()
 	closed := time.Now()
-	// What other processes do they do by themselves, within five seconds.
-	until(5*time.Second, func() bool { return chaosLeft(dir, started) == "" })
+	// What other processes do they do by themselves, within five seconds and
+	// what this machine takes longer.
+	until(limit, func() bool { return chaosLeft(dir, started) == "" })
 	if left := chaosLeft(dir, started); left != "" {
-		t.Errorf("5 s after the end: %s", left)
+		t.Errorf("%s after the end: %s", limit, left)
 	}
 	t.Logf("nothing was left %s after the end", time.Since(closed).Round(time.Millisecond))
 	judgeChaos(t, all)
@@ -130,9 +132,10 @@ func judgeChaos(t *testing.T, all []chaosRun) {
 		if !ok {
 			t.Errorf("run %d (%s): %s, %+v", i, name, c.result.Outcome, c.result.Fault)
 		}
-		// The time that the Mux adds to the check's own.
-		const grace = 5 * time.Second
-		if c.took > limit+grace {
+		// The time that the Mux adds to the check's own, when the run's context
+		// ends, and what a busy machine may take to notice.
+		const grace, notice = 5 * time.Second, 5 * time.Second
+		if c.took > limit+grace+notice {
 			t.Errorf("run %d (%s) took %s of %s", i, name, c.took, limit)
 		}
 		latest = max(latest, c.took-limit)

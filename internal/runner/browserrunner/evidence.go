@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// pictureTimeout bounds the picture of a finished or failed flow: a page
-	// that is kept busy cannot be drawn.
+	// pictureTimeout bounds the picture of a finished or failed flow and what
+	// is asked of its page: one that is kept busy cannot be drawn.
 	pictureTimeout = 2 * time.Second
 	// storeTimeout bounds the storing of all pictures of a run.
 	storeTimeout = 10 * time.Second

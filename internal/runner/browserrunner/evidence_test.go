@@ -144,6 +144,7 @@ func TestOpenErrors(t *testing.T) {
 	t.Cleanup(hostile.CloseClientConnections)
 	tls := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(tls.Close)
+	refuge := site(t, map[string]string{"/": "x"})
 
 	rows := []struct {
 		url   string
@@ -159,19 +160,23 @@ func TestOpenErrors(t *testing.T) {
 		{hostile.URL + "/nothing", jobs.FaultProtocol, []string{"answered without a page"}},
 		{hostile.URL + "/file", jobs.FaultProtocol, []string{"answered without a page"}},
 		{hostile.URL + "/scheme", jobs.FaultRedirect, []string{"not http or https"}},
-		{hostile.URL + "/never", jobs.FaultTimeout, []string{"the server did not answer within 1s"}},
-		{hostile.URL + "/half", jobs.FaultTimeout, []string{"did not finish loading within 1s"}},
+		{hostile.URL + "/never", jobs.FaultTimeout, []string{"the server did not answer within {limit}"}},
+		{hostile.URL + "/half", jobs.FaultTimeout, []string{"did not finish loading within {limit}"}},
 		{"file:///etc/passwd", jobs.FaultEgress, []string{"only http and https"}},
 		{"chrome://crash", jobs.FaultEgress, []string{"only http and https"}},
 	}
 	for _, r := range rows {
 		t.Run(r.url, func(t *testing.T) {
 			t.Parallel()
-			limit := 15 * time.Second // each but those that wait in vain ends at once
+			limit := 30 * time.Second // each but those that wait in vain ends at once
 			if r.class == jobs.FaultTimeout {
-				limit = time.Second
+				limit = patience(t, shared.Runner, refuge.URL)
 			}
-			faults(t, run(t, within(limit, open(r.url))), jobs.Failed, r.class, append(r.words, `open "`+r.url)...)
+			said := run(t, within(limit, open(r.url)))
+			faults(t, said, jobs.Failed, r.class, `open "`+r.url)
+			for _, w := range r.words {
+				faults(t, said, jobs.Failed, r.class, strings.ReplaceAll(w, "{limit}", brief(limit)))
+			}
 		})
 	}
 }
@@ -239,7 +244,7 @@ func TestPictures(t *testing.T) {
 
 func TestStoreThatIsAwayChangesNoOutcome(t *testing.T) {
 	t.Parallel()
-	r, _ := own(t, func(o *Options) { o.Artifacts = &memory{err: errors.New("disk full")} })
+	r, _ := own(t, func(o *Options) { o.Artifacts, o.lookTime = &memory{err: errors.New("disk full")}, 30*time.Second })
 	s := site(t, map[string]string{"/": `<p>x</p>`})
 	res := runOn(t, r, job(open(s.URL)))
 	passes(t, res)

@@ -9,11 +9,9 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/chromedp/cdproto/browser"
 
-	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/jobs"
 )
 
@@ -103,16 +101,15 @@ func TestNothingLeaksBetweenRuns(t *testing.T) {
 	t.Parallel()
 	r, dir := own(t, nil)
 	url, asked := markingSite(t)
-	says := func(sel, what string) check.Step { return within(15*time.Second, text(sel, what)) }
 	nothing := []jobs.Job{
-		job(open(url), says("#found", "found: nothing"), says("#state", "marked")),
-		job(open(url), says("#found", "found: nothing"), says("#state", "marked"), click("#download"), says("#state", "marked")),
-		job(open(url), says("#found", "found: nothing")),
+		job(open(url), text("#found", "found: nothing"), text("#state", "marked")),
+		job(open(url), text("#found", "found: nothing"), text("#state", "marked"), click("#download"), text("#state", "marked")),
+		job(open(url), text("#found", "found: nothing")),
 	}
 	// Within one run marks are found: the page can see them.
 	passes(t, runOn(t, r, job(
-		open(url), says("#state", "marked"),
-		open(url), says("#found", "found: cookie, local storage, session storage, IndexedDB, cache storage, service worker, window name"),
+		open(url), text("#state", "marked"),
+		open(url), text("#found", "found: cookie, local storage, session storage, IndexedDB, cache storage, service worker, window name"),
 	)))
 	first := pid(t, r)
 	if n := asked.Load(); n != 1 {
@@ -140,17 +137,18 @@ func TestNothingLeaksToARunBeside(t *testing.T) {
 	t.Parallel()
 	r, _ := own(t, nil)
 	url, _ := markingSite(t)
-	waiting, here := busy(t, "")
+	waiting, here, letGo := held(t, "")
 	// A run that has left its marks, was given a permission, and goes on.
-	j := job(open(url), within(15*time.Second, text("#state", "marked")), open(waiting), within(3*time.Second, text("", "never")))
-	during(t, r, j, here, func(tb *tab) {
+	j := job(open(url), text("#state", "marked"), open(waiting), text("", "let go"))
+	passes(t, during(t, r, j, here, func(tb *tab) {
+		defer letGo()
 		if _, err := call(t.Context(), tb.browser.root(), browser.SetPermission, browser.SetPermissionParams{
 			Permission: &browser.PermissionDescriptor{Name: "geolocation"}, Setting: browser.PermissionSettingGranted,
 			Origin: url, BrowserContextID: tb.context,
 		}); err != nil {
 			t.Error(err)
 		}
-		passes(t, runOn(t, r, job(open(url), within(15*time.Second, text("#found", "found: nothing")))))
-	})
-	passes(t, runOn(t, r, job(open(url), within(15*time.Second, text("#found", "found: nothing")))))
+		passes(t, runOn(t, r, job(open(url), text("#found", "found: nothing"))))
+	}))
+	passes(t, runOn(t, r, job(open(url), text("#found", "found: nothing"))))
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -62,7 +63,7 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	shared.dir, shared.store = dir, &memory{files: map[string][]byte{}}
-	shared.Runner = New(Options{Account: account, Dir: dir, Artifacts: shared.store, Logger: testLogger()})
+	shared.Runner = New(Options{Account: account, Dir: dir, Artifacts: shared.store, Logger: testLogger(), lookTime: 30 * time.Second})
 	code := m.Run()
 	_ = shared.Close()
 	if left := leftovers(dir); left != "" {
@@ -227,14 +228,26 @@ func site(t testing.TB, pages map[string]string) *httptest.Server {
 	return s
 }
 
-// job is one attempt of a flow.
+// job is one attempt of a flow. It has far more time than it needs, as the
+// machine may be a slow one: what is to fail in vain says so by [within].
 func job(steps ...check.Step) jobs.Job {
 	slot := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	c := check.Check{
-		ID: "shop", Name: "Shop", Every: time.Minute, Timeout: 20 * time.Second, Locations: []string{"local"},
-		Spec: &check.Browser{Steps: steps, Width: check.DefaultWidth, Height: check.DefaultHeight},
+		ID: "shop", Name: "Shop", Every: 2 * time.Minute, Timeout: time.Minute, Locations: []string{"local"},
+		Spec: &check.Browser{Steps: unhurried(steps), Width: check.DefaultWidth, Height: check.DefaultHeight},
 	}
 	return jobs.New(c, "local", slot, 1, slot, slot.Add(time.Minute))
+}
+
+// unhurried are the steps, each that has no time of its own with plenty.
+func unhurried(steps []check.Step) []check.Step {
+	steps = slices.Clone(steps)
+	for i := range steps {
+		if s := &steps[i]; s.Timeout == 0 && s.Action != check.ActionOpen {
+			s.Timeout = 30 * time.Second
+		}
+	}
+	return steps
 }
 
 func open(url string) check.Step { return check.Step{Action: check.ActionOpen, Value: url} }
@@ -266,8 +279,8 @@ func run(t *testing.T, steps ...check.Step) jobs.Result {
 
 func runOn(t *testing.T, r *Runner, j jobs.Job) jobs.Result {
 	t.Helper()
-	// More than any check's timeout: a busy machine is no fault of a page.
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	// More than the check's timeout: a busy machine is no fault of a page.
+	ctx, cancel := context.WithTimeout(t.Context(), j.Check.Timeout+time.Minute)
 	defer cancel()
 	res, err := r.Run(ctx, j)
 	if err != nil {
@@ -280,10 +293,8 @@ func runOn(t *testing.T, r *Runner, j jobs.Job) jobs.Result {
 // as it is now: what a test waits for in vain is not waited for longer.
 func patience(t *testing.T, r *Runner, url string) time.Duration {
 	t.Helper()
-	j := job(open(url))
-	j.Check.Timeout = time.Minute
 	began := time.Now()
-	passes(t, runOn(t, r, j))
+	passes(t, runOn(t, r, job(open(url))))
 	return 2*time.Second + 4*time.Since(began)
 }
 

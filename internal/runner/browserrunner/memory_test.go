@@ -33,7 +33,7 @@ func TestBrowserOutgrowsItsLimit(t *testing.T) {
 	// Less than this no browser takes by itself.
 	r, _ := own(t, func(o *Options) { o.Memory = 20 << 20 })
 	s := site(t, map[string]string{"/": "<p>content</p>"})
-	res := runOn(t, r, job(open(s.URL), within(15*time.Second, text("", "never"))))
+	res := runOn(t, r, job(open(s.URL), within(time.Hour, text("", "never"))))
 	faults(t, res, jobs.Inconclusive, jobs.FaultBrowser, "more than the 20 MiB that this worker allows")
 }
 
@@ -60,8 +60,9 @@ func TestCensusFindsNewRenderers(t *testing.T) {
 	r, _ := own(t, nil)
 	watched := newCensus(pid(t, r))
 	watched.look() // the walk
-	url, here := busy(t, "")
-	during(t, r, job(open(url), within(time.Second, text("", "never"))), here, func(*tab) {
+	url, here, letGo := held(t, "")
+	passes(t, during(t, r, job(open(url), text("", "let go")), here, func(*tab) {
+		defer letGo() // until then no page is made ahead
 		seen := map[int]bool{}
 		for _, p := range watched.look() {
 			seen[p.pid] = p.renderer
@@ -78,7 +79,7 @@ func TestCensusFindsNewRenderers(t *testing.T) {
 		if renderers == 0 {
 			t.Error("no renderer: this shows nothing")
 		}
-	})
+	}))
 }
 
 func TestNextLook(t *testing.T) {

@@ -11,11 +11,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/page"
 
@@ -26,17 +26,34 @@ import (
 // busy is a site whose page says when it has loaded, and then waits.
 func busy(t testing.TB, body string) (url string, here <-chan struct{}) {
 	t.Helper()
-	arrived := make(chan struct{}, 16)
+	url, here, _ = held(t, body)
+	return url, here
+}
+
+// held is a site whose page says when it has loaded, and then waits until it
+// is let go.
+func held(t testing.TB, body string) (url string, here <-chan struct{}, letGo func()) {
+	t.Helper()
+	arrived, gone := make(chan struct{}, 16), make(chan struct{})
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/here" {
+		switch r.URL.Path {
+		case "/here":
 			arrived <- struct{}{}
+			return
+		case "/gone":
+			select {
+			case <-gone:
+			case <-r.Context().Done():
+			}
 			return
 		}
 		w.Header().Set("Content-Type", "text/html")
-		_, _ = fmt.Fprint(w, `<title>Busy</title><body><p id="text">waiting</p>`+body+`<script>fetch('/here')</script>`)
+		_, _ = fmt.Fprint(w, `<title>Busy</title><body><p id="text">waiting</p>`+body+
+			`<script>fetch('/here'); fetch('/gone').then(() => document.body.append('let go'))</script>`)
 	}))
 	t.Cleanup(s.Close)
-	return s.URL, arrived
+	t.Cleanup(s.CloseClientConnections) // before that
+	return s.URL, arrived, sync.OnceFunc(func() { close(gone) })
 }
 
 // during runs j on r and calls act once its page has loaded.
@@ -81,8 +98,9 @@ func pid(t *testing.T, r *Runner) int {
 func TestSandbox(t *testing.T) {
 	t.Parallel()
 	r, _ := own(t, nil)
-	url, here := busy(t, "")
-	during(t, r, job(open(url), within(500*time.Millisecond, text("", "never"))), here, func(*tab) {
+	url, here, letGo := held(t, "")
+	passes(t, during(t, r, job(open(url), text("", "let go")), here, func(*tab) {
+		defer letGo()
 		group := pid(t, r)
 		renderers := members(group, "--type=renderer")
 		if len(renderers) == 0 {
@@ -117,7 +135,7 @@ func TestSandbox(t *testing.T) {
 				}
 			}
 		}
-	})
+	}))
 }
 
 func TestEnvironmentIsKeptBack(t *testing.T) {
@@ -137,15 +155,13 @@ func TestBrowserDies(t *testing.T) {
 	r, _ := own(t, nil)
 	url, here := busy(t, "")
 	first := pid(t, r)
-	res := during(t, r, job(open(url), within(15*time.Second, text("", "never"))), here, func(*tab) {
+	res := during(t, r, job(open(url), within(time.Hour, text("", "never"))), here, func(*tab) {
 		if err := syscall.Kill(first, syscall.SIGKILL); err != nil {
 			t.Error(err)
 		}
 	})
+	// By its end, not by the time of the step or the check.
 	faults(t, res, jobs.Inconclusive, jobs.FaultBrowser, "the browser went away")
-	if res.Timings.Total > 12*time.Second {
-		t.Errorf("the step went on for %s: the browser's end was not what ended it", res.Timings.Total)
-	}
 	eventually(t, "the dead browser's other processes are gone", func() bool { return len(members(first, "")) == 0 })
 
 	passes(t, runOn(t, r, job(open(url), text("", "waiting"))))
@@ -158,26 +174,17 @@ func TestRendererCrash(t *testing.T) {
 	t.Parallel()
 	r, _ := own(t, nil)
 	url, here := busy(t, "")
-	var noticed, busy time.Duration
-	res := during(t, r, job(open(url), within(15*time.Second, text("", "never"))), here, func(tb *tab) {
+	res := during(t, r, job(open(url), within(time.Hour, text("", "never"))), here, func(tb *tab) {
 		send(t.Context(), tb.session, page.Crash, cdp.Empty{})
-		crashed := time.Now()
 		<-tb.ctx.Done()
-		noticed = time.Since(crashed)
+		// Nothing else would end it so soon: the step has an hour, the check a minute.
 		if cause := context.Cause(tb.ctx); !errors.Is(cause, errPageCrashed) {
 			t.Errorf("the run ended by %v, not by the event", cause)
 		}
-		// As long takes a mere question to the browser on this machine, now.
-		asked := time.Now()
-		_, _ = call(t.Context(), tb.browser.root(), browser.GetVersion, cdp.Empty{})
-		busy = time.Since(asked)
 	})
 	faults(t, res, jobs.Inconclusive, jobs.FaultBrowser, "the page's renderer ended (crashed)")
-	if res.Timings.Total > 12*time.Second {
+	if limit := 50 * time.Second; res.Timings.Total > limit {
 		t.Errorf("the step went on for %s: the event was not what ended it", res.Timings.Total)
-	}
-	if limit := time.Second + 10*busy; noticed > limit {
-		t.Errorf("the crash was noticed after %s; a question takes %s here", noticed, busy)
 	}
 	passes(t, runOn(t, r, job(open(url), text("", "waiting"))))
 }
@@ -187,7 +194,7 @@ func TestRendererKilled(t *testing.T) {
 	r, _ := own(t, nil)
 	url, here := busy(t, "")
 	first := pid(t, r)
-	res := during(t, r, job(open(url), within(15*time.Second, text("", "never"))), here, func(*tab) {
+	res := during(t, r, job(open(url), within(time.Hour, text("", "never"))), here, func(*tab) {
 		for _, pid := range members(first, "--type=renderer") {
 			if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 				t.Error(err)
@@ -206,19 +213,16 @@ func TestHang(t *testing.T) {
 	r, _ := own(t, nil)
 	url, _ := busy(t, `<button id="spin" onclick="for(;;);">spin</button>`)
 	j := job(open(url), within(time.Hour, click("#spin")), text("", "never"))
-	j.Check.Timeout = patience(t, r, url).Round(time.Second)
+	j.Check.Timeout = patience(t, r, url)
 	faults(t, runOn(t, r, j), jobs.Failed, jobs.FaultTimeout,
 		fmt.Sprintf(`click "#spin": the page did not respond before the check's timeout of %s was over: a script may keep it busy`, brief(j.Check.Timeout)))
 	passes(t, runOn(t, r, job(open(url), text("", "waiting"))))
 
-	// A step of its own time ends before the check's.
+	// A step of its own time ends before the check's, and by its own words.
 	j = job(open(url), within(time.Second, click("#spin")), text("", "never"))
 	j.Check.Timeout = time.Minute
 	res := runOn(t, r, j)
 	faults(t, res, jobs.Failed, jobs.FaultTimeout, `click "#spin": the page did not respond within 1s`)
-	if res.Timings.Total > 30*time.Second {
-		t.Errorf("took %s", res.Timings.Total)
-	}
 	// One page is made ahead, and the browser itself keeps one renderer.
 	eventually(t, "the busy renderers are gone", func() bool { return len(members(pid(t, r), "--type=renderer")) <= 2 })
 }
@@ -275,6 +279,9 @@ func TestWorkerKilled(t *testing.T) {
 		t.Fatal("swept the profile of a live worker", removed, err)
 	}
 
+	// What this machine, as it is now, may take longer than five seconds.
+	slack := patience(t, shared.Runner, url+"/here")
+	<-here
 	// A browser that cannot notice that its pipe is closed.
 	if err := syscall.Kill(browsers[0], syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -283,9 +290,10 @@ func TestWorkerKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	until(5*time.Second, func() bool { return len(members(browsers[0], "")) == 0 })
+	limit := 5*time.Second + slack
+	until(limit, func() bool { return len(members(browsers[0], "")) == 0 })
 	if left := members(browsers[0], ""); len(left) > 0 {
-		t.Errorf("5 s after its worker was killed, processes %v are left", left)
+		t.Errorf("%s after its worker was killed, processes %v are left", limit, left)
 	}
 	if profiles, _ := filepath.Glob(filepath.Join(dir, profilePrefix+"*")); len(profiles) != 1 {
 		t.Fatalf("profiles %v", profiles)
@@ -360,7 +368,7 @@ func TestCancelledFromAbove(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	drained := errors.New("the drain budget is over")
 	go func() { <-here; cancel(drained) }()
-	if _, err := shared.Run(ctx, job(open(url), within(10*time.Second, text("", "never")))); !errors.Is(err, drained) {
+	if _, err := shared.Run(ctx, job(open(url), within(time.Hour, text("", "never")))); !errors.Is(err, drained) {
 		t.Errorf("error %v, want %v", err, drained)
 	}
 }
@@ -370,7 +378,7 @@ func TestCloseMidRun(t *testing.T) {
 	r, _ := own(t, nil)
 	url, here := busy(t, "")
 	go func() { <-here; _ = r.Close() }()
-	if _, err := r.Run(t.Context(), job(open(url), within(10*time.Second, text("", "never")))); !errors.Is(err, errClosed) {
+	if _, err := r.Run(t.Context(), job(open(url), within(time.Hour, text("", "never")))); !errors.Is(err, errClosed) {
 		t.Errorf("error %v, want %v", err, errClosed)
 	}
 	if _, err := r.Run(t.Context(), job(open(url))); !errors.Is(err, errClosed) {
@@ -382,7 +390,7 @@ func TestPageClosed(t *testing.T) {
 	t.Parallel()
 	r, _ := own(t, nil)
 	url, here := busy(t, "")
-	res := during(t, r, job(open(url), within(15*time.Second, text("", "never"))), here, func(tb *tab) {
+	res := during(t, r, job(open(url), within(time.Hour, text("", "never"))), here, func(tb *tab) {
 		send(t.Context(), tb.session, page.Close, cdp.Empty{})
 	})
 	faults(t, res, jobs.Failed, jobs.FaultPage, "the page closed itself")
@@ -407,11 +415,11 @@ func TestLittleTimeLeftIsOurFault(t *testing.T) {
 	if err := shared.Warm(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience(t, shared.Runner, url))
 	defer cancel()
-	res, err := shared.Run(ctx, job(open(url), within(10*time.Second, text("", "never"))))
+	res, err := shared.Run(ctx, job(open(url), within(time.Hour, text("", "never"))))
 	if err != nil {
 		t.Fatal(err)
 	}
-	faults(t, res, jobs.Inconclusive, jobs.FaultBrowser, "of the check's 20s were left")
+	faults(t, res, jobs.Inconclusive, jobs.FaultBrowser, "of the check's 1m0s were left")
 }

@@ -221,14 +221,14 @@ func play(t *testing.T, runner *Runner, r recorded, b pageBreak, change ...func(
 		// Only what is to fail fails soon: this machine may be a slow one.
 		rec.Steps[i].Timeout = 30 * time.Second
 		if b.old != "" && i == b.step {
-			rec.Steps[i].Timeout = 1500 * time.Millisecond
+			rec.Steps[i].Timeout = patience(t, runner, s.URL)
 		}
 		for _, f := range change {
 			f(&rec.Steps[i])
 		}
 	}
 	j := job(rec.Steps...)
-	j.Check.Timeout = 90 * time.Second
+	j.Check.Timeout = 3 * time.Minute
 	return runOn(t, runner, j)
 }
 

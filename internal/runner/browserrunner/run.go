@@ -256,7 +256,7 @@ func (f *flow) name(s check.Step) string {
 // gather fills in what was seen: page, console, and the last picture.
 func (f *flow) gather(ctx context.Context, res *jobs.Result, failure error) {
 	res.Timings.Total = f.took
-	limit := pictureTimeout
+	limit := f.runner.lookTime
 	if d, ok := ctx.Deadline(); ok { // where the browser's start took much of the run's time
 		limit = min(limit, max(time.Until(d)-lastWords, 2*lastWords))
 	}

@@ -19,6 +19,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,6 +70,9 @@ type Options struct {
 	Metrics *Metrics
 
 	unguarded bool
+	// lookTime is for tests on a machine that draws slowly; 0 means
+	// [pictureTimeout].
+	lookTime time.Duration
 	// wire lets tests see what is said.
 	wire func(chromedp.Transport) chromedp.Transport
 }
@@ -117,6 +121,7 @@ type Runner struct {
 	artifacts artifacts
 	// everything is stored of every run.
 	everything bool
+	lookTime   time.Duration
 	log        *slog.Logger
 	metrics    *Metrics
 }
@@ -152,7 +157,7 @@ func New(o Options) *Runner {
 			log: o.Logger, metrics: o.Metrics,
 			all: make(map[*chromium]struct{}),
 		},
-		artifacts: o.Artifacts, everything: o.Everything,
+		artifacts: o.Artifacts, everything: o.Everything, lookTime: cmp.Or(o.lookTime, pictureTimeout),
 		log:     o.Logger,
 		metrics: o.Metrics,
 	}

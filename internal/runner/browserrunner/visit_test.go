@@ -19,19 +19,27 @@ import (
 )
 
 // vital is a page whose vitals are known: late content, a shift, a busy
-// script, a slow handler.
+// script, a slow handler. It goes on when the browser has told of what was
+// before: the late content comes after the first has been painted, and the
+// page has settled once the largest content is known.
 const vital = `<!doctype html><title>Vital</title><body style="margin:0">
 <p>first</p><div id="ad"></div><p id="text">moves</p><button id="slow">slow</button>
 <script>
 document.getElementById('slow').onclick = () => { const t = performance.now(); while (performance.now() - t < 150); document.body.append('handled') };
-requestAnimationFrame(() => setTimeout(() => {
+const told = (type, of) => new Promise((done) => {
+  new PerformanceObserver((list) => { if (list.getEntries().some(of)) done() }).observe({type, buffered: true});
+});
+(async () => {
+  await told('paint', (e) => e.name === 'first-contentful-paint');
+  await new Promise((done) => setTimeout(done, 200));
   const t = performance.now(); while (performance.now() - t < 130);
   document.getElementById('ad').style.height = '300px';
   const big = document.createElement('h1');
   big.textContent = 'The largest content of all'; big.style.fontSize = '90px';
   document.body.append(big);
-  setTimeout(() => document.body.append('settled'), 100);
-}, 200));
+  await Promise.all([told('largest-contentful-paint', (e) => e.element === big), told('longtask', () => true), told('layout-shift', () => true)]);
+  document.body.append('settled');
+})();
 </script>`
 
 func TestVitals(t *testing.T) {
@@ -104,8 +112,8 @@ func TestRequests(t *testing.T) {
 	t.Parallel()
 	url := trafficSite(t)
 	store := &memory{files: map[string][]byte{}}
-	r, _ := own(t, func(o *Options) { o.Artifacts, o.Film = store, true })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	r, _ := own(t, func(o *Options) { o.Artifacts, o.Film, o.lookTime = store, true, 30*time.Second })
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	ctx = template.With(ctx, template.NewValues(map[string]string{"token": "canary-token"}))
 	res, err := r.Run(ctx, job(open(url), within(30*time.Second, text("", "ended")), fillIn("#key", "canary-password"), within(time.Second, text("", "never"))))
@@ -187,7 +195,9 @@ func TestWhatPassedKeepsLittle(t *testing.T) {
 	s := site(t, map[string]string{"/": "<p>shown</p>"})
 	for _, everything := range []bool{false, true} {
 		store := &memory{files: map[string][]byte{}}
-		r, _ := own(t, func(o *Options) { o.Artifacts, o.Film, o.Everything = store, true, everything })
+		r, _ := own(t, func(o *Options) {
+			o.Artifacts, o.Film, o.Everything, o.lookTime = store, true, everything, 30*time.Second
+		})
 		res := runOn(t, r, job(open(s.URL), text("", "shown")))
 		passes(t, res)
 		kept := slices.ContainsFunc(res.Evidence.Artifacts, func(a jobs.Artifact) bool { return a.Name == harName })

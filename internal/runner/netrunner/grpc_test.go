@@ -78,9 +78,9 @@ func TestGRPCFaults(t *testing.T) {
 	without := healthServer(t, func(*grpc.Server) {})
 	wantFault(t, run(t, netrunner.Options{}, &check.GRPC{Address: without}), jobs.FaultProtocol, "does not serve grpc.health.v1.Health")
 	hangs := healthServer(t, func(s *grpc.Server) { healthpb.RegisterHealthServer(s, slow{}) })
-	wantFault(t, runFor(t, netrunner.Options{}, &check.GRPC{Address: hangs}, 200*time.Millisecond), jobs.FaultTimeout, hangs+" had not answered")
+	wantFault(t, runFor(t, netrunner.Options{}, &check.GRPC{Address: hangs}, time.Second), jobs.FaultTimeout, hangs+" had not answered")
 	silent := listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-	wantFault(t, runFor(t, netrunner.Options{}, &check.GRPC{Address: silent}, 200*time.Millisecond), jobs.FaultTimeout)
+	wantFault(t, runFor(t, netrunner.Options{}, &check.GRPC{Address: silent}, time.Second), jobs.FaultTimeout)
 	http := listen(t, func(c net.Conn) { _, _ = io.WriteString(c, "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n") })
 	wantFault(t, runFor(t, netrunner.Options{}, &check.GRPC{Address: http}, 5*time.Second), jobs.FaultProtocol)
 }

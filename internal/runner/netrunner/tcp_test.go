@@ -84,13 +84,13 @@ func TestTCPFaults(t *testing.T) {
 	wantFault(t, run(t, netrunner.Options{}, &check.TCP{Address: port, MaxBody: 1}), jobs.FaultConnect, "connection to "+port+" refused")
 	wantFault(t, run(t, netrunner.Options{}, &check.TCP{Address: "no-such-host.invalid:80", MaxBody: 1}), jobs.FaultDNS, "no-such-host.invalid")
 	silent := listen(t, func(c net.Conn) { _, _ = io.Copy(io.Discard, c) })
-	res := runFor(t, netrunner.Options{}, &check.TCP{Address: silent, Until: "OK", MaxBody: 1 << 10}, 200*time.Millisecond)
-	wantFault(t, res, jobs.FaultTimeout, "within 200ms", silent+" had not answered")
+	res := runFor(t, netrunner.Options{}, &check.TCP{Address: silent, Until: "OK", MaxBody: 1 << 10}, 2*time.Second)
+	wantFault(t, res, jobs.FaultTimeout, "within 2s", silent+" had not answered")
 	half := listen(t, func(c net.Conn) {
 		_, _ = io.WriteString(c, "half")
 		_, _ = io.Copy(io.Discard, c)
 	})
-	res = runFor(t, netrunner.Options{}, &check.TCP{Address: half, Until: "OK", MaxBody: 1 << 10}, 200*time.Millisecond)
+	res = runFor(t, netrunner.Options{}, &check.TCP{Address: half, Until: "OK", MaxBody: 1 << 10}, 2*time.Second)
 	wantFault(t, res, jobs.FaultTimeout, `did not send "OK" in time: 4 B had come`)
 }
 

@@ -67,7 +67,7 @@ func TestTLSHandshakesThatFail(t *testing.T) {
 	gone := listen(t, func(net.Conn) {})
 	wantFault(t, run(t, netrunner.Options{}, &check.TLS{Address: gone}), jobs.FaultTLS, "closed the connection during the TLS handshake")
 	silent := listen(t, shaken)
-	wantFault(t, runFor(t, netrunner.Options{}, &check.TLS{Address: silent}, 100*time.Millisecond), jobs.FaultTimeout, "handshake with "+silent+" was not done")
+	wantFault(t, runFor(t, netrunner.Options{}, &check.TLS{Address: silent}, time.Second), jobs.FaultTimeout, "handshake with "+silent+" was not done")
 	a := newAuthority(t)
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{a.leaf(t, time.Now().AddDate(0, 0, 30))}, MaxVersion: tls.VersionTLS11, MinVersion: tls.VersionTLS10})
 	if err != nil {
