@@ -27,7 +27,10 @@ type store interface {
 	RemoveChecks(ctx context.Context, ids []string) ([]string, error)
 	// ChangeCheck answers false where there is no such check.
 	ChangeCheck(ctx context.Context, id string, change kept.Change) (bool, error)
+	// ActiveChecks are at least as new as the revision that it answers.
 	ActiveChecks(ctx context.Context) ([]check.Check, int64, error)
+	// ChecksRevision grows with every change to any check.
+	ChecksRevision(ctx context.Context) (int64, error)
 	// Catalogue lists checks in the order of their ids.
 	Catalogue(ctx context.Context, f CheckFilter) ([]StoredCheck, int64, error)
 }
@@ -99,6 +102,7 @@ type Console struct {
 	perPing              limits
 	sound                sound
 	readings             readings
+	active               active
 }
 
 // New makes a Console.
@@ -150,7 +154,7 @@ func (c *Console) Health(ctx context.Context) Health {
 	if err := c.o.Ready(ctx); err != nil {
 		h.Faults = strings.Split(err.Error(), "\n")
 	}
-	checks, revision, err := c.o.Store.ActiveChecks(ctx)
+	checks, revision, err := c.activeChecks(ctx)
 	if err != nil {
 		c.o.Logger.Error("reading checks for the installation's health", "err", err)
 		h.Faults = append(h.Faults, "the checks cannot be read from the database")

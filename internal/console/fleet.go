@@ -108,7 +108,7 @@ func (e *endpoints) fleet() {
 }
 
 func (c *Console) fleet(ctx context.Context) (*out[Fleet], error) {
-	checks, _, err := c.o.Store.ActiveChecks(ctx)
+	checks, _, err := c.activeChecks(ctx)
 	if err != nil && len(checks) == 0 {
 		return nil, c.failed("reading the checks", err)
 	}

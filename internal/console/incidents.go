@@ -275,7 +275,7 @@ func (c *Console) knownChecks(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
 	}
-	checks, _, err := c.o.Store.ActiveChecks(ctx)
+	checks, _, err := c.activeChecks(ctx)
 	if err != nil {
 		return c.failed("reading the checks", err)
 	}

@@ -133,6 +133,38 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
+// A daemon that is told to stop while it starts ends well; a fault stays one,
+// and so does whatever else was canceled.
+func TestStopWhileStarting(t *testing.T) {
+	full := errors.New("the disk is full")
+	for name, c := range map[string]struct {
+		stop bool
+		end  func(ctx context.Context) error
+		want error
+	}{
+		"told to stop while it starts": {true, func(ctx context.Context) error { return fmt.Errorf("migrating: %w", ctx.Err()) }, nil},
+		"a fault after that":           {true, func(context.Context) error { return full }, full},
+		"not told to stop":             {false, func(context.Context) error { return context.Canceled }, context.Canceled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := process(nil)
+			f := NewFlags("thing", "", "does a thing", p)
+			ctx, stop := context.WithCancel(t.Context())
+			defer stop()
+			err := Run(ctx, p, Config{Admin: "127.0.0.1:0", LogFormat: "text", LogLevel: "info"}, f, func(ctx context.Context, _ Kit) error {
+				if c.stop {
+					stop()
+					<-ctx.Done()
+				}
+				return c.end(ctx)
+			})
+			if !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+		})
+	}
+}
+
 func TestAdmin(t *testing.T) {
 	var ready Readiness
 	away := errors.New("the database is away")

@@ -83,7 +83,8 @@ func (r *Readiness) Check(ctx context.Context) error {
 }
 
 // Run boots a daemon around serve: logger, metrics, admin server. It returns
-// when serve does; ctx ends intake, see the drain of each service.
+// when serve does; ctx ends intake, see the drain of each service. A daemon that
+// was told to stop before it had started has stopped: that is no error.
 func Run(ctx context.Context, p Process, c Config, f *Flags, serve func(context.Context, Kit) error) error {
 	log, err := NewLogger(p.Stderr, c.LogFormat, c.LogLevel)
 	if err != nil {
@@ -106,6 +107,7 @@ func Run(ctx context.Context, p Process, c Config, f *Flags, serve func(context.
 		return err
 	}
 	kit.Announce("admin", "http://"+l.Addr().String())
+	stop := ctx
 	g, ctx := errgroup.WithContext(ctx)
 	adminCtx, stopAdmin := context.WithCancel(context.WithoutCancel(ctx))
 	g.Go(func() error {
@@ -115,6 +117,9 @@ func Run(ctx context.Context, p Process, c Config, f *Flags, serve func(context.
 	g.Go(func() error { return HTTP(adminCtx, l, AdminHandler(reg, kit.Ready), log) })
 	err = g.Wait()
 	log.Info("stopped "+f.Name(), "err", err)
+	if stop.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
 	return err
 }
 

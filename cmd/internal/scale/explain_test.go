@@ -93,7 +93,7 @@ func questions(t *testing.T, s *site) []question {
 			_, err := db.Activity(ctx, 10*time.Minute)
 			return err
 		}),
-		q("Console, fleet: active checks", "once a second at most, in a tenth of the time", func(ctx context.Context, db *store.Store) error { _, _, err := db.ActiveChecks(ctx); return err }),
+		q("Console, fleet: active checks", "where checks were changed", func(ctx context.Context, db *store.Store) error { _, _, err := db.ActiveChecks(ctx); return err }),
 		q("Console, fleet: locations", "likewise", func(ctx context.Context, db *store.Store) error { _, err := db.Locations(ctx); return err }),
 		q("Console, fleet: workers, recorders and pins", "likewise", func(ctx context.Context, db *store.Store) error { _, err := db.Fleet(ctx); return err }),
 		q("Console, a check: its chart", "when it is read", func(ctx context.Context, db *store.Store) error {

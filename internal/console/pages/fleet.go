@@ -24,12 +24,18 @@ var (
 const (
 	// activityWithin is the while whose runs the page of the fleet counts.
 	activityWithin = 10 * time.Minute
-	lettersShown   = 50
+	// activitySoon is how long the page waits for them: a large fleet's are
+	// counted meanwhile, and shown by the next look.
+	activitySoon = 100 * time.Millisecond
+	lettersShown = 50
 )
 
 type fleetView struct {
 	console.Health
-	Places    []fleetPlace
+	Places []fleetPlace
+	// Uncounted stands for what was done lately where that is not known: "…"
+	// while it is being counted, "?" where it cannot be read.
+	Uncounted string
 	Workers   []workerRow
 	Recorders []recorderRow
 	Queues    []Queue
@@ -84,8 +90,13 @@ type event struct {
 func (p *pages) fleet(ctx context.Context, _ url.Values) (web.Page, error) {
 	now := time.Now()
 	v := fleetView{Health: p.Console.Health(ctx)}
-	activity, err := p.lately.get(ctx)
+	activity, known, err := p.lately.soon(ctx, activitySoon)
+	if !known {
+		v.Uncounted = "…"
+	}
 	if err != nil {
+		v.Uncounted = "?"
+
 		p.Logger.Error("reading what was measured lately", "err", err)
 		v.Warnings = append(v.Warnings, "What was measured in the last ten minutes cannot be read from the database.")
 	}

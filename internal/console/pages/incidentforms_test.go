@@ -90,6 +90,15 @@ func (d desk) page(path string, wants ...string) string {
 	return w.Body.String()
 }
 
+// What is done here is listed at once.
+func TestTheListOfIncidentsFollows(t *testing.T) {
+	_, _, h := console1(t)
+	d := desk{t, h}
+	d.page("/incidents") // it is kept from now on
+	d.send("/incidents", url.Values{"title": {"Cards fail"}, "impact": {"outage"}, "checks": {"a"}}, http.StatusSeeOther)
+	d.page("/incidents", "Cards fail")
+}
+
 // An incident is opened, goes on, is described, learnt from and merged by forms
 // alone; what is not taken comes back with what was written.
 func TestIncidentsByForms(t *testing.T) {

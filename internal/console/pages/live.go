@@ -112,13 +112,7 @@ func (p *pages) version(ctx context.Context, about string) (string, error) {
 			fmt.Fprintln(h, run.RunID, run.Attempt, run.Outcome)
 		}
 	case "incidents":
-		found, err := p.Records.Incidents(ctx, kept.IncidentFilter{Limit: incidentsPerPage})
-		if err != nil {
-			return "", err
-		}
-		for _, i := range found {
-			fmt.Fprintln(h, i.ID, i.Closed, i.Last, i.Failed, i.Title, i.Impact, len(i.Postmortem))
-		}
+		return p.listed.get(ctx)
 	case "incident":
 		if !idForm.MatchString(id) {
 			return "", missing("There is no such incident.")
@@ -168,4 +162,17 @@ func (p *pages) toldVersion(ctx context.Context, kind, id string) (string, error
 		fmt.Fprintln(h, d.ID, d.State, d.Tries)
 	}
 	return fmt.Sprintf("%x", h.Sum64()), err
+}
+
+// incidentsVersion changes when the list of incidents does.
+func (p *pages) incidentsVersion(ctx context.Context) (string, error) {
+	found, err := p.Records.Incidents(ctx, kept.IncidentFilter{Limit: incidentsPerPage})
+	if err != nil {
+		return "", err
+	}
+	h := fnv.New64a()
+	for _, i := range found {
+		fmt.Fprintln(h, i.ID, i.Closed, i.Last, i.Failed, i.Title, i.Impact, len(i.Postmortem))
+	}
+	return fmt.Sprintf("%x", h.Sum64()), nil
 }

@@ -66,6 +66,18 @@ func (r *reading[T]) get(ctx context.Context) (T, error) {
 	}
 }
 
+// soon is get for who can do without: it answers false where nothing is known
+// within that time.
+func (r *reading[T]) soon(ctx context.Context, within time.Duration) (value T, known bool, err error) {
+	waiting, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	value, err = r.get(waiting)
+	if err != nil && waiting.Err() != nil && ctx.Err() == nil {
+		return value, false, nil
+	}
+	return value, err == nil, err
+}
+
 // begin begins to read; r.mu is held.
 func (r *reading[T]) begin(ctx context.Context) *turn[T] {
 	t := &turn[T]{done: make(chan struct{})}

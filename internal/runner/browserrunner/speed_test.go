@@ -141,7 +141,8 @@ func memoryPerCheck(t *testing.T, d driver) {
 func stretch(t *testing.T, d driver, at int, long time.Duration) round {
 	t.Helper()
 	var n atomic.Int64
-	cpu, began := cpuOf(d.pids()), time.Now()
+	cpu := -cpuOf(d.pids()) - ownCPU()
+	began := time.Now()
 	var wg sync.WaitGroup
 	for range at {
 		wg.Go(func() {
@@ -156,7 +157,8 @@ func stretch(t *testing.T, d driver, at int, long time.Duration) round {
 	}
 	wg.Wait()
 	took := time.Since(began)
-	return round{float64(n.Load()), took, cpuOf(d.pids()) - cpu}
+	cpu += ownCPU() // before the search for the browser's processes, which is no part of the runs
+	return round{float64(n.Load()), took, cpu + cpuOf(d.pids())}
 }
 
 func column(rounds []round, of func(round) float64) []float64 {
@@ -292,12 +294,16 @@ func treeOf(browsers []int) (pids []int) {
 	return slices.Compact(pids)
 }
 
-// cpuOf is what this process and those of a browser have used, in seconds,
-// their ended children included.
-func cpuOf(pids []int) float64 {
+// ownCPU is what this process has used, in seconds.
+func ownCPU() float64 {
 	var u syscall.Rusage
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	seconds := time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
+}
+
+// cpuOf is what the processes of a browser have used, in seconds, their ended
+// children included.
+func cpuOf(pids []int) (seconds float64) {
 	const ticks = 100 // a second; see sysconf(3)
 	for _, pid := range pids {
 		data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
