@@ -42,7 +42,7 @@ func TestDiskFull(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(small, "fill"), make([]byte, 12<<20), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 10*time.Second, func() error {
+	eventually(t, time.Minute, func() error {
 		resp, err := http.Get("http://" + w.admin + "/readyz")
 		if err != nil {
 			return err

@@ -39,7 +39,7 @@ func newFleet(t testing.TB) *fleet {
 	}}
 	f.sqsURL = "http://" + sqsAddr
 	f.sqs = start(t, nil, "probefleet", "sqs", "-addr", sqsAddr)
-	eventually(t, 20*time.Second, func() error { _, err := get("http://" + sqsAddr + "/healthz"); return err })
+	eventually(t, time.Minute, func() error { _, err := get("http://" + sqsAddr + "/healthz"); return err })
 
 	f.consoleURL = "http://" + freeAddr(t)
 	f.consoleUp = f.daemon(t, "console", "-addr", strings.TrimPrefix(f.consoleURL, "http://"))
@@ -128,7 +128,7 @@ func (f *fleet) shop(t testing.TB, args ...string) string {
 	t.Helper()
 	addr := freeAddr(t)
 	start(t, nil, "shop", append([]string{"-addr", addr}, args...)...)
-	eventually(t, 20*time.Second, func() error { _, err := get("http://" + addr + "/api/health"); return err })
+	eventually(t, time.Minute, func() error { _, err := get("http://" + addr + "/api/health"); return err })
 	return "http://" + addr
 }
 

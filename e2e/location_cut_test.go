@@ -36,7 +36,7 @@ type internet struct {
 func (n *internet) listen(ip, port string) (*http.Server, string) {
 	n.t.Helper()
 	var l net.Listener
-	eventually(n.t, 10*time.Second, func() (err error) {
+	eventually(n.t, time.Minute, func() (err error) {
 		l, err = net.Listen("tcp", net.JoinHostPort(ip, port))
 		return err
 	})
@@ -48,7 +48,7 @@ func (n *internet) listen(ip, port string) (*http.Server, string) {
 
 func (n *internet) startDNS() {
 	n.t.Helper()
-	eventually(n.t, 10*time.Second, func() (err error) {
+	eventually(n.t, time.Minute, func() (err error) {
 		n.dns, err = net.ListenPacket("udp", resolverAddr)
 		return err
 	})

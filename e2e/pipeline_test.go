@@ -21,26 +21,52 @@ func TestPipeline(t *testing.T) {
 	f := newFleet(t)
 	shopURL := f.shop(t)
 	first, second := f.worker(t, "first"), f.worker(t, "second")
-	f.apply(t, "-var", "base="+shopURL, shopChecks)
-
-	checks, err := checkfile.Load([]string{shopChecks}, checkfile.Options{Vars: map[string]string{"base": shopURL}})
+	// How quick this machine is as it is now is not what is looked at.
+	text, err := os.ReadFile(shopChecks)
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, 2*time.Minute, func() error {
-		seen := f.outcomes(t)
-		return expectf(len(seen) == len(checks), "%d of %d checks have results: %v", len(seen), len(checks), seen)
-	})
-	for id, counts := range f.outcomes(t) {
-		want := "passed"
+	const quick, patient = "time.total < 2s", "time.total < 1m"
+	if !strings.Contains(string(text), quick) {
+		t.Fatalf("no check of the examples says %q", quick)
+	}
+	dir := folder(t)
+	if err := os.CopyFS(dir, os.DirFS(filepath.Dir(shopChecks))); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, filepath.Base(shopChecks))
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), quick, patient)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f.apply(t, "-var", "base="+shopURL, file)
+
+	checks, err := checkfile.Load([]string{file}, checkfile.Options{Vars: map[string]string{"base": shopURL}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := func(id string) string {
 		switch {
 		case strings.Contains(id, "gift"):
-			want = "failed"
+			return "failed"
 		case strings.Contains(id, "recommend"):
-			want = "degraded"
+			return "degraded"
 		}
-		if counts[want] == 0 || len(counts) != 1 {
-			t.Errorf("check %s: outcomes %v, want only %s", id, counts, want)
+		return "passed"
+	}
+	eventually(t, 4*time.Minute, func() error {
+		seen, decided := f.outcomes(t), 0
+		for id, counts := range seen {
+			if counts[want(id)] > 0 {
+				decided++
+			}
+		}
+		return expectf(decided == len(checks), "%d of %d checks have the outcome that they should: %v", decided, len(checks), seen)
+	})
+	for id, counts := range f.outcomes(t) {
+		// A machine that is too busy for a browser says so, and nothing of the target.
+		delete(counts, "inconclusive")
+		if delete(counts, want(id)); len(counts) > 0 {
+			t.Errorf("check %s: also %v, want only %s", id, counts, want(id))
 		}
 	}
 	if n := f.count(t, `SELECT count(*) FROM (SELECT id FROM runs GROUP BY id HAVING count(*) > 1) twice`); n != 0 {
@@ -50,7 +76,7 @@ func TestPipeline(t *testing.T) {
 		t.Errorf("%d runs have no JSON of a known version", n)
 	}
 
-	eventually(t, 30*time.Second, func() error {
+	eventually(t, 2*time.Minute, func() error {
 		page, err := get(f.statusURL + "/api/v1/status")
 		if err != nil {
 			return err
@@ -91,9 +117,9 @@ func statusHolds(page string, checks int) error {
 func pageShows(t testing.TB, url string, texts ...string) {
 	t.Helper()
 	var b strings.Builder
-	fmt.Fprintf(&b, "checks:\n  - id: page\n    kind: browser\n    steps:\n      - open: %q\n", url)
+	fmt.Fprintf(&b, "checks:\n  - id: page\n    kind: browser\n    every: 10m\n    timeout: 3m\n    steps:\n      - open: %q\n", url)
 	for _, text := range texts {
-		fmt.Fprintf(&b, "      - expect: {text: %q}\n", text)
+		fmt.Fprintf(&b, "      - expect: {text: %q}\n        timeout: 1m\n", text)
 	}
 	b.WriteString("    expect: [\"console_errors == 0\"]\n")
 	dir := folder(t)

@@ -29,7 +29,7 @@ func upOnce(t *testing.T, dir string, look bool, end func(*process, testing.TB))
 	var status struct {
 		Checks []struct{ ID, State string }
 	}
-	eventually(t, 2*time.Minute, func() error {
+	eventually(t, 5*time.Minute, func() error {
 		select {
 		case <-p.done:
 			t.Fatalf("up ended: %v", p.err)
@@ -67,7 +67,7 @@ func upOnce(t *testing.T, dir string, look bool, end func(*process, testing.TB))
 		runs += len(check.Runs)
 	}
 	end(p, t)
-	eventually(t, 5*time.Second, func() error {
+	eventually(t, 30*time.Second, func() error {
 		left, err := processesWith(dir + "/")
 		return expectf(err == nil && len(left) == 0, "processes left behind: %v %v", left, err)
 	})

@@ -58,7 +58,8 @@ checks:
 	doomed.kill(t)
 	killed := time.Now()
 	close(release)
-	eventually(t, 5*time.Second, func() error {
+	// Within five seconds, and what a busy machine takes longer to bury them.
+	eventually(t, 20*time.Second, func() error {
 		left, err := processesWith(filepath.Join(f.dir, "doomed") + "/")
 		return expectf(err == nil && len(left) == 0, "browser processes left %s after the kill: %v %v", time.Since(killed), left, err)
 	})

@@ -228,8 +228,17 @@ func TestPartitionsUnderLoad(t *testing.T) {
 			}
 		})
 	}
-	if err := s.EnsurePartitions(t.Context(), noon, noon.AddDate(0, 0, days)); err != nil {
-		t.Error(err)
+	// On a busy machine it gives way to the results, and goes on when it is asked
+	// again, as a recorder does.
+	for tries := 1; ; tries++ {
+		err := s.EnsurePartitions(t.Context(), noon, noon.AddDate(0, 0, days))
+		if err == nil {
+			break
+		}
+		if gaveWay := strings.Contains(err.Error(), "lock timeout"); !gaveWay || tries == 20 {
+			t.Error(err)
+			break
+		}
 	}
 	close(stop)
 	recorders.Wait()
