@@ -234,7 +234,7 @@ func served(t *testing.T, name string, serve func(context.Context, daemon.Kit) e
 	var said bytes.Buffer
 	kit := daemon.Kit{Log: slog.New(slog.NewTextHandler(&said, nil)), Metrics: reg, Ready: &daemon.Readiness{}, Announce: func(string, string) {}}
 	go func() { done <- serve(ctx, kit) }()
-	patience := time.After(30 * time.Second)
+	patience := time.After(2 * time.Minute)
 	if *update {
 		patience = time.After(5 * time.Second)
 	}
