@@ -150,15 +150,18 @@ func TestForbiddenCanariesHaveNoVote(t *testing.T) {
 
 func TestACancelledRunIsNotKeptWaiting(t *testing.T) {
 	g := NewGuard(Options{Location: "here", Canaries: []Canary{{host: "x", port: "1"}}})
-	g.asker.(*asker).lookup = func(ctx context.Context, _, _ string) ([]netip.Addr, error) {
-		<-ctx.Done()
+	ctx, cancel := context.WithCancel(t.Context())
+	returned := make(chan struct{})
+	g.asker.(*asker).lookup = func(context.Context, string, string) ([]netip.Addr, error) {
+		cancel()
+		<-returned // until then there is no answer: whoever waited for one would wait for ever
 		return nil, errors.New("no answer")
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
 	began := time.Now()
-	if why := g.explain(ctx, jobs.FaultConnect, began, began); why != "" || time.Since(began) > time.Second {
-		t.Errorf("%q after %s", why, time.Since(began))
+	why := g.explain(ctx, jobs.FaultConnect, began, began)
+	close(returned)
+	if why != "" {
+		t.Errorf("a cancelled run is told %q", why)
 	}
 }
 
