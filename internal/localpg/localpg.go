@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -216,8 +217,16 @@ func (s *Server) release() {
 	_ = s.lock.Close()
 }
 
-// choosePort is port where it is free, or a free one for 0.
+// choosePort is port where it is free, or a free one for 0. That lies below
+// those that the system hands out to whoever asks for any, so that nobody is
+// given it before the server listens, or while it is restarted.
 func choosePort(ctx context.Context, port int) (int, error) {
+	const lowest, many, tries = 10000, 20000, 100
+	for n := 0; port == 0 && n < tries; n++ {
+		if free, err := choosePort(ctx, lowest+rand.IntN(many)); err == nil {
+			return free, nil
+		}
+	}
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
 	if err != nil {
 		return 0, fmt.Errorf("port %d of 127.0.0.1 is not free: choose another: %w", port, err)

@@ -222,6 +222,15 @@ func refused(t *testing.T, o Options, want string) {
 	}
 }
 
+// A free port is none that the system hands out to others.
+func TestFreePortIsNobodyElses(t *testing.T) {
+	for range 50 {
+		if port, err := choosePort(t.Context(), 0); err != nil || port < 10000 || port >= 30000 {
+			t.Fatalf("port %d, %v", port, err)
+		}
+	}
+}
+
 func TestInterruptedStartLeavesNothingThatCounts(t *testing.T) {
 	dir := stateDir(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
