@@ -39,6 +39,13 @@ func (d *memory) said(reads ...[2]int) {
 	}
 }
 
+// change is one by somebody else.
+func (d *memory) change(f func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f()
+}
+
 // written are the messages about a check since a time: their versions, and
 // those in which they want their replies.
 func (k *sink) written(t *testing.T, id string, since time.Time) (found map[[2]int]int) {
@@ -82,11 +89,13 @@ func TestPinsFollowTheFleet(t *testing.T) {
 			{"an old recorder", func() { db.said([2]int{2, 2}, [2]int{2, 1}) }, [2]int{2, 1}, false},
 			{"new ones only", func() { db.said([2]int{2, 2}, [2]int{2, 2}) }, [2]int{2, 2}, true},
 			{"nobody any more", func() { db.said() }, [2]int{2, 2}, true},
-			{"no registry", func() { db.said([2]int{1, 1}); db.noFleet = true }, [2]int{2, 2}, true},
-			{"an old worker is back", func() { db.noFleet = false }, [2]int{1, 1}, false},
+			{"no registry", func() { db.said([2]int{1, 1}); db.change(func() { db.noFleet = true }) }, [2]int{2, 2}, true},
+			{"an old worker is back", func() { db.change(func() { db.noFleet = false }) }, [2]int{1, 1}, false},
 			{"by a person's hand", func() {
 				db.said([2]int{2, 2})
-				db.fleet.Pins = []rollout.Pin{{Computed: 2}, {Target: rollout.Target{Location: "local", Class: jobs.ClassAPI}, Computed: 2, Override: 1}}
+				db.change(func() {
+					db.fleet.Pins = []rollout.Pin{{Computed: 2}, {Target: rollout.Target{Location: "local", Class: jobs.ClassAPI}, Computed: 2, Override: 1}}
+				})
 			}, [2]int{1, 1}, false},
 		} {
 			phase.begin()

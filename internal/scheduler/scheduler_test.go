@@ -211,6 +211,13 @@ func newSink(t *testing.T) *sink {
 	return k
 }
 
+// sent are the jobs that were accepted so far.
+func (k *sink) sent() []jobs.Job {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Clone(k.jobs)
+}
+
 // slots counts how often each slot of a check was sent.
 func (k *sink) slots(id string) map[time.Time]int {
 	k.mu.Lock()

@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,13 +21,14 @@ func TestShadow(t *testing.T) {
 		db := newMemory(apiCheck("c", time.Minute, "here", "there"), apiCheck("d", time.Minute, "here"))
 		primary, copied, reg := newSink(t), newSink(t), prometheus.NewRegistry()
 		o := options(db.of("s"), "s", always(primary), reg)
-		away := true
+		var away atomic.Bool
+		away.Store(true)
 		o.Shadow = []Shadow{{"here", jobs.ClassAPI, 1}, {"there", jobs.ClassBrowser, 1}}
 		o.OpenShadow = func(ctx context.Context, location string, class jobs.Class) (queue.Sender, error) {
 			if location != "here" || class != jobs.ClassAPI {
 				t.Errorf("the queue of copies of %s/%s is asked for", location, class)
 			}
-			if away {
+			if away.Load() {
 				<-ctx.Done() // the slowest way of being away
 				return nil, ctx.Err()
 			}
@@ -37,18 +39,18 @@ func TestShadow(t *testing.T) {
 		go func() { done <- New(o).Run(ctx) }()
 		<-time.After(10 * time.Minute)
 		synctest.Wait()
-		if len(copied.jobs) != 0 || len(primary.jobs) < 29 {
-			t.Errorf("%d jobs and %d copies were sent", len(primary.jobs), len(copied.jobs))
+		first := primary.sent()
+		if n := len(copied.sent()); n != 0 || len(first) < 29 {
+			t.Errorf("%d jobs and %d copies were sent", len(first), n)
 		}
 		lateness := time.Duration(0)
-		for _, j := range primary.jobs {
+		for _, j := range first {
 			lateness = max(lateness, j.SentAt.Sub(j.Slot))
 		}
 		if lateness > time.Second {
 			t.Errorf("a job was sent %s after its slot, because of its copy", lateness)
 		}
-		before := len(primary.jobs)
-		away = false
+		away.Store(false)
 		<-time.After(10 * time.Minute)
 		synctest.Wait()
 		stop()
@@ -56,7 +58,7 @@ func TestShadow(t *testing.T) {
 			t.Error(err)
 		}
 		sent := map[string]bool{}
-		for _, j := range primary.jobs[before:] {
+		for _, j := range primary.sent()[len(first):] {
 			sent[j.ID] = j.Location == "here"
 		}
 		here := 0
@@ -65,10 +67,11 @@ func TestShadow(t *testing.T) {
 				here++
 			}
 		}
-		if len(copied.jobs) < here-1 || len(copied.jobs) > here+2 { // one may have been on its way
-			t.Errorf("%d copies of %d jobs", len(copied.jobs), here)
+		copies := copied.sent()
+		if len(copies) < here-1 || len(copies) > here+2 { // one may have been on its way
+			t.Errorf("%d copies of %d jobs", len(copies), here)
 		}
-		for _, j := range copied.jobs {
+		for _, j := range copies {
 			if j.Location != "here" {
 				t.Errorf("a job of %s was copied", j.Location)
 			}
