@@ -33,6 +33,7 @@ import (
 
 	"github.com/probefleet/probefleet/internal/alert"
 	"github.com/probefleet/probefleet/internal/check"
+	"github.com/probefleet/probefleet/internal/numeral"
 	"github.com/probefleet/probefleet/internal/statuspage"
 )
 
@@ -96,7 +97,7 @@ func (fs Faults) Error() string {
 	lines := make([]string, 0, len(fs))
 	for i, f := range fs {
 		if i == maxSaid {
-			lines = append(lines, fmt.Sprintf("and %d more faults; correct these first", len(fs)-maxSaid))
+			lines = append(lines, "and "+numeral.Of(len(fs)-maxSaid, "more fault")+"; correct these first")
 			break
 		}
 		lines = append(lines, f.Error())

@@ -193,6 +193,9 @@ func TestManyFaultsAreCounted(t *testing.T) {
 	if s := err.Error(); strings.Count(s, "\n") != 200 || !strings.HasSuffix(s, "and 800 more faults; correct these first") {
 		t.Errorf("…%s", s[len(s)-200:])
 	}
+	if s := make(Faults, 201).Error(); !strings.HasSuffix(s, "and 1 more fault; correct these first") {
+		t.Errorf("one more: %q", s[len(s)-60:])
+	}
 }
 
 func TestOptionsOverrideVars(t *testing.T) {
