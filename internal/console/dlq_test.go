@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -31,6 +32,7 @@ const (
 
 // yard is an installation's dead-letter queues, notes and refused results.
 type yard struct {
+	mu     sync.Mutex // held by whoever changes it while a console counts
 	queues map[string]*box
 	notes  []jobs.DeadLetter
 	rows   []DeadRow
@@ -46,6 +48,8 @@ type box struct {
 }
 
 func (y *yard) Names(context.Context) ([]string, error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
 	var names []string
 	for name := range y.queues {
 		names = append(names, name)
@@ -53,7 +57,11 @@ func (y *yard) Names(context.Context) ([]string, error) {
 	return names, y.away
 }
 
-func (y *yard) Open(_ context.Context, name string) (DeadQueue, error) { return y.queues[name], y.away }
+func (y *yard) Open(_ context.Context, name string) (DeadQueue, error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
+	return y.queues[name], y.away
+}
 
 func (b *box) Source(context.Context) (queue.Sender, error) { return &b.source, nil }
 
@@ -84,6 +92,8 @@ func (y *yard) DeadLetterNotes(_ context.Context, queue string, ids []string) ([
 }
 
 func (y *yard) DeadRows(_ context.Context, limit int) ([]DeadRow, int, error) {
+	y.mu.Lock()
+	defer y.mu.Unlock()
 	return slices.Clone(y.rows[:min(limit, len(y.rows))]), len(y.rows), y.dbAway
 }
 
@@ -391,11 +401,15 @@ probefleet_console_dead_letters{queue="pf-results-dlq"} 0
 `), "probefleet_console_dead_letters"); err != nil {
 			t.Error(err)
 		}
+		y.mu.Lock()
 		y.away = errors.New("gone")
+		y.mu.Unlock()
 		<-time.After(2 * depthsEvery)
 		synctest.Wait()
 		page("the queues cannot be asked now")
+		y.mu.Lock()
 		y.away, y.queues[deadAPI], y.rows = nil, &box{}, nil
+		y.mu.Unlock()
 		<-time.After(depthsEvery)
 		synctest.Wait()
 		page("none")

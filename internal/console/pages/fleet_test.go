@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,18 +19,18 @@ import (
 func TestSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var fault error
-		read := 0
+		var read atomic.Int64
 		r := reading[int]{every: time.Second, read: func(context.Context) (int, error) {
-			read++
+			read.Add(1)
 			time.Sleep(2 * time.Second)
-			return 7, fault
+			return 7, nil
 		}}
-		look := func(what string, value int, known bool, waited time.Duration, reads int) {
+		look := func(what string, value int, known bool, waited time.Duration, reads int64) {
 			t.Helper()
 			began := time.Now()
 			v, ok, err := r.soon(t.Context(), 100*time.Millisecond)
-			if v != value || ok != known || !errors.Is(err, fault) || time.Since(began) != waited || read != reads {
-				t.Errorf("%s: %d, %v, %v after %s, read %d times", what, v, ok, err, time.Since(began), read)
+			if v != value || ok != known || !errors.Is(err, fault) || time.Since(began) != waited || read.Load() != reads {
+				t.Errorf("%s: %d, %v, %v after %s, read %d times", what, v, ok, err, time.Since(began), read.Load())
 			}
 		}
 		look("at first", 0, false, 100*time.Millisecond, 1)
@@ -43,6 +44,7 @@ func TestSoon(t *testing.T) {
 			t.Errorf("somebody who has gone: %v, %v", ok, err)
 		}
 		time.Sleep(3 * time.Second)
+		synctest.Wait() // until the reading under way has ended
 		// What fails at once is an error, not something to wait for.
 		fault = errors.New("away")
 		r.read = func(context.Context) (int, error) { return 0, fault }
