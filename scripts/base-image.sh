@@ -14,7 +14,13 @@ image=${1:-debian:bookworm-slim}
 say() { printf 'base: %s\n' "$*"; }
 fail() { printf 'base: %s\n' "$*" >&2; exit 1; }
 
-if docker image inspect "$image" >/dev/null 2>&1; then
+present=$(docker image inspect --format '{{.Architecture}}' "$image" 2>/dev/null) || present=""
+case $image in
+arm64v8/*) wanted=arm64 ;;
+amd64/*) wanted=amd64 ;;
+*) wanted=$present ;;
+esac
+if [ -n "$present" ] && [ "$present" = "$wanted" ]; then
 	exit 0
 fi
 say "pulling $image"
@@ -85,5 +91,15 @@ find "$root/usr/share/doc" -type f ! -name copyright -delete
 rm -rf "$root"/usr/share/man/* "$root"/usr/share/info/* "$root"/usr/share/locale/* \
 	"$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin "$root"/var/log/*.log "$root"/var/log/apt/* \
 	"$root"/tmp/* "$root/etc/resolv.conf" "$root/etc/hostname"
-tar -C "$root" -c . | docker import --platform "linux/$arch" --change 'CMD ["bash"]' - "$image" >/dev/null
+if [ "$arch" = "$own" ]; then
+	tar -C "$root" -c . | docker import --change 'CMD ["bash"]' - "$image" >/dev/null
+else
+	# An image that is imported is of the engine's architecture whatever is
+	# said (Docker 20.10), and BuildKit then asks the registry for another.
+	mkdir "$work/context"
+	tar -C "$root" -cf "$work/context/root.tar" .
+	printf 'FROM scratch\nADD root.tar /\nCMD ["bash"]\n' >"$work/context/Dockerfile"
+	DOCKER_BUILDKIT=1 docker build --quiet --platform "linux/$arch" --tag "$image" "$work/context" >"$work/log" 2>&1 ||
+		{ tail -n 20 "$work/log" >&2; fail "the image was not built"; }
+fi
 say "made $image"

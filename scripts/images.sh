@@ -85,6 +85,8 @@ for target in $targets; do
 	if [ -n "${FONTS:-}" ] && [ "$target" = worker ]; then set -- "$@" --build-arg "FONTS=$FONTS"; fi
 	say "building $name"
 	docker build --quiet "$@" -f deploy/docker/Dockerfile "$out" >"$out/$target.log" 2>&1 || { cat "$out/$target.log" >&2; exit 1; }
+	built=$(docker image inspect --format '{{.Architecture}}' "$name")
+	[ "$built" = "$arch" ] || { echo "images: $name is of $built, not $arch: see $out/$target.log" >&2; exit 1; }
 	sh scripts/sbom.sh "$name" >"$out/$target.cdx.json"
 	say "$name: $(docker image inspect --format '{{.Size}}' "$name" | awk '{printf "%.0f MB", $1/1e6}')"
 done
