@@ -12,6 +12,11 @@ import (
 	"github.com/probefleet/probefleet/internal/pipelinefile"
 )
 
+// known are variables of the file that are no secrets. Their values are words
+// that images are called by, too: hidden, a message would not say which image
+// was not rolled out.
+var known = map[string]bool{"PROBEFLEET_QUEUE_PREFIX": true, "AWS_REGION": true}
+
 // containers are the settings of the docker driver. hide is told of each value
 // that no output may show.
 func containers(k *pipelinefile.Docker, getenv func(string) string, hide func(...string)) (dockerdriver.Settings, error) {
@@ -30,8 +35,10 @@ func containers(k *pipelinefile.Docker, getenv func(string) string, hide func(..
 		if err := variables(k.EnvFile, string(data), env); err != nil {
 			return s, err
 		}
-		for _, value := range env {
-			hide(value)
+		for name, value := range env {
+			if !known[name] {
+				hide(value)
+			}
 		}
 	}
 	for name, value := range k.Env {

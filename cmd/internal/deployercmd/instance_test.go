@@ -82,10 +82,10 @@ func TestOneDeployerAtATime(t *testing.T) {
 }
 
 // TestVariablesOfContainers: what is nearer wins, and values that may be
-// secrets are hidden.
+// secrets are hidden, but not the words that name our images too.
 func TestVariablesOfContainers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "worker.env")
-	if err := os.WriteFile(path, []byte("# ours\n\nA=file\nB=file=with=more\n C=file \nD=\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("# ours\n\nA=file\nB=file=with=more\n C=file \nD=\nPROBEFLEET_QUEUE_PREFIX=probefleet\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var hidden []string
@@ -94,10 +94,10 @@ func TestVariablesOfContainers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"A=env", "B=file=with=more", "C=own C", "D="}, s.Env); diff != "" {
+	if diff := cmp.Diff([]string{"A=env", "B=file=with=more", "C=own C", "D=", "PROBEFLEET_QUEUE_PREFIX=probefleet"}, s.Env); diff != "" {
 		t.Error(diff)
 	}
-	if all := strings.Join(hidden, "|"); !strings.Contains(all, "file=with=more") || !strings.Contains(all, "own C") {
+	if all := strings.Join(hidden, "|"); !strings.Contains(all, "file=with=more") || !strings.Contains(all, "own C") || strings.Contains(all, "probefleet") {
 		t.Errorf("hidden: %s", all)
 	}
 }
