@@ -151,8 +151,9 @@ func TestInterruptedAnywhere(t *testing.T) {
 				}
 				break
 			}
-			if err == nil {
-				t.Fatalf("cut off before request %d, a deploy says that all is well", cut)
+			if err == nil { // the answer to its last request was quicker: then all has to be well
+				t.Logf("cut off at request %d, a deploy says that all is well", cut)
+				has(t, e, map[string]int{"running two": 3})
 			}
 			again := newDriver(t, socket, 3)
 			if next == "two" {
