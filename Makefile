@@ -32,6 +32,9 @@ images: ## the images control, worker and deployer; BASE=, REGISTRY=, TAG=, ARCH
 test-images: ## the tests of the images alone (needs Linux and a Docker engine, or root to start one)
 	@sh scripts/engine.sh $(GO) test -count 1 -timeout 30m -v ./e2e/images
 
+host: ## deploy/instance on a host that boots, under a kernel of its own: releases, a killed deployer, shutdown, power cut; about 20 minutes (needs root on Linux, both images; docs/testing.md)
+	@sh scripts/engine.sh sh scripts/host.sh
+
 check: lint ## what CI runs before the tests: formatting, vet, linters
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo "run gofmt -w on these files"; exit 1; }
 	$(GO) vet ./...
