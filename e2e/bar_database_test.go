@@ -57,7 +57,6 @@ func TestBarCommitCut(t *testing.T) {
 // it again after a while.
 func TestBarDatabaseDown(t *testing.T) {
 	seed := bar(t)
-	t.Parallel()
 	account, err := child.Unprivileged(child.DefaultAccount)
 	if err != nil {
 		t.Fatal(err)

@@ -44,8 +44,8 @@ var groups = []group{
 		"TestBarSimulation", "TestBarReplay", "TestBarMutants", "TestBarQueueDown", "TestBarDatabaseDownSimulated",
 	}},
 	{pkg: "./e2e", together: 4, tests: []string{
-		"TestBarPoison", "TestBarSigterm", "TestBarLocationCut", // alone: they measure times
-		"TestBarFailpoints", "TestBarKills", "TestBarTwoSchedulers", "TestBarRollout", "TestBarDatabaseDown",
+		"TestBarPoison", "TestBarSigterm", "TestBarLocationCut", "TestBarDatabaseDown", // alone: they measure times
+		"TestBarFailpoints", "TestBarKills", "TestBarTwoSchedulers", "TestBarRollout",
 		"TestBarCommitCut", "TestBarSoak",
 	}},
 	{pkg: "./internal/codec", tests: []string{"FuzzDecodeJob"}, fuzz: [2]time.Duration{10 * time.Second, 5 * time.Minute}},

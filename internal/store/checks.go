@@ -12,6 +12,7 @@ import (
 	"github.com/probefleet/probefleet/internal/access"
 	"github.com/probefleet/probefleet/internal/check"
 	"github.com/probefleet/probefleet/internal/codec"
+	"github.com/probefleet/probefleet/internal/numeral"
 )
 
 // lockChecks holds the advisory lock under which revisions are taken, until
@@ -24,7 +25,7 @@ type UnreadableError struct{ Checks map[string]error }
 
 func (e *UnreadableError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d checks cannot be read by this release", len(e.Checks))
+	fmt.Fprintf(&b, "%s cannot be read by this release", numeral.Of(len(e.Checks), "check"))
 	for _, id := range slices.Sorted(maps.Keys(e.Checks)) {
 		fmt.Fprintf(&b, "; %q: %v", id, e.Checks[id])
 	}
