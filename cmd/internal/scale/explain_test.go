@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/probefleet/probefleet/internal/jobs"
 	"github.com/probefleet/probefleet/internal/kept"
 	"github.com/probefleet/probefleet/internal/store"
 )
@@ -102,6 +103,10 @@ func questions(t *testing.T, s *site) []question {
 		}),
 		q("Console, a check: its runs", "when it is read", func(ctx context.Context, db *store.Store) error {
 			_, err := db.Runs(ctx, kept.RunFilter{Check: "c-7", Since: now.Add(-30 * day), Until: now, Limit: 300})
+			return err
+		}),
+		q("Console, a check: its runs that failed", "when it is read", func(ctx context.Context, db *store.Store) error {
+			_, err := db.Runs(ctx, kept.RunFilter{Check: "c-7", Since: now.Add(-30 * day), Until: now, Limit: 300, Outcomes: []jobs.Outcome{jobs.Failed}})
 			return err
 		}),
 		q("Console, a check: its coverage", "when it is read", func(ctx context.Context, db *store.Store) error {
