@@ -228,8 +228,10 @@ func served(plan string) string {
 func indexName(name string) string {
 	if daily.MatchString(name) {
 		switch {
-		case strings.Contains(name, "check_id_slot"):
+		case strings.Contains(name, "check_id_slot_location"):
 			return "`runs_of_check`"
+		case strings.Contains(name, "check_id_slot"):
+			return "`runs_not_passed`"
 		case strings.Contains(name, "pkey"):
 			return "the key of `runs`"
 		}
