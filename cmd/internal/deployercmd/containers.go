@@ -12,10 +12,10 @@ import (
 	"github.com/probefleet/probefleet/internal/pipelinefile"
 )
 
-// known are variables of the file that are no secrets. Their values are words
-// that images are called by, too: hidden, a message would not say which image
-// was not rolled out.
-var known = map[string]bool{"PROBEFLEET_QUEUE_PREFIX": true, "AWS_REGION": true}
+// noSecrets are variables of the file whose values are words that images are
+// called by, too: hidden, a message would not say which image was not rolled
+// out.
+var noSecrets = map[string]bool{"PROBEFLEET_QUEUE_PREFIX": true, "AWS_REGION": true}
 
 // containers are the settings of the docker driver. hide is told of each value
 // that no output may show.
@@ -36,7 +36,7 @@ func containers(k *pipelinefile.Docker, getenv func(string) string, hide func(..
 			return s, err
 		}
 		for name, value := range env {
-			if !known[name] {
+			if !noSecrets[name] {
 				hide(value)
 			}
 		}

@@ -112,7 +112,7 @@ func (p *pages) version(ctx context.Context, about string) (string, error) {
 			fmt.Fprintln(h, run.RunID, run.Attempt, run.Outcome)
 		}
 	case "incidents":
-		return p.listed.get(ctx)
+		return p.incidentsAre.get(ctx)
 	case "incident":
 		if !idForm.MatchString(id) {
 			return "", missing("There is no such incident.")

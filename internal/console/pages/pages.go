@@ -89,11 +89,11 @@ type pages struct {
 	all    overview
 	sparks sparks
 	lately reading[[]kept.Activity]
-	// listed is the version of the list of incidents, which whoever looks at it
+	// incidentsAre is the version of the list of incidents, which whoever looks at it
 	// or is told of its changes asks for.
-	listed reading[string]
-	shelf  shelf
-	live   streams
+	incidentsAre reading[string]
+	shelf        shelf
+	live         streams
 }
 
 // Add adds the pages to a frame.
@@ -101,7 +101,7 @@ func Add(o Options) {
 	p := &pages{Options: o, sparks: newSparks(o.Records.Recent), shelf: newShelf()}
 	p.all.readBy(o.Records.Overview)
 	p.lately.every, p.lately.read = activityFor, func(ctx context.Context) ([]kept.Activity, error) { return o.Records.Activity(ctx, activityWithin) }
-	p.listed.every, p.listed.read = listFor, p.incidentsVersion
+	p.incidentsAre.every, p.incidentsAre.read = listFor, p.incidentsVersion
 	f := o.Frame
 	f.Page("GET /{$}", access.ChecksRead, func(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/checks", http.StatusSeeOther)
@@ -115,7 +115,7 @@ func Add(o Options) {
 	f.Page("GET /triggers/{id}", access.RunsRead, p.trigger)
 	f.Page("GET /runs/{id}", access.RunsRead, p.run)
 	f.Page("GET /runs/{id}/files/{n}", access.RunsRead, p.file)
-	f.Page("GET /incidents", access.RunsRead, p.list(incidentsPage, p.listed.get, p.incidents))
+	f.Page("GET /incidents", access.RunsRead, p.list(incidentsPage, p.incidentsAre.get, p.incidents))
 	f.Page("GET /incidents/{id}", access.RunsRead, p.incident)
 	f.Page("GET /events", access.RunsRead, p.events)
 	f.Page("GET /fleet", access.FleetRead, p.list(fleetPage, moving, p.fleet))
